@@ -1,0 +1,67 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set everything up in .venv first.
+# Needs Python 3.11 or newer, pip and make; another Python is named with `make setup PYTHON=python3.13`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-done
+
+DISTRIBUTIONS := core plugins/batching plugins/imagga
+PYPROJECTS := $(addsuffix /pyproject.toml,$(DISTRIBUTIONS))
+SOURCES := $(addsuffix /src,$(DISTRIBUTIONS))
+# Twice: only errors are shown, not what the settings of this machine make pip remark.
+PIP_QUIET := --disable-pip-version-check --quiet --quiet
+
+# Handed to the demo: PICTURES=folder takes your own pictures, LIVE=1 goes to the real service.
+export PICTURES LIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench requirements build clean
+
+help:  ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make .venv with everything in it; does nothing when it is up to date
+
+# The interpreter is the target, so a deleted or broken environment is made again.
+$(BIN)/python:
+	@$(PYTHON) tools/check_python.py
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(STAMP): $(BIN)/python requirements/all.txt requirements/pip.txt $(PYPROJECTS)
+	@$(BIN)/python tools/check_python.py
+	$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements/pip.txt
+	$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements/all.txt
+	$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation $(addprefix --editable ./,$(DISTRIBUTIONS))
+	$(BIN)/python -m pip check
+	@touch $@
+
+demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
+	$(BIN)/python examples/demo.py
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, formatting, types, import rules, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(SOURCES) $(wildcard tests/typing)
+	$(BIN)/lint-imports
+	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
+
+format: setup  ## rewrite the code as ruff formats it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure speed against peers and the limit
+	$(BIN)/python bench/run.py
+
+requirements: setup  ## write requirements/*.txt anew from the pyproject files (UPGRADE=1 takes newer versions)
+	tools/write_requirements $(CURDIR)/$(BIN)/uv $(if $(UPGRADE),--upgrade)
+
+build: setup  ## build the wheels and source archives into dist/
+	tools/build_distributions $(CURDIR)/$(BIN)/python $(DISTRIBUTIONS)
+
+clean:  ## remove .venv, built things and caches
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
