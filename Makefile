@@ -46,6 +46,7 @@ check: setup  ## lint, formatting, types, import rules, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(SOURCES) $(wildcard tests/typing)
+	MYPYPATH=tools $(BIN)/mypy --strict tools
 	$(BIN)/lint-imports
 	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
 
