@@ -16,25 +16,28 @@ PIP_QUIET := --disable-pip-version-check --quiet --quiet
 export PICTURES LIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench requirements build clean
+.PHONY: FORCE help setup demo test check format bench requirements build clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## make .venv with everything in it; does nothing when it is up to date
 
-# The interpreter is the target, so a deleted or broken environment is made again.
-$(BIN)/python:
+# An environment knows where it lies: after the checkout was moved it is made again.
+MOVED := $(if $(wildcard $(STAMP)),$(if $(filter-out $(CURDIR),$(shell cat $(STAMP))),FORCE))
+
+$(BIN)/python: $(MOVED)
 	@$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear $(VENV)
 
-$(STAMP): $(BIN)/python requirements/all.txt requirements/pip.txt $(PYPROJECTS)
+$(STAMP): $(MOVED) $(BIN)/python requirements/all.txt requirements/pip.txt $(PYPROJECTS)
 	@$(BIN)/python tools/check_python.py
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
 	$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements/pip.txt
 	$(BIN)/python -m pip install $(PIP_QUIET) --require-hashes -r requirements/all.txt
 	$(BIN)/python -m pip install $(PIP_QUIET) --no-deps --no-build-isolation $(addprefix --editable ./,$(DISTRIBUTIONS))
-	$(BIN)/python -m pip check
-	@touch $@
+	@$(BIN)/python -m pip check
+	@echo $(CURDIR) > $@
 
 demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
 	$(BIN)/python examples/demo.py
