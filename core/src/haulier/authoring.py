@@ -1,0 +1,91 @@
+"""The plugin authors' door: everything a plugin imports of Haulier, and nothing that reaches the outside.
+
+A whole plugin, in a module that the distribution names as entry point of the group `haulier`::
+
+    from datetime import date
+
+    from haulier.authoring import Connector, EndpointTemplate, Parameter, hookimpl
+
+    ACME = Connector(name="acme", title="Acme", description="Orders.", origin="https://api.acme.example")
+    CANCEL_ORDER = EndpointTemplate(
+        connector="acme", name="cancel-order", title="Cancel an order", description="Cancels one order.",
+        method="DELETE", path="/v1/orders/{order}",
+        parameters=(Parameter(name="order", place="path", description="its number", required=True),),
+        irreversible="A cancelled order cannot be taken up again.",
+        verified=True, source="https://acme.example/docs", read_on=date(2026, 11, 22),
+    )
+
+    @hookimpl
+    def haulier_connectors():
+        return [ACME]
+
+    @hookimpl
+    def haulier_endpoint_templates():
+        return [CANCEL_ORDER]
+
+with `[project.entry-points.haulier]` and `acme = "haulier_acme"` in its pyproject.toml.
+`haulier.testing.conformance.check_plugin` tells what is missing. Hooks: `haulier.plugins.hookspecs`.
+"""
+
+from __future__ import annotations
+
+from haulier.errors import ConfigurationError, InputError, PluginError, RecordError
+from haulier.model.block import Block, RejectedRecord
+from haulier.model.connector import Connector, EndpointTemplate, Parameter
+from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.model.parts import (
+    Added,
+    ContentEncoder,
+    CredentialType,
+    Doors,
+    Grouping,
+    GroupingAlgorithm,
+    NoSettings,
+    Output,
+    OutputType,
+    Payload,
+    Reader,
+    ReaderType,
+    Settings,
+)
+from haulier.model.pointer import look_up, pick
+from haulier.model.request import Body, FilePart, Header, Request, Response
+from haulier.plugins.hookspecs import hookimpl
+
+__all__ = [
+    "ACCEPTED",
+    "DELIVERED",
+    "Added",
+    "Block",
+    "Body",
+    "ConfigurationError",
+    "Connector",
+    "ContentEncoder",
+    "CredentialType",
+    "Doors",
+    "EndpointTemplate",
+    "FilePart",
+    "Grouping",
+    "GroupingAlgorithm",
+    "Header",
+    "InputError",
+    "Judge",
+    "NoSettings",
+    "Output",
+    "OutputType",
+    "Parameter",
+    "Payload",
+    "PluginError",
+    "Reader",
+    "ReaderType",
+    "RecordError",
+    "RejectedRecord",
+    "Request",
+    "Response",
+    "Settings",
+    "Stop",
+    "Verdict",
+    "hookimpl",
+    "look_up",
+    "pick",
+]

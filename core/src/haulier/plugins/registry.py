@@ -1,0 +1,133 @@
+"""The registry: everything that stands after loading, frozen, looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+from haulier.errors import ConfigurationError
+from haulier.model.connector import Connector, EndpointTemplate
+from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
+from haulier.plugins.offers import BrokenPlugin, Loaded, Plugin
+from haulier.plugins.wording import known
+
+__all__ = ["Registry"]
+
+_T = TypeVar("_T")
+# The one distribution that core sends people to: it holds the groupings that a destination takes by default.
+_GROUPINGS_FROM = "haulier-batching"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """What there is, by name; endpoints by (connector, name).
+
+    Every lookup raises ConfigurationError for a name that is not there: the message lists the known names, a
+    close match, and what failed to load.
+
+    plugins and broken: in the order of loading. left_out: plugins that HAULIER_PLUGINS does not allow.
+    """
+
+    connectors: Mapping[str, Connector]
+    endpoints: Mapping[tuple[str, str], EndpointTemplate]
+    credential_types: Mapping[str, CredentialType]
+    encoders: Mapping[str, ContentEncoder]
+    groupings: Mapping[str, GroupingAlgorithm]
+    readers: Mapping[str, ReaderType]
+    outputs: Mapping[str, OutputType]
+    plugins: tuple[Plugin, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, loaded: Loaded) -> Registry:
+        """The registry of what was loaded; names are unique there already."""
+        plugins = loaded.plugins
+        return cls(
+            connectors=_table((one.name, one) for plugin in plugins for one in plugin.connectors),
+            endpoints=_table(
+                ((one.connector, one.name), one) for plugin in plugins for one in plugin.endpoint_templates
+            ),
+            credential_types=_table((one.name, one) for plugin in plugins for one in plugin.credential_types),
+            encoders=_table((one.name, one) for plugin in plugins for one in plugin.content_encoders),
+            groupings=_table((one.name, one) for plugin in plugins for one in plugin.grouping_algorithms),
+            readers=_table((one.name, one) for plugin in plugins for one in plugin.readers),
+            outputs=_table((one.name, one) for plugin in plugins for one in plugin.outputs),
+            plugins=plugins,
+            broken=loaded.broken,
+            left_out=loaded.left_out,
+        )
+
+    def connector(self, name: str) -> Connector:
+        """The connector of that name."""
+        return self._find("connector", name, self.connectors)
+
+    def endpoint(self, connector: str, name: str) -> EndpointTemplate:
+        """The endpoint template of that name; the connector is looked up first."""
+        there = {template.name: template for template in self.endpoints_of(connector)}
+        return self._find(f"endpoint of {connector}", name, there)
+
+    def endpoints_of(self, connector: str) -> tuple[EndpointTemplate, ...]:
+        """All endpoint templates of a connector, by name, whoever brought them."""
+        self.connector(connector)
+        return tuple(self.endpoints[key] for key in sorted(self.endpoints) if key[0] == connector)
+
+    def credential_type(self, name: str) -> CredentialType:
+        """The credential type of that name."""
+        return self._find("credential type", name, self.credential_types)
+
+    def encoder(self, name: str) -> ContentEncoder:
+        """The encoder of the content format of that name."""
+        return self._find("content format", name, self.encoders)
+
+    def grouping(self, name: str) -> GroupingAlgorithm:
+        """The grouping algorithm of that name; where groupings come from is said if the plugin is missing."""
+        installed = {one.distribution for one in self.plugins} | {one.distribution for one in self.broken}
+        missing = _GROUPINGS_FROM not in installed and not self.left_out
+        hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else ""
+        return self._find("grouping algorithm", name, self.groupings, hint)
+
+    def reader(self, name: str) -> ReaderType:
+        """The reader of that name."""
+        return self._find("reader", name, self.readers)
+
+    def reader_for(self, source: str) -> ReaderType:
+        """The reader for a file name or URL: by its scheme, else by the longest ending that fits."""
+        scheme, divider, _ = source.partition("://")
+        if divider:
+            schemes = {one: reader for reader in self.readers.values() for one in reader.schemes}
+            return self._find("URL scheme of an input", scheme.lower(), schemes)
+        endings = {one: reader for reader in self.readers.values() for one in reader.endings}
+        fitting = [ending for ending in endings if source.lower().endswith(ending)]
+        if fitting:
+            return endings[max(fitting, key=len)]
+        raise ConfigurationError(
+            f"no reader knows the ending of {source!r}; known: {', '.join(sorted(endings)) or 'none'}"
+        )
+
+    def output(self, name: str) -> OutputType:
+        """The output type of that name."""
+        return self._find("output", name, self.outputs)
+
+    def _find(self, word: str, name: str, table: Mapping[str, _T], hint: str = "") -> _T:
+        found = table.get(name)
+        if found is not None:
+            return found
+        told = [f"unknown {word} {name!r}; {known(name, table)}"]
+        if hint:
+            told.append(hint)
+        if self.left_out:
+            told.append(f"HAULIER_PLUGINS leaves out: {', '.join(self.left_out)}")
+        told += (
+            f"{broken.place} failed to load: {broken.error}; see: haulier plugins" for broken in self.broken
+        )
+        raise ConfigurationError(". ".join(told))
+
+
+_K = TypeVar("_K")
+
+
+def _table(pairs: Iterable[tuple[_K, _T]]) -> Mapping[_K, _T]:
+    return MappingProxyType(dict(pairs))

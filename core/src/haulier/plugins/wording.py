@@ -1,0 +1,16 @@
+"""How messages tell what there is, so that a misspelt name is mended at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["known"]
+
+
+def known(name: str, names: Iterable[str]) -> str:
+    """`did you mean 'json'? known: form, json`; no question where no name is close."""
+    there = sorted(names)
+    close = get_close_matches(name, there, n=1, cutoff=0.6)
+    question = f"did you mean {close[0]!r}? " if close else ""
+    return f"{question}known: {', '.join(there) or 'none'}"
