@@ -17,12 +17,19 @@ class PropertySettings(Settings):
     """Settings of `property`."""
 
     property_name: str = Field(
-        pattern=r"\S", description="name of the property that holds the list of records, such as `records`"
+        description="name of the property that holds the list of records, such as `records`"
     )
     other_props: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="properties that stand in every body, before the records: a mapping, or JSON text",
     )
+
+    @field_validator("property_name")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("property_name is empty: name the property that holds the records")
+        return value
 
     @field_validator("other_props", mode="before")
     @classmethod
