@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -109,7 +109,7 @@ def _decoded(text: str, attribute: str) -> bytes:
         ) from error
 
 
-def _boundary(parts: Iterable[_Part]) -> bytes:
+def _boundary(parts: Sequence[_Part]) -> bytes:
     """A line that no part of the body holds, made from all of them: heads, contents, and the hashes of files.
 
     A file is not searched: to hold a line made from its own hash, it would have to break SHA-256.
