@@ -7,7 +7,7 @@ Nothing here trusts an HTTP client to leave a URL alone. Tried: with `uploadId="
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -23,10 +23,8 @@ __all__ = [
     "WrittenUrl",
     "check_rendered",
     "check_segment",
-    "join_query",
     "origin_of",
-    "quote_path_segment",
-    "quote_query",
+    "quote",
     "split_base",
     "split_written",
     "template_path",
@@ -142,29 +140,12 @@ def template_path(path: str, values: Mapping[str, Expression], *, place: str) ->
 # -- percent-encoding ------------------------------------------------------------------------------
 
 
-def quote_path_segment(text: str) -> str:
-    """Text as one path segment or a part of one: all but unreserved characters encoded, `/` as `%2F`.
+def quote(text: str) -> str:
+    """Text as one path segment, or as name or value in a query: all but unreserved characters encoded.
 
-    ValueError where the text holds half a surrogate pair. The segment is not checked: see `check_segment`.
+    A space becomes `%20`, a `/` `%2F`. ValueError where the text holds half a surrogate pair.
     """
-    return _quote(text)
-
-
-def quote_query(text: str) -> str:
-    """Text as name or value of a query parameter: all but unreserved characters encoded, a space as `%20`.
-
-    ValueError where the text holds half a surrogate pair.
-    """
-    return _quote(text)
-
-
-def join_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """Pairs of plain text as a query, without its `?`."""
-    return "&".join(f"{_quote(name)}={_quote(value)}" for name, value in pairs)
-
-
-def _quote(text: str) -> str:
-    # Most often only slashes and colons need it, and replacing them is three times as quick as looking for all.
+    # Most often only slashes and colons need it: replacing them is three times as quick as looking for all.
     likely = text.replace("%", "%25").replace("/", "%2F").replace(":", "%3A")
     if _ENCODED.fullmatch(likely):
         return likely
@@ -175,7 +156,7 @@ def _quote(text: str) -> str:
 
 def _keep(text: str, kept: re.Pattern[str]) -> str:
     """Written text with what may stand, and valid `%XX`, kept; everything else encoded."""
-    return kept.sub(lambda found: found[0].upper() if len(found[0]) == 3 else _quote(found[0]), text)
+    return kept.sub(lambda found: found[0].upper() if len(found[0]) == 3 else quote(found[0]), text)
 
 
 def _keep_path(text: str) -> str:

@@ -24,7 +24,7 @@ from haulier.model.url import (
     QueryItem,
     check_rendered,
     check_segment,
-    quote_query,
+    quote,
 )
 
 __all__ = ["Address", "AddressTemplate", "CompiledAddress", "compile_address", "with_attributes"]
@@ -147,10 +147,12 @@ def _compile_urls(template: AddressTemplate, facts: RunFacts) -> Column:
         piece if isinstance(piece, str) else _path_part(piece, facts, template.booleans)
         for piece in template.path
     ]
-    query = [_query_part(item, facts, template.booleans) for item in template.query]
-    if all(item.required for item in template.query):
-        for mark, item in zip(["?", *repeat("&", len(query))], query, strict=False):
-            path += [mark, item]
+    always = all(item.required for item in template.query)
+    mark = "" if always else "&"
+    query = [_query_part(item, mark, facts, template.booleans) for item in template.query]
+    if always:
+        for index, pair in enumerate(query):
+            path += ["&" if index else "?", pair]
         return join_columns(path)
     # Which pair comes first is known per record only: each brings its `&`, and the first one becomes `?`.
     paths, queries = join_columns(path), join_columns(query)
@@ -173,10 +175,10 @@ def _path_part(piece: PathValue, facts: RunFacts, booleans: str) -> str | Column
     return _part(expression, f"path parameter {piece.name}", segment, booleans)
 
 
-def _query_part(item: QueryItem, facts: RunFacts, booleans: str) -> str | Column:
-    """A required pair as `name=value`; one that may be left out as `&name=value` or nothing."""
-    name = item.name if item.written else quote_query(item.name)
-    start = name if item.required else f"&{name}"
+def _query_part(item: QueryItem, mark: str, facts: RunFacts, booleans: str) -> str | Column:
+    """A pair as `name=value` with `mark` before it; nothing where it is left out for want of an attribute."""
+    name = item.name if item.written else quote(item.name)
+    start = mark + name
     if item.expression is None:
         return start
     # Written text stands in URL form, only what is filled in is quoted; other text is quoted with it.
@@ -193,7 +195,7 @@ def _query_part(item: QueryItem, facts: RunFacts, booleans: str) -> str | Column
 
 def _quoted(text: str) -> str | Fault:
     try:
-        return quote_query(text)
+        return quote(text)
     except UnicodeEncodeError:
         return _HALF
 
@@ -281,8 +283,8 @@ def with_attributes(address: Address, record: Record, booleans: str = "words") -
     A list, an object, or an attribute that the address has as a parameter already is a fault.
     """
     before, _, query = address.url.partition("?")
-    taken = {pair.partition("=")[0] for pair in query.split("&")}
     pairs = [query] if query else []
+    taken = {pair.partition("=")[0] for pair in query.split("&")} if query else set()
     for attribute, value in record.items():
         text = text_of(value, attribute, digits=booleans == "digits")
         if isinstance(text, Fault):
