@@ -59,16 +59,18 @@ def key_text(path: _Path) -> str:
 def _written_path(place: tuple[str | int, ...], written: Any, kind: str) -> _Path:
     """The part of pydantic's place that is really there, without its names for the ways of a union."""
     path: list[str | int] = []
-    value: Any = written
+    value = written
     for step in place:
-        if (isinstance(value, Mapping) and step in value) or (
-            isinstance(value, list) and isinstance(step, int)
-        ):
+        if _has(value, step):
             value = value[step]
         elif kind != "missing" or step != place[-1]:
             continue
         path.append(step)
     return tuple(path)
+
+
+def _has(value: Any, step: str | int) -> bool:
+    return step in value if isinstance(value, Mapping) else isinstance(value, list) and isinstance(step, int)
 
 
 def _value_at(path: _Path, written: Any) -> Any:

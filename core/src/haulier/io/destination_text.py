@@ -29,6 +29,8 @@ _PLAIN = re.compile(r"[A-Za-z_./][\w./@+-]*( [\w./@+-]+)*", re.ASCII)
 _OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 _UNPRINTABLE = re.compile("[\x7f-\xa0\xad\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _WIDEST_LIST = 100
+# https://yaml.org/spec/1.2.2/#742-flow-mappings: 1,024 for a key and what stands around it
+_LONGEST_KEY = 1000
 
 
 def dump_destination(destination: Destination) -> str:
@@ -58,7 +60,7 @@ def _short(key: str, value: Any) -> Any:
 
 
 def _entry(key: str | int, value: Any, indent: str) -> Iterator[str]:
-    head = f"{indent}{_scalar(key)}:"
+    head = f"{indent}{_key(key)}:"
     if isinstance(value, Mapping) and value:
         yield head
         for inner, each in value.items():
@@ -88,10 +90,19 @@ def _items(values: list[Any], indent: str) -> Iterator[str]:
 
 def _flow(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {_flow(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return _scalar(value)
+
+
+def _key(key: str | int) -> str:
+    text = _scalar(key)
+    if len(text) > _LONGEST_KEY:
+        raise DestinationError(
+            f"the key {text[:40]}...: a key in a destination file is at most 1,000 characters"
+        )
+    return text
 
 
 def _scalar(value: Any) -> str:

@@ -49,9 +49,7 @@ def load_destination(path: Path) -> Destination:
     """
     document = load_yaml(path)
     if not isinstance(document.value, dict):
-        raise DestinationError(
-            f"{document.place(())}: a destination is a mapping; write one `key: value` a line"
-        )
+        raise DestinationError(f"{document.place(())}: not a mapping; write one `key: value` a line")
     try:
         name = check_name("destination", path.stem)
     except ConfigurationError as error:
@@ -62,8 +60,8 @@ def load_destination(path: Path) -> Destination:
 def destination_from(value: Destination | Mapping[str, Any] | str | os.PathLike[str]) -> Destination:
     """Return a destination given in any way a caller may have it.
 
-    A mapping says what a file would say and its `name` besides, under which its state is kept. A path (with
-    its ending, or a PathLike) is read as it is; any other text is a name in the project of the current folder.
+    A mapping says what a file would say and its `name` besides, under which its state is kept. A path (ending
+    in .yaml, or PathLike) is read as it is; any other text is a name in the project of the current folder.
     """
     if isinstance(value, Destination):
         return value

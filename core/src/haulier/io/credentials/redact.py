@@ -74,8 +74,7 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
     }
-    for percent in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        forms |= {percent, re.sub("%..", lambda found: found[0].lower(), percent)}
+    forms |= {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     return forms | _base64_forms(secret.encode("utf-8", "surrogatepass"))
 
 
@@ -92,5 +91,6 @@ def _base64_forms(secret: bytes) -> set[str]:
 
 
 def _expression(form: str) -> str:
-    escaped = re.escape(form)
+    # Hex digits of percent encoding and of JSON escapes are written in either case.
+    escaped = re.sub(r"%[0-9A-F]{2}|u[0-9a-f]{4}", r"(?i:\g<0>)", re.escape(form))
     return escaped if len(form) >= _WHOLE_WORD_BELOW else rf"(?<!\w){escaped}(?!\w)"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from haulier.errors import CredentialError
-from haulier.io.credentials.redact import Redactor
+from haulier.io.credentials.redact import Redactor, looks_secret
 from haulier.io.project import shown
 from haulier.model.parts import CredentialType, Settings
 
@@ -108,9 +109,16 @@ def _settings(name: str, credential_type: CredentialType, values: Mapping[str, s
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # Outside the handler: what was validated is no part of the traceback.
+    fields = credential_type.settings.model_fields.items()
+    secret = [values[key] for key, field in fields if key in values and _is_secret(key, field)]
     where = ".".join(map(str, found["loc"])) or "values"
     said = found["msg"].removeprefix("Value error, ")
-    raise CredentialError(f"credential `{name}`, {where}: {Redactor(values.values())(said)}")
+    raise CredentialError(f"credential `{name}`, {where}: {Redactor(secret)(said)}")
+
+
+def _is_secret(key: str, field: FieldInfo) -> bool:
+    """Whether a field is typed as secret, or is called as secrets are."""
+    return "Secret" in str(field.annotation) or looks_secret(key)
 
 
 def _value(name: str, key: str, ref: SecretRef) -> str:
