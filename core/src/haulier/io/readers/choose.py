@@ -1,0 +1,142 @@
+"""Which reader takes an input: by a given format, by scheme, by file ending, or by the first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from haulier.errors import ConfigurationError
+from haulier.io.readers.csv_rows import CsvReader
+from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.doors import SourceDoors
+from haulier.io.readers.json_file import JsonReader
+from haulier.io.readers.jsonl import JsonlReader
+from haulier.io.readers.records import RecordsReader
+from haulier.io.readers.source import Source
+from haulier.model.parts import Doors, Reader, ReaderType
+
+__all__ = ["open_records", "reader_types"]
+
+_FORMATS = ("csv", "json", "jsonl", "tsv")
+_DELIMITED = ("csv", "tsv")
+
+
+def reader_types() -> tuple[ReaderType, ...]:
+    """The readers that core brings, offered through the same hook as anybody's."""
+    return (
+        ReaderType(
+            name="jsonl",
+            title="JSON lines",
+            description="one JSON object a line; blank lines are skipped",
+            factory=_jsonl,
+            endings=(".jsonl", ".ndjson"),
+        ),
+        ReaderType(
+            name="json",
+            title="JSON",
+            description="an array of objects, JSON lines, or one object; told apart by the first bytes",
+            factory=_json,
+            endings=(".json",),
+        ),
+        ReaderType(
+            name="csv",
+            title="CSV",
+            description="comma-separated rows below a header row; every value stays a string",
+            factory=_csv,
+            endings=(".csv",),
+        ),
+        ReaderType(
+            name="tsv",
+            title="TSV",
+            description="tab-separated rows below a header row; every value stays a string",
+            factory=_tsv,
+            endings=(".tsv",),
+        ),
+    )
+
+
+def open_records(
+    source: str | os.PathLike[str] | Iterable[Any],
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    digest: bool = False,
+    delimiter: str | None = None,
+    types: Sequence[ReaderType] | None = None,
+) -> Reader:
+    """The reader for an input: a path, `-` for standard input, a URL of a reader's scheme, or an iterable.
+
+    format: name of a reader type; without it the scheme or ending decides, and the first bytes where there is
+    none that is known. A `.gz` behind the ending is looked through. digest: fill `Block.digest`, the SHA-256
+    of what was read (see DigestedReader). delimiter: one character, for csv and tsv. types: all reader types
+    there are; core's own by default. Raises ConfigurationError for a format or delimiter that does not fit,
+    InputError for an input that cannot be opened.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        reader = _open_path(os.fspath(source), format, delimiter, reader_types() if types is None else types)
+    elif format is not None or delimiter is not None:
+        raise ConfigurationError("records: a format or delimiter is for paths; Python records have none")
+    elif isinstance(source, (Mapping, bytes, bytearray)) or not isinstance(source, Iterable):
+        raise ConfigurationError(
+            f"records: one {type(source).__qualname__} is no iterable of records; put it into a list"
+        )
+    else:
+        reader = RecordsReader(source)
+    return DigestedReader(reader) if digest else reader
+
+
+def _open_path(path: str, name: str | None, delimiter: str | None, types: Sequence[ReaderType]) -> Reader:
+    doors = SourceDoors(path)
+    chosen = _named(name, types) if name is not None else _fitting(path, types)
+    if delimiter is not None:
+        if chosen is None or chosen.name not in _DELIMITED:
+            raise ConfigurationError(f"{path}: a delimiter is for csv and tsv; name the format too")
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise ConfigurationError(
+                f"{path}: the delimiter {delimiter!r} is not one character, or ends a line"
+            )
+        return CsvReader(Source(path, doors), delimiter)
+    if chosen is not None:
+        return chosen.factory(path, doors)
+    return JsonReader(Source(path, doors), tuple(sorted(reader.name for reader in types)))
+
+
+def _named(name: str, types: Sequence[ReaderType]) -> ReaderType:
+    for reader in types:
+        if reader.name == name:
+            return reader
+    known = ", ".join(sorted(reader.name for reader in types))
+    raise ConfigurationError(f"format {name!r} is not known; known formats: {known}")
+
+
+def _fitting(path: str, types: Sequence[ReaderType]) -> ReaderType | None:
+    """The type whose scheme or longest ending fits; None where none does."""
+    scheme, separator, _ = path.partition("://")
+    if separator:
+        for reader in types:
+            if scheme.lower() in reader.schemes:
+                return reader
+    lowered = path.lower()
+    fits = [
+        (len(ending), reader)
+        for reader in types
+        for ending in reader.endings
+        if lowered.endswith((ending, f"{ending}.gz"))
+    ]
+    return max(fits, key=lambda fit: fit[0])[1] if fits else None
+
+
+def _jsonl(source: str, doors: Doors) -> Reader:
+    return JsonlReader(Source(source, doors))
+
+
+def _json(source: str, doors: Doors) -> Reader:
+    return JsonReader(Source(source, doors), _FORMATS)
+
+
+def _csv(source: str, doors: Doors) -> Reader:
+    return CsvReader(Source(source, doors))
+
+
+def _tsv(source: str, doors: Doors) -> Reader:
+    return CsvReader(Source(source, doors), "\t")

@@ -1,0 +1,54 @@
+"""The doors a reader is handed: they open the input that was named, or what is below it, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from haulier.errors import ConfigurationError, InputError
+from haulier.io.readers.source import STDIN, open_file
+
+__all__ = ["SourceDoors"]
+
+
+class SourceDoors:
+    """Doors (see `haulier.model.parts.Doors`) for one input: the file, or the files of the folder, named."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open the input for reading; `-` is standard input. Raises ConfigurationError for any other path."""
+        if path == STDIN == self._source:
+            return _standard_input()
+        if self._source == STDIN or not Path(path).resolve().is_relative_to(Path(self._source).resolve()):
+            raise ConfigurationError(f"{path}: a reader may open its own input only, which is {self._source}")
+        return open_file(path)
+
+    def open_append(self, path: str) -> BinaryIO:
+        """Refused: readers write nothing."""
+        raise ConfigurationError(f"{path}: a reader may not write; it was handed the input {self._source}")
+
+
+def _standard_input() -> BinaryIO:
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise InputError("standard input: there is none here; give the path of a file")
+    return io.BufferedReader(_Kept(stream))
+
+
+class _Kept(io.RawIOBase):
+    """Standard input as it comes, which closing this leaves open: it is not ours."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

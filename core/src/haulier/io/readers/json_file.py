@@ -1,0 +1,88 @@
+"""JSON of which only the first bytes tell the shape: an array, JSON lines, or an object of many lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from haulier.errors import InputError
+from haulier.io.readers.json_array import json_array_blocks
+from haulier.io.readers.jsonl import jsonl_blocks
+from haulier.io.readers.lines import BLANKS, MAX_RECORD_BYTES, is_plain
+from haulier.io.readers.source import ByteStream, Source
+from haulier.model.block import Block
+
+__all__ = ["JsonReader"]
+
+_decode: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class JsonReader:
+    """Records of a JSON input, by its first byte that is not blank.
+
+    `[`: an array. `{`: JSON lines if the first line is an object of its own; else one record, if the whole
+    input (up to 64 MiB) is one object; else JSON lines after all, of which the planner refuses the malformed
+    ones. Anything else is refused; formats: the names of what could be asked for instead.
+    """
+
+    def __init__(self, source: Source, formats: tuple[str, ...]) -> None:
+        self.repeatable = source.repeatable
+        self._source = source
+        self._formats = formats
+        if self.repeatable:
+            with source.open() as stream:
+                self._first_byte(stream)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the records in order; raises InputError where it is no JSON, or an array breaks off."""
+        with self._source.open() as stream:
+            if self._first_byte(stream) == b"[":
+                yield from json_array_blocks(stream)
+            elif (whole := _one_object(stream)) is not None:
+                yield Block(first=0, lines=[whole], plain=is_plain([whole]))
+            else:
+                yield from jsonl_blocks(stream)
+
+    def _first_byte(self, stream: ByteStream) -> bytes:
+        pieces: list[bytes] = []
+        first = b""
+        while not first and (piece := stream.read()):
+            pieces.append(piece)
+            first = piece.lstrip(BLANKS)[:1]
+        stream.unread(pieces)
+        if first not in {b"", b"[", b"{"}:
+            raise InputError(
+                f"{stream.name}: begins with {first!r}, which begins neither a JSON array nor an object; "
+                f"say what it is: --format {' | '.join(self._formats)}"
+            )
+        return first
+
+
+def _one_object(stream: ByteStream) -> bytes | None:
+    """The object that the whole input is, on one line; None, with everything put back, where it is lines."""
+    pieces: list[bytes] = []
+    held, begun, lines_seen = 0, False, False
+    while held <= MAX_RECORD_BYTES and (piece := stream.read()):
+        pieces.append(piece)
+        held += len(piece)
+        text = piece if begun else piece.lstrip(BLANKS)
+        begun = begun or bool(text)
+        if b"\n" in text and not lines_seen:
+            lines_seen = True
+            if _is_json(b"".join(pieces).lstrip(BLANKS).split(b"\n", 1)[0]):
+                break
+    else:
+        whole = b"".join(pieces)
+        if held <= MAX_RECORD_BYTES and lines_seen and _is_json(whole):
+            return msgspec.json.format(whole, indent=-1)
+    stream.unread(pieces)
+    return None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""What the readers of lines share: whole lines by the chunk, and what can be seen of a block at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+
+from haulier.errors import InputError
+from haulier.io.readers.source import CHUNK_BYTES, ByteStream
+
+__all__ = [
+    "BLANKS",
+    "BLOCK_RECORDS",
+    "MAX_RECORD_BYTES",
+    "count_for",
+    "is_plain",
+    "is_utf8",
+    "line_chunks",
+    "spans",
+]
+
+# https://www.rfc-editor.org/rfc/rfc8259#section-2 (insignificant whitespace)
+BLANKS = b" \t\r\n"
+BLOCK_RECORDS = 256
+MAX_RECORD_BYTES = 64 * 1024 * 1024
+_first_byte = itemgetter(0)
+_BRACE = b"{"
+
+
+def line_chunks(
+    stream: ByteStream, line: Callable[[], int], max_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[bytes]:
+    """Chunks of whole lines, each ending in a line feed but perhaps the last.
+
+    line: number of the next line, asked for only to name a line of more than `max_bytes`, which is an
+    InputError.
+    """
+    pieces: list[bytes] = []
+    held = 0
+    while chunk := stream.read():
+        cut = chunk.rfind(b"\n") + 1
+        length = held + (chunk.find(b"\n") if cut else len(chunk))
+        if pieces and length > max_bytes:
+            raise InputError(
+                f"{stream.name}: line {line()} is longer than {max_bytes:,} bytes; records are one a line, "
+                "each line ending in a line feed"
+            )
+        if not cut:
+            pieces.append(chunk)
+            held = length
+            continue
+        yield b"".join((*pieces, chunk[:cut])) if pieces else chunk[:cut]
+        held = len(chunk) - cut
+        pieces = [chunk[cut:]] if held else []
+    if pieces:
+        yield b"".join(pieces)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether these bytes are UTF-8, surrogates refused."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_plain(lines: Sequence[bytes]) -> bool:
+    """Whether every line, none of them empty, begins with `{` and is UTF-8."""
+    return bytes(map(_first_byte, lines)).count(_BRACE) == len(lines) and is_utf8(b"\n".join(lines))
+
+
+def spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Index ranges (start, end) within which the numbers follow one another without a gap."""
+    start = 0
+    for index in range(1, len(numbers)):
+        if numbers[index] != numbers[index - 1] + 1:
+            yield start, index
+            start = index
+    if numbers:
+        yield start, len(numbers)
+
+
+def count_for(count: int, size: int) -> int:
+    """How many records to take next, when the last `count` made `size` bytes: a chunk's worth, 1 to 256."""
+    return max(1, min(BLOCK_RECORDS, CHUNK_BYTES * count // max(1, size)))
