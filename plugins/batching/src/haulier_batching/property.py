@@ -40,8 +40,8 @@ class PropertySettings(Settings):
     def _hold(self) -> PropertySettings:
         if self.property_name in self.other_props:
             raise ValueError(
-                f"other_props has {self.property_name!r}, too, where the records go: "
-                "take it out, or choose another property_name"
+                f"other_props has {self.property_name!r}, too, where the records go: take it out, or "
+                "choose another property_name"
             )
         if fault := _unsayable(self.other_props):
             raise ValueError(f"other_props {fault}")

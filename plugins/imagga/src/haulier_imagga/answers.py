@@ -1,0 +1,104 @@
+"""What Imagga's answers mean where their status alone does not tell enough.
+
+Every answer but a picture is an envelope: `{"result": {...}, "status": {"type": "success", "text": ""}}`,
+and an error has no `result`. Sources:
+
+* the statuses: https://docs.imagga.com/#errors
+* the envelope: https://github.com/henomis/imagga-go and https://github.com/gbicou/directus-extension-imagga
+
+Left to the default rules (None): 401 (stops), 408, 500 and 503 (tried again), anything that is no envelope.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from haulier.authoring import Request, Response, Stop, Verdict, look_up
+
+__all__ = ["TICKET", "judge", "judge_delete", "judge_job"]
+
+# Where the ticket of an asynchronous job stands: https://github.com/henomis/imagga-go
+TICKET = "/result/ticket_id"
+# About what public clients wait; no `Retry-After` has been seen:
+# https://github.com/PipedreamHQ/pipedream/tree/master/components/imagga
+_PAUSE_S = 1.0
+_LONGEST_TEXT = 300
+
+
+def judge(_request: Request, response: Response) -> Verdict | Stop | None:
+    """What an answer of any call means."""
+    status = response.status
+    kind, text = _told(response)
+    if 200 <= status < 300:
+        # An error inside a success: seen in no recording, but what the envelope says counts.
+        return Verdict("rejected", f"Imagga answered {status}, but says: {text}") if kind == "error" else None
+    if status == 403:
+        return _limit_reached(response, text)
+    if status == 429 and response.header("retry-after") is None:
+        # The concurrency or rate limit of the plan: https://docs.imagga.com/#errors
+        return Verdict("retry", f"Imagga answered 429 (limit of the plan): {text}", _PAUSE_S)
+    if status == 410:
+        # Uploads live for 24 hours, tickets as long or until read: https://docs.imagga.com/
+        return Verdict(
+            "rejected", f"Imagga answered 410: upload or ticket is no longer there. {text}".rstrip()
+        )
+    if status in (400, 404, 405, 406) and kind == "error":
+        return Verdict("rejected", f"Imagga answered {status}: {text}")
+    return None
+
+
+def judge_delete(request: Request, response: Response) -> Verdict | Stop | None:
+    """As `judge`; an upload that is already gone is what was asked for, so it counts as delivered.
+
+    A 410 says so. A 404 says so only inside Imagga's envelope: without it, a proxy or a wrong `base_url` may
+    have answered, and the upload may well be there. Which of the two an expired id gives is not known.
+    """
+    gone = response.status == 410 or (response.status == 404 and _told(response)[0] == "error")
+    return (
+        Verdict("delivered", f"already gone (answered {response.status})")
+        if gone
+        else judge(request, response)
+    )
+
+
+def judge_job(request: Request, response: Response) -> Verdict | Stop | None:
+    """As `judge`, for calls that start a job; a success without a ticket leaves open whether there is one."""
+    verdict = judge(request, response)
+    if verdict is None and _told(response)[0] == "success" and not look_up(response.body, TICKET):
+        return Verdict("unknown", f"Imagga answered {response.status} without a ticket_id")
+    return verdict
+
+
+def _limit_reached(response: Response, text: str) -> Stop:
+    """A 403: the quota of the month, or what the plan does not cover; both hold for every further request.
+
+    One client tested against the service met 403 for bursts, too, so trying again is the reader's choice:
+    https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-imagga/manifest.yaml
+    """
+    left = response.header("monthly-limit-remaining")
+    return Stop(
+        f"Imagga answered 403: {text or 'no reason given'}. A limit of the subscription was reached, "
+        f"or the plan does "
+        f"not cover this call{f'; requests left this month: {left[:20]}' if left else ''}{_reset(response)}. "
+        "Run again after that, or write `verdicts: {403: retry}` where it comes from bursts"
+    )
+
+
+def _reset(response: Response) -> str:
+    reset = response.header("monthly-limit-reset") or ""
+    if not (reset.isascii() and reset.isdigit() and len(reset) <= 10):
+        return ""
+    return f", new ones from {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _told(response: Response) -> tuple[str, str]:
+    """(type, text) of the envelope's status, empty texts where there is none.
+
+    `result.status` is read, too: seen in public client code, address unknown, read 2026-11-22.
+    """
+    for pointer in ("/status", "/result/status"):
+        status = look_up(response.body, pointer)
+        if isinstance(status, dict):
+            text = " ".join(str(status.get("text") or "").split())
+            return str(status.get("type") or ""), text[:_LONGEST_TEXT]
+    return "", ""

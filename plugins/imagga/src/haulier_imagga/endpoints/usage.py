@@ -1,0 +1,37 @@
+"""GET /v2/usage: what an account has used and may use; the cheapest way to check a credential."""
+
+from __future__ import annotations
+
+from haulier.authoring import Parameter
+from haulier_imagga.answers import judge
+from haulier_imagga.endpoints._call import imagga_call
+
+__all__ = ["USAGE"]
+
+USAGE = imagga_call(
+    name="usage",
+    title="Usage",
+    description="Asks for the usage and limits of the account; takes nothing from records.",
+    method="GET",
+    path="/v2/usage",
+    parameters=(
+        Parameter(
+            name="history", place="query", description="Also tell the usage of earlier days.", type="boolean"
+        ),
+        Parameter(
+            name="concurrency",
+            place="query",
+            description="Also tell how many requests may run at once, and do.",
+            type="boolean",
+        ),
+    ),
+    takes={
+        "usage": "/result",
+        "monthly_limit": "/result/monthly_limit",
+        "billing_period_end": "/result/billing_period_end",
+    },
+    judge=judge,
+    notes=("Counters were renamed over time; `usage` holds the whole result as it came.",),
+    verified=True,
+    source="https://github.com/henomis/imagga-go",
+)

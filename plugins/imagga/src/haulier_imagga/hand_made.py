@@ -1,0 +1,74 @@
+"""What to tell the author of a request to Imagga made by hand: where the service expects something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+__all__ = ["warnings"]
+
+# What follows /v2/ in the path of a call. Formats by call: https://docs.imagga.com/,
+# https://github.com/henomis/imagga-go (groupings, recognition) and
+# https://github.com/PipedreamHQ/pipedream/tree/master/components/imagga (batches)
+_JSON = re.compile(r"(tags/feedback|faces/groupings|faces/recognition|batches)(/|$)")
+_ONE_IMAGE = re.compile(
+    r"(tags|categories|colors|croppings|faces/detections|text|remove-background|similar-images)(/|$)"
+)
+_BY_REFERENCE = re.compile(r"(^|&)(image_url|image_upload_id)=")
+
+
+def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
+    """One sentence for each thing in which the request differs from what is known of Imagga; often none.
+
+    url: as written, expressions and all. content_format: an encoder's name, empty where no body is sent.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all; that is said elsewhere
+        return ()
+    # Below another host, an emulator's or a gateway's, the calls may have a base path before /v2/.
+    begins = parts.path.startswith("/v2/") if parts.netloc == "api.imagga.com" else "/v2/" in parts.path
+    told = [] if begins else [f"{parts.path or url} does not begin with /v2/, as Imagga's calls do"]
+    _, _, call = parts.path.rpartition("/v2/")
+    return (*told, *_about(method, call.strip("/"), parts.query, content_format))
+
+
+def _about(method: str, call: str, query: str, content_format: str) -> Iterator[str]:
+    if _JSON.match(call):
+        if method != "GET" and content_format not in ("json", ""):
+            yield f"/v2/{call} takes json, not {content_format}"
+    elif _ONE_IMAGE.match(call):
+        yield from _about_images(method, call, query, content_format)
+    elif call == "uploads" and method == "POST":
+        yield from _about_uploads(query, content_format)
+    if call.startswith("categories/nsfw_beta"):
+        yield (
+            "nsfw_beta is no longer listed in Imagga's documentation, which lists adult_content: "
+            "/v2/categories/adult_content"
+        )
+
+
+def _about_images(method: str, call: str, query: str, content_format: str) -> Iterator[str]:
+    if method != "POST":
+        return
+    if content_format == "json":
+        yield (
+            f"/v2/{call} is not known to take json: a picture goes there as multipart (file part "
+            "`image`) or as form (field `image_base64`)"
+        )
+    if content_format != "multipart" or _BY_REFERENCE.search(query):
+        yield (
+            f"where records name their picture by image_url or image_upload_id, /v2/{call} is asked "
+            "with GET, which puts them into the query: write `method: GET`"
+        )
+
+
+def _about_uploads(query: str, content_format: str) -> Iterator[str]:
+    if content_format not in ("multipart", "form"):
+        yield (
+            "/v2/uploads takes multipart (file part `image`) or form (field `image_base64`), not "
+            f"{content_format or 'an empty body'}"
+        )
+    if content_format != "multipart" or _BY_REFERENCE.search(query):
+        yield "/v2/uploads is not known to take an image_url: analyse it with GET /v2/tags?image_url=..."
