@@ -1,0 +1,143 @@
+"""What an answer means for the records of its request: the default rules, a template's own, a destination's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.model.request import Request, Response
+from haulier.model.pointer import look_up
+
+__all__ = ["History", "Judging", "retry_after"]
+
+_RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
+_FORBIDDEN_IN_A_ROW = 5
+
+
+class History(msgspec.Struct, gc=False):
+    """What a judge may know of the run so far: deliveries that succeeded, and 403s since the last other answer."""
+
+    succeeded: int = 0
+    forbidden: int = 0
+
+
+class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The rules of one destination. verdicts: status -> verdict, the destination's before the template's."""
+
+    verdicts: Mapping[int, str] = {}
+    judge: Judge | None = None
+    answers_json: bool = False
+    ticket: str = ""
+
+    def __call__(
+        self, request: Request, response: Response, *, resend: bool, history: History
+    ) -> Verdict | Stop:
+        """The verdict on an answer. `resend`: an earlier attempt may have reached the server."""
+        status = response.status
+        if (
+            status == 200
+            and self.judge is None
+            and not self.verdicts
+            and not self.answers_json
+            and not self.ticket
+        ):
+            return DELIVERED
+        written = self.verdicts.get(status)
+        if written is not None:
+            return self._written(written, response)
+        if self.judge is not None:
+            verdict = self.judge(request, response)
+            if verdict is not None:
+                return verdict
+        if 200 <= status < 300:
+            return self._success(response, history)
+        if 300 <= status < 400:
+            return _redirected(response)
+        if status in _RETRY:
+            return Verdict("retry", f"the service answered {_quote(response)}", retry_after(response))
+        return self._refused(response, resend=resend, history=history)
+
+    def _written(self, kind: str, response: Response) -> Verdict | Stop:
+        if kind == "stop":
+            return Stop(f"the service answered {_quote(response)}, and `verdicts` says to stop then")
+        if kind == "delivered":
+            return DELIVERED
+        return Verdict(kind, f"the service answered {_quote(response)}", retry_after(response))  # type: ignore[arg-type]
+
+    def _success(self, response: Response, history: History) -> Verdict | Stop:
+        if self.answers_json and _is_html(response):
+            if not history.succeeded:
+                return Stop(
+                    f"the service answered {response.status} with a web page where JSON was expected: "
+                    "look at the URL (`base_url`, `request.url`), a login page or proxy may have answered"
+                )
+            return Verdict("unknown", f"answered {response.status} with a web page where JSON was expected")
+        if self.ticket:
+            ticket = look_up(response.body, self.ticket)
+            if isinstance(ticket, str) and ticket:
+                return Verdict("accepted", ticket=ticket)
+        return ACCEPTED if response.status == 202 and self.ticket else DELIVERED
+
+    def _refused(self, response: Response, *, resend: bool, history: History) -> Verdict | Stop:
+        status, told = response.status, _quote(response)
+        if status == 401:
+            return Stop(
+                f"the service answered {told}: it does not accept the credential; see: haulier credential check"
+            )
+        if status == 403:
+            if retry_after(response) is not None:
+                return Verdict("retry", f"the service answered {told}", retry_after(response))
+            if not history.succeeded or history.forbidden + 1 >= _FORBIDDEN_IN_A_ROW:
+                return Stop(
+                    f"the service answered {told}: the credential may not do this, or a quota is used up"
+                )
+        if resend and status == 409:
+            return Verdict("retry", f"the service answered {told} to a repeated request")
+        if resend and status == 422:
+            return Verdict("unknown", f"the service answered {told} to a repeated request")
+        return Verdict("rejected", f"the service answered {told}")
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds the service asks to be left alone, at least 0; None where it does not say or not understandably.
+
+    Both forms are read (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3); a date counts from the server's own
+    `Date`, so that a clock that differs does no harm.
+    """
+    text = response.header("retry-after")
+    if text is None:
+        return None
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(
+            0.0,
+            (
+                parsedate_to_datetime(text) - parsedate_to_datetime(response.header("date") or "")
+            ).total_seconds(),
+        )
+    except (TypeError, ValueError):
+        return None
+
+
+def _redirected(response: Response) -> Stop:
+    place = response.header("location") or "nowhere it names"
+    return Stop(
+        f"the service answered {response.status} and points to {place[:200]}: redirects are never followed; "
+        "write the final address as `base_url` or `request.url`"
+    )
+
+
+def _is_html(response: Response) -> bool:
+    media = (response.header("content-type") or "").lower()
+    return "html" in media or response.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _quote(response: Response) -> str:
+    """The status and the beginning of the answer, as reasons quote it."""
+    text = " ".join(response.body[:300].decode("utf-8", "replace").split())
+    return f"{response.status}: {text[:200]}" if text else f"{response.status}"

@@ -1,0 +1,55 @@
+"""When a run gives up for now: a bad night stops the run, resumably, and dead-letters nobody.
+
+One object counts what the deliveries of a run came to and says what follows. Nothing is rejected for good before
+something succeeded: until then a rejection is provisional, and if the first requests all end so, the setting is wrong
+and not the records.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["StopRules"]
+
+
+class StopRules(msgspec.Struct, gc=False, kw_only=True):
+    """stop_after: exhausted deliveries in a row; first_rejections: provisional ones; both stop the run."""
+
+    stop_after: int = 5
+    first_rejections: int = 20
+    successes: int = 0
+    exhausted_in_a_row: int = 0
+    provisional: int = 0
+    in_flight_limit: int = 1
+
+    def success(self, most: int) -> None:
+        """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`."""
+        self.successes += 1
+        self.exhausted_in_a_row = 0
+        self.in_flight_limit = min(most, self.in_flight_limit * 2)
+
+    def rejection(self, reason: str) -> str:
+        """A delivery was refused: why the run stops now, or an empty text."""
+        self.exhausted_in_a_row = 0
+        if self.successes:
+            return ""
+        self.provisional += 1
+        if self.provisional < self.first_rejections:
+            return ""
+        return (
+            f"the first {self.provisional} requests were all refused, so it is a setting rather than the records "
+            f"(the last: {reason})"
+        )
+
+    def exhausted(self, reason: str, *, again: bool, since: int) -> str:
+        """A delivery spent its attempts: why the run stops now, or an empty text.
+
+        again: it was its second round; since: successes counted when the first round ended.
+        """
+        self.exhausted_in_a_row += 1
+        self.in_flight_limit = 1
+        if self.exhausted_in_a_row >= self.stop_after:
+            return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"
+        if again and self.successes == since:
+            return f"a delivery spent all its attempts twice and nothing succeeded in between ({reason})"
+        return ""

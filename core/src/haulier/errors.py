@@ -1,0 +1,85 @@
+"""Every error Haulier raises on purpose: one root, grouped by what the reader can do about it.
+
+    HaulierError
+    |-- ConfigurationError      mend the destination file, the options or the project (exit 2)
+    |   |-- DestinationError    ... this destination
+    |   |-- CredentialError     ... this credential
+    |   |-- ExpressionError     ... this `{expression}`
+    |   `-- PluginError         ... what a plugin offered
+    |-- RecordError             mend one record; the others go on
+    |-- InputError              the input ended early or cannot be read: mend it, run again
+    |-- LedgerError             free the ledger: another process, disk, version
+    |-- TransportError          nobody's fault here: a request got no answer; carries `sent`
+    `-- RunStopped              read the reason, mend it, run again: the run goes on where it stopped (exit 3)
+
+A message names the thing, its place and value (never a secret), and the way out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "ConfigurationError",
+    "CredentialError",
+    "DestinationError",
+    "ExpressionError",
+    "HaulierError",
+    "InputError",
+    "LedgerError",
+    "PluginError",
+    "RecordError",
+    "RunStopped",
+    "TransportError",
+]
+
+
+class HaulierError(Exception):
+    """The root: catching it catches everything Haulier raises on purpose."""
+
+
+class ConfigurationError(HaulierError):
+    """Something a person wrote does not hold; nothing was sent."""
+
+
+class DestinationError(ConfigurationError):
+    """A destination file or mapping does not hold."""
+
+
+class CredentialError(ConfigurationError):
+    """A credential is missing, incomplete, or not bound to the origin it is asked for."""
+
+
+class ExpressionError(ConfigurationError):
+    """An `{expression}` cannot be read, or names what does not exist."""
+
+
+class PluginError(ConfigurationError):
+    """A plugin could not be loaded, or offered something that does not hold."""
+
+
+class RecordError(HaulierError):
+    """One record cannot be sent as it is; the others go on."""
+
+
+class InputError(HaulierError):
+    """The input cannot be read, or ends in the middle of a record; what was read stands."""
+
+
+class LedgerError(HaulierError):
+    """The ledger cannot be opened or written."""
+
+
+class TransportError(HaulierError):
+    """A request got no (whole) answer.
+
+    `sent` is "no" only where the failure came before the first byte was written; everything else is "maybe".
+    """
+
+    def __init__(self, message: str, *, sent: Literal["no", "maybe"]) -> None:
+        super().__init__(message)
+        self.sent: Literal["no", "maybe"] = sent
+
+
+class RunStopped(HaulierError):
+    """A run stopped before its end and can be resumed by the same call."""

@@ -1,0 +1,92 @@
+"""The tables of a ledger and their version."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from haulier.errors import LedgerError
+
+__all__ = ["APPLICATION_ID", "VERSION", "prepare"]
+
+APPLICATION_ID = 0x4841554C  # "HAUL": says whose file this is to `file` and to us
+VERSION = 1
+
+_TABLES = """
+create table run(
+    id integer primary key,
+    run_id text not null unique,
+    run_key text not null,
+    parent text not null default '',
+    state text not null,              -- open, stopped, finished
+    reason text not null default '',
+    started real not null,
+    ended real,
+    source text not null,             -- what the input is called
+    fingerprint text not null,        -- quick: finds candidates, proves nothing
+    settings text not null,           -- JSON, as compared by a resume
+    way text not null,
+    read integer not null default 0,  -- records taken in
+    digest blob,                      -- SHA-256 of the input up to there
+    low_water integer not null default 0,  -- every record below is settled
+    delivered integer not null default 0,
+    accepted integer not null default 0,
+    rejected integer not null default 0,
+    in_doubt integer not null default 0,
+    attempts integer not null default 0
+);
+create index run_by_key on run(run_key, id);
+create table request(
+    id integer primary key,           -- run << 40 | number
+    first integer not null,
+    count integer not null,
+    positions blob,                   -- 64-bit little-endian, null where consecutive
+    sha256 blob not null,
+    key text not null,
+    state integer not null,
+    status integer,
+    attempts integer not null default 0,
+    reason text,
+    ticket text,
+    stored blob                       -- the whole request, where it cannot be rebuilt
+);
+create index request_unsettled on request(state) where state in (0, 1);
+create table record(                  -- rejected and in-doubt ones, below the low-water mark too
+    run integer not null,
+    position integer not null,
+    state integer not null,
+    number integer,                   -- its request; null where it never became one
+    reason text not null,
+    text blob,
+    primary key(run, position)
+) without rowid;
+create table chunk(                   -- what a program pushed under a name of its own
+    run integer not null,
+    id text not null,
+    first integer not null,
+    count integer not null,
+    primary key(run, id)
+) without rowid;
+create table owed(
+    seq integer primary key,          -- run << 40 | count
+    run integer not null,
+    output integer not null,
+    line blob not null
+);
+"""
+
+
+def prepare(db: sqlite3.Connection, path: str) -> None:
+    """Make the tables of a new file; refuse a file that is not ours or newer than this version."""
+    application = db.execute("pragma application_id").fetchone()[0]
+    version = db.execute("pragma user_version").fetchone()[0]
+    if version == 0 and application == 0 and not db.execute("select 1 from sqlite_master").fetchone():
+        db.executescript(
+            f"begin immediate;{_TABLES}pragma application_id={APPLICATION_ID};pragma user_version={VERSION};commit;"
+        )
+        return
+    if application != APPLICATION_ID:
+        raise LedgerError(f"{path} is no ledger of Haulier; choose another folder with --state")
+    if version > VERSION:
+        raise LedgerError(
+            f"{path} was written by a newer version (ledger {version}, this one knows {VERSION}): upgrade haulier"
+        )

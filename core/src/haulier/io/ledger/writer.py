@@ -1,0 +1,62 @@
+"""The ledger's writer thread: many windows become durable in one transaction, and nobody waits per request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from haulier.errors import LedgerError
+from haulier.io.ledger.rows import Commit
+from haulier.io.ledger.store import Ledger
+
+__all__ = ["Writer"]
+
+
+class Writer(threading.Thread):
+    """Writes the commits it is given, in order.
+
+    done: called in this thread after each transaction with the number of commits made durable since the start, or
+    with the error that ended the writing (then nothing more is written).
+    """
+
+    def __init__(self, ledger: Ledger, run: int, done: Callable[[int, LedgerError | None], None]) -> None:
+        super().__init__(name="haulier-ledger", daemon=True)
+        self._ledger = ledger
+        self._run_id = run
+        self._done = done
+        self._wake = threading.Condition()
+        self._queue: list[Commit] = []
+        self._closing = False
+        self._written = 0
+        self.transactions = 0
+
+    def put(self, commit: Commit) -> None:
+        """Queue a commit; returns at once."""
+        with self._wake:
+            self._queue.append(commit)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Write what is queued, then end."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self.join()
+
+    def run(self) -> None:
+        """Take all that is queued, write it in one transaction, tell; again until closed."""
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                commits, self._queue = self._queue, []
+            if not commits:
+                return
+            try:
+                self._ledger.commit(self._run_id, commits)
+            except LedgerError as error:
+                self._done(self._written, error)
+                return
+            self.transactions += 1
+            self._written += len(commits)
+            self._done(self._written, None)

@@ -1,0 +1,1 @@
+"""Outputs: durable at-least-once consumers of what came of each request."""

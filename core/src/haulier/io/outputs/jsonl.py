@@ -1,0 +1,73 @@
+"""The JSONL output: one line a settled request, appended to a file and made durable before it counts as written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import msgspec
+from pydantic import Field
+
+from haulier.model.parts import Doors, OutputType, Settings
+
+__all__ = ["JSONL", "JsonlOutput", "JsonlSettings"]
+
+
+class JsonlSettings(Settings):
+    """Settings of the output `jsonl`."""
+
+    path: str = Field(min_length=1, description="the file to append to, below the project's folder")
+    include: list[str] = Field(
+        default_factory=list, description="attributes of the record to carry on besides those sent"
+    )
+
+
+class JsonlOutput:
+    """Appends lines; a last line that a crash tore is cut off first, and comes again from the ledger."""
+
+    def __init__(self, settings: JsonlSettings, doors: Doors) -> None:
+        self._file = doors.open_append(settings.path)
+        self._mend()
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Append the lines and wait until the disk has them."""
+        self._file.write(b"".join(line + b"\n" for line in lines))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _mend(self) -> None:
+        size = self._file.seek(0, os.SEEK_END)
+        torn = self._after_last_break(size)
+        if not torn:
+            return
+        try:
+            msgspec.json.decode(torn)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._file.truncate(size - len(torn))
+        else:
+            self._file.write(
+                b"\n"
+            )  # a whole line that only lacks its break: somebody else's, or the crash's last byte
+
+    def _after_last_break(self, size: int) -> bytes:
+        tail = b""
+        while len(tail) < size:
+            start = max(0, size - len(tail) - 65536)
+            self._file.seek(start)
+            tail = self._file.read(size - len(tail) - start) + tail
+            if (at := tail.rfind(b"\n")) >= 0:
+                return tail[at + 1 :]
+        return tail
+
+
+JSONL = OutputType(
+    name="jsonl",
+    title="JSON lines",
+    description="Appends what came of each request to a file, one JSON object a line.",
+    settings=JsonlSettings,
+    factory=JsonlOutput,
+)

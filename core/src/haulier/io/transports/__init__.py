@@ -1,0 +1,1 @@
+"""Who sends: one protocol, one suite of tests for all of them."""

@@ -1,0 +1,18 @@
+"""Which transport serves a destination. The clients behind them are imported only when one is opened."""
+
+from __future__ import annotations
+
+from ssl import SSLContext
+
+from haulier.io.transports.protocol import Transport
+
+__all__ = ["open_transport"]
+
+
+def open_transport(
+    name: str, *, in_flight: int, timeout_s: float, verify: SSLContext | None = None
+) -> Transport:
+    """A transport for up to `in_flight` requests at once; name: `auto` or `httpx`."""
+    from haulier.io.transports.httpx_lanes import HttpxLanes  # httpx costs 100 ms that `--help` need not pay
+
+    return HttpxLanes(lanes=in_flight, timeout_s=timeout_s, verify=verify)

@@ -1,0 +1,139 @@
+"""The transport over httpx: "lanes", single connections that share one TLS context. The one file that imports httpx.
+
+httpx's own pool looks through all connections whenever a request starts or ends; a lane has only its own
+(https://github.com/encode/httpx/issues/3215).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from ssl import SSLContext
+
+import httpx
+
+from haulier.errors import TransportError
+from haulier.io.files import stream_part
+from haulier.io.transports.protocol import head_of
+from haulier.model.parts import Added
+from haulier.model.request import FilePart, Request, Response
+
+__all__ = ["HttpxLanes"]
+
+# Failures before the first byte of a request was written; everything else may have reached the server.
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class HttpxLanes:
+    """Up to `lanes` requests at once, each on a connection of its own, kept open between requests.
+
+    timeout_s: longest silence in each phase (connecting, writing, reading). max_answer_bytes: a longer body, after
+    decompression, is an error. verify: an SSLContext, or None for the system's certificates.
+    """
+
+    def __init__(
+        self,
+        *,
+        lanes: int,
+        timeout_s: float,
+        max_answer_bytes: int = 16 << 20,
+        verify: SSLContext | None = None,
+    ) -> None:
+        self._context = verify
+        self._lanes = lanes
+        self._free: list[httpx.AsyncHTTPTransport] = []
+        self._made: list[httpx.AsyncHTTPTransport] = []
+        self._slots = asyncio.Semaphore(lanes)
+        self._timeout = httpx.Timeout(timeout_s).as_dict()
+        self._max_answer_bytes = max_answer_bytes
+
+    async def send(self, request: Request, added: Added) -> Response:
+        """One exchange on a free lane."""
+        async with self._slots:
+            lane = self._free.pop() if self._free else self._new_lane()
+            try:
+                return await self._exchange(lane, request, added)
+            finally:
+                self._free.append(lane)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for lane in self._made:
+            await lane.aclose()
+
+    def _new_lane(self) -> httpx.AsyncHTTPTransport:
+        if self._context is None:
+            self._context = httpx.create_ssl_context()
+        lane = httpx.AsyncHTTPTransport(
+            verify=self._context,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            retries=0,
+        )
+        self._made.append(lane)
+        return lane
+
+    async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: Request, added: Added) -> Response:
+        target, headers = head_of(request, added)
+        body = request.body
+        outgoing = httpx.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=body if isinstance(body, bytes) else None,
+            stream=None if isinstance(body, bytes) else _Streamed(body),
+            extensions={"timeout": self._timeout, "target": target.encode("ascii")},
+        )
+        try:
+            response = await lane.handle_async_request(outgoing)
+        except _BEFORE_SENDING as error:
+            raise TransportError(_said(error, request), sent="no") from error
+        except httpx.HTTPError as error:
+            raise TransportError(_said(error, request), sent="maybe") from error
+        try:
+            content = await self._read(response)
+        except httpx.HTTPError as error:
+            raise TransportError(f"the answer broke off: {_said(error, request)}", sent="maybe") from error
+        finally:
+            await response.aclose()
+        return Response(
+            status=response.status_code,
+            headers=tuple(
+                (name.lower().decode("latin-1"), value.decode("latin-1"))
+                for name, value in response.headers.raw
+            ),
+            body=content,
+        )
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        pieces: list[bytes] = []
+        length = 0
+        async for piece in response.aiter_bytes():
+            pieces.append(piece)
+            length += len(piece)
+            if length > self._max_answer_bytes:
+                raise TransportError(
+                    f"the answer is longer than {self._max_answer_bytes:,} bytes", sent="maybe"
+                )
+        return b"".join(pieces)
+
+
+class _Streamed(httpx.AsyncByteStream):
+    """A body with files, read while it is sent."""
+
+    def __init__(self, parts: tuple[bytes | FilePart, ...]) -> None:
+        self._parts = parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            if isinstance(part, bytes):
+                yield part
+            else:
+                for piece in stream_part(part):
+                    yield piece
+
+
+def _said(error: Exception, request: Request) -> str:
+    """An httpx error in words that name the server; httpx leaves many messages empty."""
+    host = httpx.URL(request.url).netloc.decode("ascii")
+    told = str(error) or type(error).__name__
+    return f"{host}: {told}"

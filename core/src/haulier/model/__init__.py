@@ -1,0 +1,1 @@
+"""The nouns: what every other room speaks of. No I/O, no clock, no randomness."""

@@ -1,0 +1,56 @@
+"""A block: some hundred consecutive records as one value, so that no call is paid per record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from haulier.model.request import FilePart
+
+__all__ = ["Block", "RejectedRecord"]
+
+Files: TypeAlias = Mapping[str, FilePart | str]
+
+
+class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Consecutive records, as read.
+
+    lines: one JSON text per record (no line break needed at the end), none of them blank.
+    first: position of `lines[0]`: non-blank records count from 0, malformed ones included.
+    first_line: line number (from 1) of `lines[0]` where the input has lines; the reader begins a new block wherever
+        position and line number part, so record i of a block stands on line `first_line + i`. None: no lines.
+    plain: the reader has seen that every line is UTF-8 and begins with `{`; False asks the planner to look at each.
+    faults: index in the block -> why the reader cannot take that record (a CSV row with a wrong column count, a value
+        that is no JSON); its line is kept as read, for the dead letter.
+    files: per record, parameter name -> the file part found for it, or the reason why there is none.
+    digest: SHA-256 over the input up to the end of this block, where the reader was asked for it.
+    chunk: the name a program gave to the records it pushed, of which these are all.
+    settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
+    """
+
+    first: int
+    lines: list[bytes]
+    first_line: int | None = None
+    plain: bool = False
+    faults: Mapping[int, str] | None = None
+    files: list[Files] | None = None
+    digest: bytes | None = None
+    chunk: str | None = None
+    settled: Callable[[], None] | None = None
+
+    def place(self, index: int) -> str:
+        """Where record `index` of this block stands, as messages name it: `line 7` or `record 6`."""
+        if self.first_line is None:
+            return f"record {self.first + index}"
+        return f"line {self.first_line + index}"
+
+
+class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A record that cannot be sent as it is: where it stands, why, and its text for the dead letter."""
+
+    position: int
+    reason: str
+    line: bytes
+    place: str = ""

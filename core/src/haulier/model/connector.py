@@ -1,0 +1,149 @@
+"""Connector and endpoint template: a service and its calls, described as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from haulier.model.delivery import Judge
+
+__all__ = [
+    "Attributes",
+    "BatchKind",
+    "Connector",
+    "EndpointTemplate",
+    "Method",
+    "Parameter",
+    "ParameterPlace",
+    "Name",
+]
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+ParameterPlace: TypeAlias = Literal["path", "query", "header", "body", "file"]
+BatchKind: TypeAlias = Literal["unit", "container", "whole"]
+Attributes: TypeAlias = Literal["body", "query", "none"]
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
+
+
+class Described(BaseModel):
+    """What plugin authors write: frozen, nothing unknown allowed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+class Parameter(Described):
+    """One named value of a call, filled from the destination's `params` and nowhere else."""
+
+    name: str = Field(min_length=1, description="the service's own name for it")
+    place: ParameterPlace = Field(
+        description="path, query, header, body (a field of the payload) or file (a multipart part)"
+    )
+    description: str
+    required: bool = False
+    type: Literal["text", "integer", "number", "boolean", "list"] = "text"
+    choices: tuple[str, ...] = Field(
+        default=(), description="the allowed values; a comma list is checked word by word"
+    )
+    minimum: float | None = None
+    maximum: float | None = None
+    service_default: str = Field(
+        default="", description="what the service takes where nothing is sent; never sent by Haulier"
+    )
+    example: str = ""
+    secret: bool = False
+
+
+class EndpointTemplate(Described):
+    """One API call of a connector.
+
+    path: absolute below the connector's origin, `{name}` for a parameter whose place is `path`.
+    attributes: where the attributes of a record go: into the body, into the query, or nowhere (parameters only).
+    batch: `unit` one record a call; `container` a list that may be split and regrouped; `whole` one call for the
+        whole input, never split. batching: default batching settings of a destination made from this template.
+    takes: name -> JSON pointer (RFC 6901) into the answer's body: what outputs carry on as attributes.
+    content_formats: names of encoders that fit, the default first; empty where no body is sent.
+    """
+
+    connector: Name
+    name: Name
+    title: str
+    description: str
+    method: Method
+    path: str = Field(pattern=r"^/")
+    parameters: tuple[Parameter, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="groups of parameters of which exactly one is given"
+    )
+    attributes: Attributes = "none"
+    content_formats: tuple[str, ...] = ()
+    batch: BatchKind = "unit"
+    batching: Mapping[str, Any] | None = None
+    minimum_records: int = Field(default=1, ge=1, description="fewest records a call may carry")
+    booleans: Literal["words", "digits"] = "words"
+    takes: Mapping[str, str] = Field(default_factory=dict)
+    success_status: tuple[int, ...] = ()
+    verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
+        default_factory=dict
+    )
+    judge: Judge | None = Field(default=None, description="reads an answer where statuses do not tell enough")
+    answers: Literal["json", "any"] = "any"
+    ticket: str = Field(default="", description="JSON pointer to the ticket of a job that was accepted")
+    idempotent: bool = Field(
+        default=True, description="False: asking again changes what is there or what is answered"
+    )
+    idempotency_key: bool = Field(
+        default=True, description="whether an Idempotency-Key header is sent (never on GET)"
+    )
+    irreversible: str = Field(
+        default="", description="what cannot be undone, as a warning; empty where it can be"
+    )
+    notes: tuple[str, ...] = ()
+    verified: bool = Field(description="whether two independent sources, or the service's own page, say so")
+    source: str = Field(description="address of the source of these facts")
+    read_on: date
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EndpointTemplate:
+        names = [parameter.name for parameter in self.parameters]
+        if double := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"endpoint {self.name}: parameters named twice: {', '.join(sorted(double))}")
+        for group in self.one_of:
+            if unknown := set(group) - set(names):
+                raise ValueError(
+                    f"endpoint {self.name}: one_of names unknown parameters: {', '.join(sorted(unknown))}"
+                )
+        for parameter in self.parameters:
+            if parameter.place == "path" and "{" + parameter.name + "}" not in self.path:
+                raise ValueError(f"endpoint {self.name}: path {self.path} has no {{{parameter.name}}}")
+        return self
+
+
+class Connector(Described):
+    """One service: where it is, how it is authenticated, how hard it may be pressed."""
+
+    name: Name
+    title: str
+    description: str
+    origin: str = Field(
+        default="", description="scheme://host[:port] of the service; empty: every destination names its own"
+    )
+    credential_type: str = Field(
+        default="none", description="how it is authenticated; empty: by a credential of any type"
+    )
+    website: str = ""
+    limits: Mapping[str, Any] = Field(
+        default_factory=dict, description="default `limits:` of its destinations"
+    )
+    quota_headers: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="the service's own names: limit, remaining, reset_epoch -> header name in lower case",
+    )
+    warnings: Callable[[str, str, str], tuple[str, ...]] | None = Field(
+        default=None,
+        description="(method, url, content format) of a hand-made request -> what to tell its author",
+    )

@@ -1,0 +1,200 @@
+"""A destination: a configured connector, endpoint, settings and credential name, as a person wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from haulier.model.connector import Attributes, Method, Name
+
+__all__ = [
+    "Batching",
+    "Destination",
+    "GroupingChoice",
+    "Limits",
+    "ManualRequest",
+    "OutputChoice",
+    "ParamValue",
+    "Retry",
+]
+
+ParamValue: TypeAlias = str | int | float | bool | list[str] | None
+
+
+class Written(BaseModel):
+    """What a person writes: strict types, nothing unknown allowed, frozen once read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+
+
+class ManualRequest(Written):
+    """A request made by hand instead of by an endpoint template."""
+
+    method: Method = Field(default="POST", description="the HTTP method")
+    url: str = Field(
+        description="http(s) URL; `{record.name}` and the like in path and query, never in scheme or host"
+    )
+    content_format: str | None = Field(
+        default=None, description="name of a content encoder; `json` unless the method has no body"
+    )
+    headers: str | Mapping[str, str] = Field(default="", description="header pairs `a:1,b:2`, or a mapping")
+    attributes: Attributes | None = Field(
+        default=None,
+        description="where the attributes of a record go; unless written: GET query, DELETE none, else body",
+    )
+    body: Mapping[str, ParamValue] = Field(
+        default_factory=dict, description="further values of the body, by name"
+    )
+    files: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="file parts of a multipart body: name -> path, such as `{record.file}`",
+    )
+    idempotency_key: bool = Field(default=True, description="send an Idempotency-Key header (never on GET)")
+
+
+class GroupingChoice(BaseModel):
+    """The grouping algorithm and its own settings, checked by the algorithm's settings model."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    name: str = Field(description="name of a grouping algorithm")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was written beside the name."""
+        return dict(self.model_extra or {})
+
+
+class Batching(Written):
+    """Which records travel together, and in what shape."""
+
+    size: Annotated[int, Field(ge=1)] = Field(default=100, description="records a request carries at most")
+    grouping: GroupingChoice = Field(
+        default=GroupingChoice(name="array"), description="a name, or a name with its settings"
+    )
+    item: str = Field(
+        default="", description="what each record becomes inside the batch: whole, or one attribute's value"
+    )
+
+    @field_validator("grouping", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class Limits(Written):
+    """What paces requests; no part of the settings that a resume compares."""
+
+    requests_per_second: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="evenly spaced, without bursts"
+    )
+    max_in_flight: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="requests under way at once"
+    )
+    patience_s: Annotated[float, Field(ge=0)] = Field(
+        default=300, description="longest wait a server may ask for before the run stops"
+    )
+
+    @field_validator("requests_per_second", "patience_s", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, value: Any) -> Any:
+        return float(value) if type(value) is int else value
+
+
+class Retry(Written):
+    """How often and how patiently a delivery is tried; full jitter."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="tries per delivery")
+    base_s: Annotated[float, Field(ge=0)] = Field(default=0.5, description="longest first wait, seconds")
+    cap_s: Annotated[float, Field(ge=0)] = Field(default=30, description="longest wait, seconds")
+
+    @field_validator("base_s", "cap_s", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, value: Any) -> Any:
+        return float(value) if type(value) is int else value
+
+
+class OutputChoice(BaseModel):
+    """One output: its type and the type's own settings, checked by the type's settings model."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    to: str = Field(description="name of an output type")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was written beside `to`."""
+        return dict(self.model_extra or {})
+
+
+class Destination(Written):
+    """What a destination file says. `name` is the file's own name and is not written in it."""
+
+    name: Name = Field(exclude=True, description="the file's name without its ending")
+    description: str = Field(default="", description="for people")
+    connector: str = Field(default="http", description="name of a connector")
+    endpoint: str | None = Field(
+        default=None, description="name of one of its endpoint templates; or write `request`"
+    )
+    request: ManualRequest | None = Field(
+        default=None, description="a request made by hand; or name an `endpoint`"
+    )
+    credential: str | None = Field(default=None, description="name of a stored credential")
+    key: str | None = Field(
+        default=None, description="attribute that names a record in reports, outputs and dead letters"
+    )
+    params: Mapping[str, ParamValue] = Field(
+        default_factory=dict, description="values of the endpoint's parameters"
+    )
+    content_format: str | None = Field(
+        default=None, description="one of the formats the endpoint takes, where not its first"
+    )
+    format_settings: Mapping[str, Any] = Field(
+        default_factory=dict, description="settings of the content encoder"
+    )
+    headers: str | Mapping[str, str] = Field(default="", description="more headers, `a:1,b:2` or a mapping")
+    override_authorization: bool = Field(
+        default=False, description="let a written Authorization header stand instead of the credential"
+    )
+    exclude: list[str] = Field(
+        default_factory=list, description="attributes kept out of body and query; still usable in expressions"
+    )
+    batching: Batching | bool = Field(default=False, description="off, on with defaults, or settings")
+    limits: Limits = Field(default_factory=Limits)
+    retry: Retry = Field(default_factory=Retry)
+    outputs: list[OutputChoice] = Field(default_factory=list)
+    files_root: str | None = Field(
+        default=None, description="the folder below which file parameters may be read"
+    )
+    max_file_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=64 * 1024 * 1024, description="largest file that is sent"
+    )
+    base_url: str | None = Field(
+        default=None, description="replaces the connector's origin and base path (emulator, region, gateway)"
+    )
+    timeout_s: Annotated[float, Field(gt=0)] = Field(
+        default=30, description="longest silence of the server during a request"
+    )
+    transport: Literal["auto", "httpx"] = Field(default="auto", description="who sends")
+    answers: Literal["json", "any"] | None = Field(
+        default=None,
+        description="json: an answer that is a web page is no success; unless written, as the endpoint says",
+    )
+    verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
+        default_factory=dict, description="status -> what it means here"
+    )
+
+    @field_validator("timeout_s", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, value: Any) -> Any:
+        return float(value) if type(value) is int else value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Destination:
+        if (self.endpoint is None) == (self.request is None):
+            raise ValueError(
+                "write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, one of the two"
+            )
+        return self

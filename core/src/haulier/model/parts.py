@@ -1,0 +1,176 @@
+"""What plugins bring besides connectors: the small protocols behind the hooks.
+
+Hooks find these once a run; the objects themselves work on the way of records, and none of them does I/O but
+readers and outputs, which do it through the `Doors` they are handed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from haulier.model.block import Block
+from haulier.model.request import Body, Header, Request
+
+__all__ = [
+    "Added",
+    "ContentEncoder",
+    "CredentialType",
+    "Doors",
+    "Grouping",
+    "GroupingAlgorithm",
+    "Needs",
+    "NoSettings",
+    "Output",
+    "OutputType",
+    "Payload",
+    "Reader",
+    "ReaderType",
+    "Settings",
+]
+
+Needs: TypeAlias = Literal["opaque", "values"]
+# What an encoder is handed: for "opaque" ones JSON-like values in which whole records are msgspec.Raw, for "values"
+# ones plain Python values; attributes whose place is `file` are FilePart.
+Payload: TypeAlias = Any
+
+
+class Settings(BaseModel):
+    """Base of every settings model: nothing unknown allowed, inputs hidden in errors, frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class NoSettings(Settings):
+    """For what has nothing to set."""
+
+
+class Grouping(Protocol):
+    """Shapes the records of one batch into one payload. Called once a batch, in order; pure."""
+
+    def build(self, items: Sequence[Any]) -> Payload:
+        """Return the payload in which every item stands exactly once. Opaque items are placed, never read."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupingAlgorithm:
+    """A grouping algorithm as registered. needs: "values" asks for decoded records, and costs their decoding."""
+
+    name: str
+    title: str
+    description: str
+    factory: Callable[[Any], Grouping]
+    settings: type[Settings] = NoSettings
+    needs: Needs = "opaque"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentEncoder:
+    """A content format as registered.
+
+    encode: (payload, settings) -> Body; pure, and the same bytes for the same payload, always.
+    carries_batches: whether a list of records makes sense in it; files: whether it can carry a FilePart.
+    needs: "opaque" where records may arrive as msgspec.Raw, "values" where they must be decoded.
+    """
+
+    name: str
+    title: str
+    description: str
+    media_type: str
+    encode: Callable[[Payload, Any], Body]
+    settings: type[Settings] = NoSettings
+    carries_batches: bool = False
+    files: bool = False
+    needs: Needs = "values"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What a credential adds to a request: headers and query pairs, both already in wire form."""
+
+    headers: tuple[Header, ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialType:
+    """How a service is authenticated.
+
+    settings: a pydantic model; secret values are typed SecretStr. origins: scheme://host[:port] that a credential of
+    this type is bound to unless its creator names others; empty: the creator must name them.
+    apply: pure (request, settings, now as Unix seconds) -> Added; called at each attempt, after encoding.
+    check: `connector/endpoint` of a harmless call that tells whether the values are good; empty where there is none.
+    """
+
+    name: str
+    title: str
+    description: str
+    settings: type[Settings]
+    apply: Callable[[Request, Any, float], Added]
+    origins: tuple[str, ...] = ()
+    check: str = ""
+
+
+class Doors(Protocol):
+    """The only way to the outside for readers and outputs: what they are handed decides what they can reach."""
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file below the allowed root for reading; raises ConfigurationError outside it."""
+        ...
+
+    def open_append(self, path: str) -> BinaryIO:
+        """Open a file below the allowed root for appending, creating folders on the way."""
+        ...
+
+
+class Reader(Protocol):
+    """An opened input. repeatable: whether opening it again gives the same records (a file does, a pipe does not)."""
+
+    repeatable: bool
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the records in order; raises InputError where the input ends in the middle of a record."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderType:
+    """A record reader as registered. endings: file name endings (".jsonl"); schemes: URL schemes without "://"."""
+
+    name: str
+    title: str
+    description: str
+    factory: Callable[[str, Doors], Reader]
+    endings: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+
+
+class Output(Protocol):
+    """A durable at-least-once consumer of responses; called from one thread, in the order of the ledger."""
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Make these JSON lines durable before returning; raising keeps them owed and stops the run resumably."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputType:
+    """An output type as registered."""
+
+    name: str
+    title: str
+    description: str
+    settings: type[Settings]
+    factory: Callable[[Any, Doors], Output]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+Records: TypeAlias = "str | Iterable[Mapping[str, Any]] | Iterable[bytes]"

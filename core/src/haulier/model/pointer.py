@@ -1,0 +1,37 @@
+"""JSON pointers (https://www.rfc-editor.org/rfc/rfc6901): picking values out of answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = ["check_pointer", "look_up", "pick"]
+
+_decode = msgspec.json.Decoder().decode
+
+
+def check_pointer(pointer: str) -> str:
+    """Why this is no JSON pointer, or an empty text."""
+    return "" if pointer == "" or pointer.startswith("/") else "a JSON pointer begins with `/`"
+
+
+def pick(value: Any, pointer: str) -> Any:
+    """What the pointer points to in a decoded value, None where nothing is there."""
+    for token in pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(token)
+        elif isinstance(value, list) and token.isascii() and token.isdigit() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return None
+    return value
+
+
+def look_up(body: bytes, pointer: str) -> Any:
+    """What the pointer points to in a JSON text; None where it is no JSON or nothing is there."""
+    try:
+        return pick(_decode(body), pointer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,89 @@
+"""Request and response: our own types, never an HTTP client's."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+__all__ = ["Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of"]
+
+Header: TypeAlias = tuple[str, str]
+# The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
+Positions: TypeAlias = "range | array[int]"
+
+
+class FilePart(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A file that will be streamed into a body: what was seen of it in one reading pass.
+
+    path: absolute and resolved; name: what the server is told; size in bytes; mtime_ns as the system gave it.
+    The transport reads it again while sending and aborts before the last byte if size or hash changed.
+    """
+
+    path: str
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    media_type: str = "application/octet-stream"
+
+
+class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an encoder makes of a payload.
+
+    parts: the body in order, bytes and files; a body without files has one part or none.
+    media_type: value of the Content-Type header; empty where there is no body.
+    length: bytes in all; sha256: of the whole body as it goes out.
+    """
+
+    parts: tuple[bytes | FilePart, ...] = ()
+    media_type: str = ""
+
+
+class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One HTTP request as planned: everything but the credential, which is applied at each attempt.
+
+    number: place in the plan of its run, from 0 (a preview's sample number).
+    url: canonical and absolute; its path and query go out as the request target byte for byte.
+    headers: what Haulier sets, in order, but Host and Content-Length, which follow from url and length.
+    body: bytes, or parts where a file is streamed. length: bytes of the whole body. sha256: of the whole body.
+    key: idempotency key, hex; empty where the template says so.
+    records: the JSON texts of the records it carries, as read, in the order of the positions; outputs and dead letters
+        quote them.
+    """
+
+    number: int
+    positions: Positions
+    method: str
+    url: str
+    headers: tuple[Header, ...]
+    body: bytes | tuple[bytes | FilePart, ...]
+    length: int
+    sha256: bytes
+    key: str = ""
+    records: Sequence[bytes] = ()
+
+
+class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One answer, whole. headers: names in lower case, in order, repeated ones kept. body: decompressed."""
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None; `name` in lower case."""
+        for known, value in self.headers:
+            if known == name:
+                return value
+        return None
+
+
+def content_of(body: bytes | tuple[bytes | FilePart, ...]) -> str:
+    """A body in words, for messages: `1,234 bytes` or `2 parts and the file beach.jpg`."""
+    if isinstance(body, bytes):
+        return f"{len(body):,} bytes"
+    names = ", ".join(part.name for part in body if isinstance(part, FilePart))
+    return f"a multipart body with {names}" if names else "a multipart body"

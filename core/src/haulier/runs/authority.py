@@ -1,0 +1,109 @@
+"""Credentials at each attempt: found, held against the origin they are bound to, and applied after the plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import SecretStr
+
+from haulier.errors import CredentialError
+from haulier.io.credentials import (
+    CredentialStore,
+    Redactor,
+    ResolvedCredential,
+    SecretRef,
+    check_binding,
+    resolve_values,
+)
+from haulier.model.origin import canonical_origin
+from haulier.model.parts import Added, CredentialType
+from haulier.model.request import Request
+from haulier.plugins.registry import Registry
+from haulier.runs.resolve import Resolved
+from haulier.runs.site import Site
+
+__all__ = ["Authority", "CredentialLike", "authority_of"]
+
+CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
+_NOTHING = Added()
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What authenticates the requests of a run. name: of the credential, empty without one."""
+
+    name: str = ""
+    type: CredentialType | None = field(default=None, repr=False)
+    credential: ResolvedCredential | None = field(default=None, repr=False)
+
+    def authorize(self) -> Callable[[Request], Added]:
+        """What a credential adds to a request, asked at each attempt."""
+        kind, credential = self.type, self.credential
+        if kind is None or credential is None:
+            return lambda _: _NOTHING
+        apply, settings = kind.apply, credential.settings
+        return lambda request: apply(request, settings, time.time())
+
+    def redactor(self) -> Redactor:
+        """The last net: takes the secrets of this credential out of any text."""
+        if self.credential is None:
+            return Redactor(())
+        values = (
+            getattr(self.credential.settings, name) for name in type(self.credential.settings).model_fields
+        )
+        return Redactor([value.get_secret_value() for value in values if isinstance(value, SecretStr)])
+
+
+def authority_of(
+    site: Site, resolved: Resolved, registry: Registry, given: CredentialLike = None
+) -> Authority:
+    """The credential of a destination, or the given one: a stored name, or a mapping of values.
+
+    CredentialError where one is needed and missing, unknown, incomplete, or not bound to the destination's origin.
+    """
+    wanted = resolved.connector.credential_type
+    choice = given if given is not None else site.destination.credential
+    if choice is None:
+        if wanted in ("", "none") or site.destination.override_authorization:
+            return Authority()
+        raise CredentialError(
+            f"destination `{site.destination.name}`: {resolved.connector.title} needs a credential; store one with "
+            f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`"
+        )
+    if isinstance(choice, str):
+        store = CredentialStore(site.credentials())
+        kind = registry.credential_type(wanted or store.get(choice).type)
+        credential = store.resolve(choice, kind)
+    else:
+        kind, credential = _from_values(site, resolved, registry, choice)
+    check_binding(credential, resolved.origin)
+    return Authority(credential.name, kind, credential)
+
+
+def _from_values(
+    site: Site, resolved: Resolved, registry: Registry, given: Mapping[str, Any]
+) -> tuple[CredentialType, ResolvedCredential]:
+    """A credential handed in by a program: values by field, and `type` and `origins` where they do not follow."""
+    values = dict(given)
+    name = values.pop("type", resolved.connector.credential_type)
+    if not name:
+        raise CredentialError(
+            "a credential given as values needs a `type`; see: haulier credential add --help"
+        )
+    kind = registry.credential_type(name)
+    origins = values.pop("origins", None) or kind.origins
+    if not origins and site.in_code:
+        origins = (resolved.origin,)  # destination and credential come from the same hand
+    if not origins:
+        raise CredentialError(
+            f"a credential of type {kind.name} needs `origins`, the addresses it may be sent to"
+        )
+    refs = {
+        key: value if isinstance(value, SecretRef) else SecretRef("literal", str(value))
+        for key, value in values.items()
+    }
+    bound = tuple(canonical_origin(origin, place="origins") for origin in origins)
+    return kind, resolve_values("given", kind, refs, bound)

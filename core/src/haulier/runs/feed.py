@@ -1,0 +1,91 @@
+"""The reader thread: pulls blocks from a reader and hands them to the event loop through a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+
+from haulier.model.block import Block
+
+__all__ = ["Feed"]
+
+_MOST_BLOCKS = 16
+
+
+class Feed:
+    """Blocks of an iterable that may block, read ahead by at most 16 blocks.
+
+    What the iterable raises is raised from the iteration, after the blocks that came before it.
+    """
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = blocks
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Block] = deque()
+        self._room = threading.Semaphore(_MOST_BLOCKS)
+        self._wake: asyncio.Future[None] | None = None
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        threading.Thread(target=self._read, name="haulier-reader", daemon=True).start()
+
+    @property
+    def empty(self) -> bool:
+        """Whether taking the next block would wait for the reader now."""
+        return not self._ready
+
+    def close(self) -> None:
+        """Stop reading; a block being read is dropped."""
+        self._closed = True
+        self._room.release()
+
+    async def __aiter__(self) -> AsyncIterator[Block]:
+        while True:
+            if self._ready:
+                block = self._ready.popleft()
+                self._room.release()
+                yield block
+                continue
+            with self._lock:
+                if not self._ready and not self._ended:
+                    self._wake = self._loop.create_future()
+                wake = self._wake
+            if wake is not None:
+                await wake
+                self._wake = None
+            elif not self._ready:
+                break
+        if self._error is not None:
+            raise self._error
+
+    def _read(self) -> None:
+        try:
+            for block in self._blocks:
+                self._room.acquire()
+                if self._closed:
+                    return
+                self._ready.append(block)
+                self._tell()
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever iterates, in another thread
+            self._error = error
+        finally:
+            self._ended = True
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            wake = self._wake
+            if wake is None or wake.done():
+                return
+        try:
+            self._loop.call_soon_threadsafe(_set, wake)
+        except RuntimeError:
+            return  # the loop is closed: nobody listens any more
+
+
+def _set(wake: asyncio.Future[None]) -> None:
+    if not wake.done():
+        wake.set_result(None)

@@ -1,0 +1,78 @@
+"""The plan before sending: how many requests, how many bytes, how long at the limits. No network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from haulier.model.expression import RunFacts
+from haulier.runs.builtins import load_registry
+from haulier.runs.intake import Intake, RecordsLike
+from haulier.runs.preview import PREVIEW_RUN_ID, planned
+from haulier.runs.resolve import resolve
+from haulier.runs.site import DestinationLike, site_of
+
+__all__ = ["Plan", "plan"]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would send. records: read; rejected: those that cannot be sent as they are; bytes: of all bodies.
+
+    seconds: least time at `limits.requests_per_second`; None where nothing limits it. first_rejections: a few reasons.
+    """
+
+    records: int
+    requests: int
+    rejected: int
+    bytes: int
+    largest_bytes: int
+    seconds: float | None
+    way: str
+    first_rejections: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"shape": 1, **{name: getattr(self, name) for name in self.__struct_fields__}}
+
+
+def plan(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    params: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    format: str | None = None,
+    limit: int | None = None,
+) -> Plan:
+    """Make every request of a run and count them; nothing is sent or kept."""
+    site = site_of(destination)
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
+    read = requests = rejected = total = largest = 0
+    reasons: list[str] = []
+    intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
+    for piece in planned(resolved, facts, intake, site.root):
+        for request in piece.requests:
+            requests += 1
+            read += len(request.positions)
+            total += request.length
+            largest = max(largest, request.length)
+        rejected += len(piece.rejected)
+        reasons += [record.reason for record in piece.rejected[: max(0, 5 - len(reasons))]]
+    rate = resolved.limits.requests_per_second
+    return Plan(
+        records=read + rejected,
+        requests=requests,
+        rejected=rejected,
+        bytes=total,
+        largest_bytes=largest,
+        seconds=max(0, requests - 1) / rate if rate else None,
+        way=resolved.way,
+        first_rejections=tuple(reasons),
+        warnings=resolved.warnings,
+    )

@@ -1,0 +1,159 @@
+"""Preview: the first requests of a plan, as they would go out. No network, nothing written, nothing kept.
+
+It is a loop around the planner that runs use; there is no second way to make a request.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.transports.protocol import NOTHING_ADDED, head_of
+from haulier.model.block import Block, RejectedRecord
+from haulier.model.expression import RunFacts
+from haulier.model.request import FilePart, Request
+from haulier.pipeline.planner import Planned, Planner
+from haulier.runs.builtins import load_registry
+from haulier.runs.filing import with_files
+from haulier.runs.intake import Intake, RecordsLike
+from haulier.runs.resolve import Resolved, resolve
+from haulier.runs.site import DestinationLike, site_of
+
+__all__ = ["PREVIEW_RUN_ID", "Preview", "Sample", "pick_sample", "planned", "preview", "sample_of"]
+
+# Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
+PREVIEW_RUN_ID = "0" * 32
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One request of a preview. number: its place in the plan, from 0. headers: all but the credential's.
+
+    body: bytes, or parts where files are streamed. sha256: hexadecimal, as ledger and report have it.
+    varies: what will differ in a run, because it is made of the run's id or start.
+    """
+
+    number: int
+    positions: tuple[int, ...]
+    method: str
+    url: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | tuple[bytes | FilePart, ...]
+    length: int
+    sha256: str
+    varies: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values: the body as text where it is UTF-8, else base64; files by name, size and hash."""
+        return {
+            **{name: getattr(self, name) for name in self.__struct_fields__ if name != "body"},
+            "body": _body_values(self.body),
+        }
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """Samples in order, records that cannot be sent among those looked at, and warnings of the destination."""
+
+    samples: tuple[Sample, ...]
+    rejected: tuple[RejectedRecord, ...]
+    warnings: tuple[str, ...]
+
+
+def preview(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    n: int = 3,
+    sample: int | None = None,
+    params: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    format: str | None = None,
+    limit: int | None = None,
+) -> Preview:
+    """The first `n` requests, or the one numbered `sample` (from 0), made from the current settings.
+
+    Opens no socket. Raises ConfigurationError for what is wrong with the destination, InputError for the input.
+    """
+    site = site_of(destination)
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
+    wanted = range(sample, sample + 1) if sample is not None else range(n)
+    samples: list[Sample] = []
+    rejected: list[RejectedRecord] = []
+    intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
+    for piece in planned(resolved, facts, intake, site.root):
+        rejected += piece.rejected
+        samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
+        if len(samples) >= len(wanted):
+            break
+    return Preview(samples=tuple(samples), rejected=tuple(rejected), warnings=resolved.warnings)
+
+
+def planned(resolved: Resolved, facts: RunFacts, intake: Intake, root: Path) -> Iterator[Planned]:
+    """The whole plan, lazily: what comes of each block, and at the end of the records that waited for company."""
+    planner: Planner = resolved.planner(facts)
+    blocks: Iterator[Block] = iter(with_files(intake.plain_blocks(), resolved, facts, root))
+    for block in blocks:
+        yield planner.feed(block)
+    yield planner.close()
+
+
+def sample_of(request: Request, resolved: Resolved) -> Sample:
+    """A planned request as a sample."""
+    target, headers = head_of(request, NOTHING_ADDED)
+    varies = ["header Idempotency-Key"] if request.key else []
+    if resolved.varies:
+        varies.append("what uses {now} or {run.id}")
+    return Sample(
+        number=request.number,
+        positions=tuple(request.positions),
+        method=request.method,
+        url=request.url,
+        target=target,
+        headers=tuple(headers),
+        body=request.body,
+        length=request.length,
+        sha256=request.sha256.hex(),
+        varies=tuple(varies),
+    )
+
+
+def pick_sample(
+    resolved: Resolved, facts: RunFacts, intake: Intake, root: os.PathLike[str], number: int
+) -> Request:
+    """The request numbered `number` of a plan; ConfigurationError where the plan has fewer."""
+    found = 0
+    reasons: list[str] = []
+    for piece in planned(resolved, facts, intake, Path(root)):
+        reasons += [record.reason for record in piece.rejected[:1]]
+        for request in piece.requests:
+            found += 1
+            if request.number == number:
+                return request
+    because = f" ({reasons[0]})" if reasons else ""
+    raise ConfigurationError(f"there is no sample {number}: these records make {found} requests{because}")
+
+
+def _body_values(body: bytes | tuple[bytes | FilePart, ...]) -> Any:
+    if isinstance(body, bytes):
+        return _text(body)
+    return [
+        {"file": part.name, "size": part.size, "sha256": part.sha256.hex()}
+        if isinstance(part, FilePart)
+        else _text(part)
+        for part in body
+    ]
+
+
+def _text(content: bytes) -> Any:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": msgspec.to_builtins(content)}

@@ -1,0 +1,92 @@
+"""The report of a run: what became of every record, as counts that add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.store import LedgerView
+
+__all__ = ["Report", "report_of"]
+
+_SHAPE = 1  # version of the JSON shape
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of a run: read = pending + sending + delivered + accepted + rejected + in_doubt.
+
+    state: `finished`; `stopped`, with the reason: the same call goes on; `open`: under way, or ended by a crash.
+    attempts: requests that went out, repeated ones included. repeated: this is the report of an earlier run of the
+    same input, nothing was sent now. started and ended in Unix seconds. note: what to tell the person beside it.
+    """
+
+    run_id: str
+    run_key: str
+    destination: str
+    source: str
+    state: str
+    reason: str
+    read: int
+    pending: int
+    sending: int
+    delivered: int
+    accepted: int
+    rejected: int
+    in_doubt: int
+    attempts: int
+    started: float
+    ended: float | None
+    repeated: bool = False
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record was delivered."""
+        return self.state == "finished" and self.delivered == self.read
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 0 delivered, 3 stopped, 4 rejected, 5 in doubt or accepted left."""
+        if self.state != "finished":
+            return 3
+        if self.rejected:
+            return 4
+        return 5 if self.in_doubt or self.accepted else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values, with the version of its shape."""
+        return {
+            "shape": _SHAPE,
+            **{name: getattr(self, name) for name in self.__struct_fields__},
+            "ok": self.ok,
+        }
+
+
+def report_of(
+    view: LedgerView, run: RunRow, destination: str, *, repeated: bool = False, note: str = ""
+) -> Report:
+    """The report of a run as its ledger has it now."""
+    sending = view.sending(run)
+    settled = run.delivered + run.accepted + run.rejected + run.in_doubt
+    return Report(
+        run_id=run.run_id,
+        run_key=run.run_key,
+        destination=destination,
+        source=run.source,
+        state=run.state,
+        reason=run.reason,
+        read=run.read,
+        pending=run.read - settled - sending,
+        sending=sending,
+        delivered=run.delivered,
+        accepted=run.accepted,
+        rejected=run.rejected,
+        in_doubt=run.in_doubt,
+        attempts=run.attempts,
+        started=run.started,
+        ended=run.ended,
+        repeated=repeated,
+        note=note,
+    )

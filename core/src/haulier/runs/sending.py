@@ -1,0 +1,121 @@
+"""Sending: carry records to a destination, with every one accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from haulier.runs.authority import CredentialLike, authority_of
+from haulier.runs.book import Delivered
+from haulier.runs.builtins import load_registry
+from haulier.runs.intake import Input, Intake, RecordsLike
+from haulier.runs.loop import LoopThread
+from haulier.runs.report import Report
+from haulier.runs.resolve import resolve
+from haulier.runs.site import DestinationLike, site_of
+from haulier.runs.sitting import Orders, Sitting
+
+__all__ = ["asend", "prepare", "send"]
+
+
+def prepare(
+    destination: DestinationLike,
+    records: RecordsLike | Input,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    again: bool = False,
+    params: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    format: str | None = None,
+    limit: int | None = None,
+    on_start: Callable[[str, str], None] | None = None,
+) -> Sitting:
+    """Everything checked, nothing sent: what `send` does before it begins."""
+    site = site_of(destination, state=state)
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    authority = authority_of(site, resolved, registry, credential)
+    return Sitting(
+        Orders(
+            resolved=resolved,
+            registry=registry,
+            authority=authority,
+            root=site.root,
+            state_dir=site.state_dir(),
+            intake=records
+            if isinstance(records, Input)
+            else Intake(records, format=format, limit=limit, readers=registry.readers.values()),
+            run_key=run_key,
+            again=again,
+            params=dict(params or {}),
+            on_delivery=on_delivery,
+            on_start=on_start,
+        )
+    )
+
+
+def send(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    **more: Any,
+) -> Report:
+    """Carry records to a destination and return the report.
+
+    destination: a name in the project, a path, a mapping with a `name`, or a Destination. records: a path (`-` for
+    standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
+    one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
+    state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
+    more: `again`, `params`, `base_url`, `format` and `limit`, as the command line has them.
+
+    Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
+    stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and
+    LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
+    """
+    sitting = prepare(
+        destination,
+        records,
+        run_key=run_key,
+        credential=credential,
+        state=state,
+        on_delivery=on_delivery,
+        **more,
+    )
+    thread = LoopThread(sitting.run)
+    try:
+        return thread.result()
+    except KeyboardInterrupt:
+        sitting.stop("interrupted")
+        thread.result()
+        raise
+
+
+async def asend(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    **more: Any,
+) -> Report:
+    """`send` on the running event loop. Cancelled, the run stops at once and can be resumed."""
+    sitting = prepare(
+        destination,
+        records,
+        run_key=run_key,
+        credential=credential,
+        state=state,
+        on_delivery=on_delivery,
+        **more,
+    )
+    return await sitting.run()

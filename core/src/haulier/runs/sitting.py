@@ -1,0 +1,326 @@
+"""One sitting of a run: from opening the ledger to the report. A run that is resumed has several sittings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from haulier.delivery.retry import Policy
+from haulier.errors import ConfigurationError, HaulierError, LedgerError, RunStopped
+from haulier.io.activation import activation, changed, settings_of
+from haulier.io.doors import FolderDoors
+from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.store import Ledger
+from haulier.io.ledger.writer import Writer
+from haulier.io.transports.choose import open_transport
+from haulier.model.expression import RunFacts
+from haulier.model.parts import Output
+from haulier.plugins.registry import Registry
+from haulier.runs.authority import Authority
+from haulier.runs.book import Book, Delivered
+from haulier.runs.driver import Course, Driver
+from haulier.runs.feed import Feed
+from haulier.runs.filing import with_files
+from haulier.runs.intake import Input
+from haulier.runs.joining import Joining
+from haulier.runs.owing import Owing
+from haulier.runs.positions import PositionSet
+from haulier.runs.report import Report, report_of
+from haulier.runs.resolve import Resolved
+from haulier.runs.source import InputChanged, PlanSource, Resumed
+from haulier.runs.stored import store
+
+__all__ = ["Orders", "Sitting"]
+
+_MOST_IN_FLIGHT = 16  # where neither connector nor destination says
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What is to be carried where. run_key None: found from the input. again: repeat a finished run.
+
+    params: values of `{param.x}`. on_delivery: told of each settled request, in the thread of the run.
+    """
+
+    resolved: Resolved
+    registry: Registry
+    authority: Authority
+    root: Path
+    state_dir: Path
+    intake: Input
+    run_key: str | None = None
+    again: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+    on_delivery: Callable[[Delivered], None] | None = None
+    on_start: Callable[[str, str], None] | None = None
+
+
+class Sitting:
+    """Carries out orders; `stop` may be called from any thread."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._driver: Driver | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_reason = ""
+
+    def stop(self, reason: str) -> None:
+        """Take nothing more in, finish what is in flight, then end; the run can be resumed."""
+        self._stop_reason = self._stop_reason or reason
+        driver, loop = self._driver, self._loop
+        if driver is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(driver.stop, reason)
+
+    async def run(self) -> Report:
+        """Carry the input to its end or to a stop; the report says which.
+
+        Raises ConfigurationError for what is wrong before the first request, InputError where the input ends in the
+        middle of a record (what was read before stands), LedgerError where the ledger cannot be written.
+        """
+        self._loop = asyncio.get_running_loop()
+        ledger = Ledger.create(self._orders.state_dir)
+        try:
+            return await self._with_ledger(ledger)
+        finally:
+            ledger.close()
+
+    # -- which run this is ---------------------------------------------------------------------------------------
+
+    async def _with_ledger(self, ledger: Ledger) -> Report:
+        orders = self._orders
+        name = orders.resolved.destination.name
+        fingerprint = await asyncio.to_thread(orders.intake.fingerprint)
+        given = orders.run_key is not None
+        run_key = orders.run_key or (f"{name}:{fingerprint}" if fingerprint else f"{name}:{uuid.uuid4().hex}")
+        earlier = ledger.latest(run_key)
+        if earlier is not None and earlier.state == "finished" and not orders.again:
+            note = await self._note_for_finished(earlier, fingerprint, given=given)
+            if note is not None:
+                return report_of(ledger, earlier, name, repeated=True, note=note)
+            earlier = None
+        if earlier is not None and earlier.state != "finished":
+            self._check_settings(earlier)
+            try:
+                return await self._drive(ledger, earlier, resumed=True)
+            except InputChanged as error:
+                if given:
+                    raise InputChanged(
+                        f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading {earlier.source} "
+                        f"(fingerprint {earlier.fingerprint[:24]}); this input is {orders.intake.name} "
+                        f"(fingerprint {fingerprint[:24]}): {error}. Give the same input, or take another --run-key"
+                    ) from None
+        return await self._drive(ledger, ledger.start(self._new_run(run_key, fingerprint)), resumed=False)
+
+    def _new_run(self, run_key: str, fingerprint: str) -> RunRow:
+        return RunRow(
+            id=0,
+            run_id=uuid.uuid4().hex,
+            run_key=run_key,
+            parent="",
+            state="open",
+            reason="",
+            started=time.time(),
+            ended=None,
+            source=self._orders.intake.name,
+            fingerprint=fingerprint,
+            settings=self._settings(),
+            way=self._orders.resolved.way,
+            read=0,
+            digest=None,
+            low_water=0,
+            delivered=0,
+            accepted=0,
+            rejected=0,
+            in_doubt=0,
+            attempts=0,
+        )
+
+    async def _note_for_finished(self, earlier: RunRow, fingerprint: str, *, given: bool) -> str | None:
+        """What to say beside the report of a finished run; None where the input is another one, to be sent."""
+        if given:
+            if earlier.fingerprint == fingerprint:
+                return "this run finished before; nothing was sent (--again repeats it)"
+            return (
+                "a run under this key finished before with another input; nothing was sent. "
+                "Take another --run-key for this input, or --again"
+            )
+        records, digest = await asyncio.to_thread(self._orders.intake.whole_digest)
+        if (records, digest) != (earlier.read, earlier.digest):
+            return None
+        if msgspec.json.decode(earlier.settings) != msgspec.json.decode(self._settings()):
+            return None
+        return "this very input was carried there before; nothing was sent (--again repeats it)"
+
+    def _settings(self) -> str:
+        """What a resume compares: all but limits, outputs and the credential's values."""
+        settings = settings_of(self._orders.resolved.destination)
+        for name in ("limits", "outputs", "description", "retry", "timeout_s", "transport"):
+            settings.pop(name, None)
+        settings["origin"] = self._orders.resolved.address.origin + self._orders.resolved.address.base_path
+        settings["parameters"] = dict(self._orders.params)
+        return msgspec.json.encode(settings, order="deterministic").decode()
+
+    def _check_settings(self, earlier: RunRow) -> None:
+        old, new = msgspec.json.decode(earlier.settings), msgspec.json.decode(self._settings())
+        if old != new:
+            lines = "; ".join(changed(old, new))
+            raise ConfigurationError(
+                f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
+                "Put them back to go on with it, or begin a run of its own with --run-key"
+            )
+
+    # -- driving it ----------------------------------------------------------------------------------------------
+
+    async def _drive(self, ledger: Ledger, run: RunRow, *, resumed: bool) -> Report:
+        orders, resolved = self._orders, self._orders.resolved
+        facts = RunFacts(run.run_id, run.started, orders.params)
+        planner = resolved.planner(facts)
+        left = _left_over(ledger, run) if resumed else None
+        orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
+        blocks = orders.intake.blocks(cut=run.read if left is not None else 0)
+        feed = Feed(with_files(blocks, resolved, facts, orders.root))
+        source = PlanSource(feed, planner, resumed=left)
+        try:
+            await source.verify()
+            if resumed:
+                ledger.reopen(run)
+            if orders.on_start is not None:
+                orders.on_start(run.run_id, run.run_key)
+            return await self._carry(ledger, run, source)
+        finally:
+            feed.close()
+
+    async def _carry(self, ledger: Ledger, run: RunRow, source: PlanSource) -> Report:
+        orders, resolved = self._orders, self._orders.resolved
+        outputs = self._open_outputs()
+        course = self._course()
+        book = Book(run, outputs=len(outputs), lines=self._joining(run).lines if outputs else None)
+        transport = open_transport(
+            resolved.destination.transport,
+            in_flight=course.max_in_flight,
+            timeout_s=resolved.destination.timeout_s,
+        )
+        loop = asyncio.get_running_loop()
+
+        def done(count: int, error: LedgerError | None) -> None:
+            loop.call_soon_threadsafe(driver.committed, count, error)
+
+        writer = Writer(ledger, run.id, done)
+        owing = Owing(outputs, paid=book.paid, failed=lambda reason: driver.stop(reason))
+        driver = Driver(
+            source,
+            book,
+            transport,
+            course,
+            write=writer.put,
+            settled=orders.on_delivery,
+            durable=owing.durable if outputs else None,
+        )
+        self._driver = driver
+        if self._stop_reason:
+            driver.stop(self._stop_reason)
+        owed = ledger.owed(run)
+        book.owed_before([seq for seq, _, _ in owed])
+        owing.add(owed)
+        writer.start()
+        try:
+            await driver.run()
+            await owing.finish()
+            await driver.flush()
+        except HaulierError as error:
+            driver.stop(str(error))
+            await driver.flush()
+            self._end(ledger, run, driver, writer)
+            raise
+        finally:
+            writer.close()
+            owing.close()
+            await transport.close()
+        return self._end(ledger, run, driver, writer)
+
+    def _end(self, ledger: Ledger, run: RunRow, driver: Driver, writer: Writer) -> Report:
+        """Close the books of this sitting; the report."""
+        writer.close()
+        if driver.error is not None:
+            raise driver.error
+        state = "stopped" if driver.stop_reason else "finished"
+        reason = self._orders.authority.redactor()(driver.stop_reason)
+        ledger.end(run, state=state, reason=reason, ended=time.time())
+        row = ledger.run(run.run_id)
+        if row is None:
+            raise RunStopped(f"run {run.run_id} is no longer in its ledger")
+        return report_of(ledger, row, self._orders.resolved.destination.name)
+
+    def _course(self) -> Course:
+        orders, resolved = self._orders, self._orders.resolved
+        limits = resolved.limits
+        in_flight = limits.max_in_flight or _MOST_IN_FLIGHT
+        retry = resolved.destination.retry
+        since = activation(orders.state_dir).since
+        return Course(
+            judging=resolved.judging(),
+            policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s),
+            max_in_flight=in_flight,
+            interval_s=1 / limits.requests_per_second if limits.requests_per_second else 0.0,
+            patience_s=limits.patience_s,
+            authorize=orders.authority.authorize(),
+            stored=_nothing if orders.intake.repeatable else store,
+            paused=lambda: _paused_since(orders.state_dir, since),
+            window=min(256, max(4, 4 * in_flight)),
+        )
+
+    def _joining(self, run: RunRow) -> Joining:
+        resolved = self._orders.resolved
+        destination = resolved.destination
+        paths = (path[0] for path in resolved.address.record_paths)
+        body = (path[0] for value in resolved.body for path in value.record_paths)
+        files = (path[0] for file in resolved.files for path in file.path.record_paths)
+        used = frozenset((*paths, *body, *files))
+        all_sent, excluded = resolved.attributes != "none", frozenset(destination.exclude)
+        include = frozenset(
+            name for output in destination.outputs for name in output.settings.get("include", ())
+        )
+        return Joining(
+            run_id=run.run_id,
+            key=destination.key,
+            takes=resolved.template.takes if resolved.template else {},
+            sent=lambda name: name in used or (all_sent and name not in excluded),
+            single=resolved.batching is None,
+            include=include,
+        )
+
+    def _open_outputs(self) -> list[Output]:
+        doors = FolderDoors(self._orders.root)
+        opened: list[Output] = []
+        for choice in self._orders.resolved.destination.outputs:
+            kind = self._orders.registry.output(choice.to)
+            opened.append(kind.factory(kind.settings.model_validate(choice.settings), doors))
+        return opened
+
+
+def _left_over(ledger: Ledger, run: RunRow) -> Resumed:
+    return Resumed(
+        read=run.read,
+        digest=run.digest,
+        low_water=run.low_water,
+        known=PositionSet(ledger.known_above(run)),
+        unsettled=ledger.unsettled(run),
+        next_number=ledger.next_number(run),
+    )
+
+
+def _paused_since(state_dir: Path, since: str) -> bool:
+    """Whether a person paused the destination after this sitting began; sending to a paused one is the caller's act."""
+    now: Any = activation(state_dir)
+    return bool(now.state == "paused" and now.since != since)
+
+
+def _nothing(_: object) -> None:
+    return None

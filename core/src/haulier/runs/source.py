@@ -1,0 +1,134 @@
+"""Where a run's requests come from: blocks through the planner, and on a resume what an earlier sitting left over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from haulier.errors import InputError
+from haulier.io.ledger.rows import Unsettled
+from haulier.model.block import Block
+from haulier.model.request import Request
+from haulier.pipeline.planner import Planned, Planner
+from haulier.runs.driver import Taken
+from haulier.runs.feed import Feed
+from haulier.runs.positions import PositionSet, part_of, stretches
+from haulier.runs.stored import restore
+
+__all__ = ["InputChanged", "PlanSource", "Resumed"]
+
+_NOTHING = Planned([], [])
+
+
+class InputChanged(InputError):
+    """The input is not the one an unfinished run was reading."""
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier sitting left: how far it read, what it knows, what it has not settled."""
+
+    read: int
+    digest: bytes | None
+    low_water: int
+    known: PositionSet
+    unsettled: Sequence[Unsettled]
+    next_number: int
+
+
+class PlanSource:
+    """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`."""
+
+    def __init__(self, feed: Feed, planner: Planner, *, resumed: Resumed | None = None) -> None:
+        self._feed = feed
+        self._planner = planner
+        self._resumed = resumed
+        self._blocks = aiter(feed)
+        self._span: list[Block] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next block would have to be waited for."""
+        return self._feed.empty
+
+    def held(self) -> int | None:
+        """Position of the oldest record not yet in a request."""
+        return self._planner.held()
+
+    async def verify(self) -> None:
+        """Read up to where the earlier sitting had read, and compare; InputChanged where the input differs.
+
+        Records above the low-water mark are kept for `taken`; those below are settled and skipped.
+        """
+        resumed = self._resumed
+        if resumed is None or resumed.read == 0 or resumed.digest is None:
+            return
+        async for block in self._blocks:
+            end = block.first + len(block.lines)
+            if end > resumed.low_water:
+                self._span.append(block)
+            if end == resumed.read:
+                if block.digest != resumed.digest:
+                    raise InputChanged(
+                        f"the first {resumed.read:,} records differ from those this run has read"
+                        f" (SHA-256 {_hex(block.digest)} instead of {_hex(resumed.digest)})"
+                    )
+                return
+            if end > resumed.read:
+                break
+        raise InputChanged(f"the input has fewer records than the {resumed.read:,} this run has read")
+
+    async def taken(self) -> AsyncIterator[Taken]:
+        """What comes of each block; what was left over comes first."""
+        if self._resumed is not None:
+            yield self._left_over(self._resumed)
+            for block in self._span:
+                for planned in self._pending_again(block, self._resumed):
+                    yield planned
+            self._span = []
+        async for block in self._blocks:
+            planned = self._planner.flush() if block.settled is not None else self._planner.feed(block)
+            yield Taken(block=block, planned=planned)
+        yield Taken(block=None, planned=self._planner.close())
+
+    def _left_over(self, resumed: Resumed) -> Taken:
+        """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
+        rebuilt: list[tuple[Request, bool]] = []
+        parked: list[tuple[Unsettled, str]] = []
+        for left in resumed.unsettled:
+            if left.stored is not None:
+                request: Request | None = restore(left)
+            else:
+                request = self._rebuild(left)
+            if request is None:
+                parked.append((left, "its records make no request any more"))
+            elif request.sha256 != left.sha256:
+                parked.append((left, "its body is not the one that was sent before"))
+            else:
+                rebuilt.append((request, left.may_have_been_sent))
+        self._planner.start_at(resumed.next_number)
+        return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked)
+
+    def _rebuild(self, left: Unsettled) -> Request | None:
+        parts = [
+            part_of(block, max(block.first, stretch.start), min(block.first + len(block.lines), stretch.stop))
+            for stretch in stretches(left.positions)
+            for block in self._span
+            if block.first < stretch.stop and stretch.start < block.first + len(block.lines)
+        ]
+        if sum(len(part.lines) for part in parts) != len(left.positions):
+            return None
+        return self._planner.rebuild(left.number, parts)
+
+    def _pending_again(self, block: Block, resumed: Resumed) -> list[Taken]:
+        """Records that were read but never became a request, or were given back."""
+        start, stop = max(block.first, resumed.low_water), block.first + len(block.lines)
+        taken: list[Taken] = []
+        for gap in resumed.known.missing(start, stop):
+            part = part_of(block, gap.start, gap.stop)
+            taken.append(Taken(block=part, planned=self._planner.feed(part)))
+        return taken
+
+
+def _hex(digest: bytes | None) -> str:
+    return digest.hex()[:16] if digest else "none"

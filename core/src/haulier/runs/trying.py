@@ -1,0 +1,206 @@
+"""Trying things: a check of a configuration or credential, and a test send of one sample. Nothing saved is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from haulier.delivery.judging import History
+from haulier.errors import ConfigurationError, CredentialError, TransportError
+from haulier.io.credentials import Redactor
+from haulier.io.transports.choose import open_transport
+from haulier.model.delivery import Stop
+from haulier.model.destination import Destination
+from haulier.model.expression import RunFacts
+from haulier.model.pointer import look_up
+from haulier.model.request import Request, Response
+from haulier.runs.authority import Authority, CredentialLike, authority_of
+from haulier.runs.builtins import load_registry
+from haulier.runs.intake import Intake, RecordsLike
+from haulier.runs.loop import LoopThread
+from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
+from haulier.runs.resolve import Resolved, resolve
+from haulier.runs.site import DestinationLike, Site, site_of
+
+__all__ = ["Checked", "TestAnswer", "check", "check_credential", "test_send"]
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found. problems: reasons why a run would not begin; warnings: what its author should know."""
+
+    destination: str
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run would begin."""
+        return not self.problems
+
+
+class TestAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a test send. status None: no answer, `reason` says why; verdict: what a run would make of it."""
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+    sample: Sample
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    seconds: float
+    verdict: str
+    reason: str
+    taken: Mapping[str, Any]
+
+
+def check(
+    destination: DestinationLike,
+    *,
+    credential: CredentialLike = None,
+    base_url: str | None = None,
+    params: Mapping[str, str] | None = None,
+) -> Checked:
+    """Hold a destination against what is installed and stored; sends nothing and raises nothing for what it finds."""
+    site = site_of(destination)
+    registry = load_registry()
+    problems: list[str] = []
+    warnings: tuple[str, ...] = ()
+    try:
+        resolved = resolve(site.destination, registry, base_url=base_url)
+        warnings = resolved.warnings
+        resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+        root = site.destination.files_root
+        if resolved.files and root is not None and not (site.root / root).is_dir():
+            problems.append(f"files_root: there is no folder {root} in {site.root}")
+        authority_of(site, resolved, registry, credential)
+    except ConfigurationError as error:
+        problems.append(str(error))
+    return Checked(destination=site.destination.name, problems=tuple(problems), warnings=warnings)
+
+
+def test_send(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    sample: int = 0,
+    payload: bytes | None = None,
+    credential: CredentialLike = None,
+    params: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    format: str | None = None,
+) -> TestAnswer:
+    """Really send one sample, with its body replaced by `payload` where given, and return what came of it.
+
+    No ledger is written and no output told. Raises ConfigurationError as `send` does.
+    """
+    site = site_of(destination)
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    authority = authority_of(site, resolved, registry, credential)
+    facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
+    intake = Intake(records, format=format, readers=registry.readers.values())
+    request = pick_sample(resolved, facts, intake, site.root, sample)
+    if payload is not None:
+        request = _replaced(request, payload)
+    return LoopThread(lambda: _try(request, resolved, authority)).result()
+
+
+def check_credential(
+    name: str, *, site: Site | None = None, values: CredentialLike = None, base_url: str | None = None
+) -> TestAnswer:
+    """Ask the service by its type's harmless call whether a stored credential is good.
+
+    Raises CredentialError where the type has no such call, or the credential may not go there.
+    """
+    from haulier.io.credentials import CredentialStore
+
+    registry = load_registry()
+    folder = site or site_of(
+        {"name": "credential-check", "request": {"method": "GET", "url": "https://localhost/"}}
+    )
+    stored = CredentialStore(folder.credentials()).get(name)
+    kind = registry.credential_type(stored.type)
+    if not kind.check:
+        raise CredentialError(
+            f"credential type {kind.name} has no call to check it with; try it with: haulier test"
+        )
+    connector, _, endpoint = kind.check.partition("/")
+    origin = base_url or (stored.origins[0] if stored.origins else None)
+    destination = Destination.model_validate(
+        {
+            "name": "credential-check",
+            "connector": connector,
+            "endpoint": endpoint,
+            "credential": name,
+            "base_url": origin,
+        }
+    )
+    at = Site(destination=destination, root=folder.root, in_code=True, _state=(folder.root, None))
+    resolved = resolve(destination, registry)
+    authority = authority_of(at, resolved, registry, values)
+    request = pick_sample(resolved, RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
+    return LoopThread(lambda: _try(request, resolved, authority)).result()
+
+
+def _replaced(request: Request, payload: bytes) -> Request:
+    if not request.length:
+        raise ConfigurationError(f"a {request.method} has no body to replace; change it with --set instead")
+    return msgspec.structs.replace(
+        request, body=payload, length=len(payload), sha256=sha256(payload).digest()
+    )
+
+
+async def _try(request: Request, resolved: Resolved, authority: Authority) -> TestAnswer:
+    transport = open_transport(
+        resolved.destination.transport, in_flight=1, timeout_s=resolved.destination.timeout_s
+    )
+    redact = authority.redactor()
+    started = asyncio.get_running_loop().time()
+    response: Response | None = None
+    reason = ""
+    try:
+        response = await transport.send(request, authority.authorize()(request))
+    except TransportError as error:
+        reason = redact(str(error))
+    finally:
+        await transport.close()
+    seconds = asyncio.get_running_loop().time() - started
+    verdict, said = _judged(request, response, resolved)
+    return TestAnswer(
+        sample=sample_of(request, resolved),
+        status=response.status if response is not None else None,
+        headers=response.headers if response is not None else (),
+        body=_redacted(redact, response.body) if response is not None else b"",
+        seconds=seconds,
+        verdict=verdict,
+        reason=redact(said) or reason,
+        taken=_taken(response, resolved),
+    )
+
+
+def _judged(request: Request, response: Response | None, resolved: Resolved) -> tuple[str, str]:
+    if response is None:
+        return "no answer", ""
+    verdict = resolved.judging()(request, response, resend=False, history=History())
+    if isinstance(verdict, Stop):
+        return "stop", verdict.reason
+    return verdict.kind, verdict.reason
+
+
+def _taken(response: Response | None, resolved: Resolved) -> dict[str, Any]:
+    if response is None or resolved.template is None:
+        return {}
+    found = {name: look_up(response.body, pointer) for name, pointer in resolved.template.takes.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _redacted(redact: Redactor, body: bytes) -> bytes:
+    try:
+        return redact(body.decode()).encode()
+    except UnicodeDecodeError:
+        return body
