@@ -1,0 +1,42 @@
+"""The state all endpoints share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from haulier.testing.emulator import Clock, Limits
+
+if TYPE_CHECKING:
+    from haulier_imagga.emulator.account import Account
+    from haulier_imagga.emulator.faces import Faces
+    from haulier_imagga.emulator.tickets import Tickets
+    from haulier_imagga.emulator.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the emulator behaves where the service's way is set by an account or not known.
+
+    A ticket is final after `polls` answers that are not. `unverified_inputs` takes images in places no source
+    shows to work. `any_face_id` groups faces that were never detected here.
+    """
+
+    polls: int = 2
+    unverified_inputs: bool = False
+    any_face_id: bool = False
+
+
+@dataclass(slots=True)
+class Service:
+    """Accounts by API key, what they hold, and the clock they live by. Used by the server's thread only."""
+
+    clock: Clock
+    limits: Limits
+    settings: Settings
+    accounts: Mapping[str, Account]
+    uploads: Uploads
+    faces: Faces
+    tickets: Tickets
+    in_flight: Callable[[], int]

@@ -1,0 +1,129 @@
+"""`haulier imagga emulate` in a process of its own."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from haulier_imagga.commands import imagga
+
+PROGRAM = "from haulier_imagga.commands import imagga; imagga()"
+DEMO = ("acc_0123456789abcde", "0123456789abcdef0123456789abcdef")
+
+
+@contextmanager
+def emulate(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The running command, and the first line of its standard output."""
+    command = [sys.executable, "-c", PROGRAM, "emulate", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().rstrip("\n")
+        finally:
+            process.kill()
+
+
+def get(url: str, path: str, user: tuple[str, str] = DEMO) -> int:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    token = base64.b64encode(":".join(user).encode()).decode()
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Basic {token}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_url_is_the_only_line_on_standard_output_and_a_signal_ends_it_well(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    ready = tmp_path / "ready"
+    with emulate("--ready-file", str(ready)) as (process, url):
+        assert get(url, "/v2/usage") == 200
+        assert ready.read_text() == f"{url}\n"
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+    assert not ready.exists()
+    assert "an emulator, not the service" in err
+    assert "not vision" in err
+    assert "POST /v2/tags/feedback [?]" in err
+    assert all(value in err for value in DEMO)
+
+
+def test_options_reach_the_emulator_and_a_given_secret_is_not_printed(tmp_path: Path) -> None:
+    plan = tmp_path / "faults.json"
+    plan.write_text('[{"status": 500, "path": "/v2/usage"}]')
+    options = [
+        "--key",
+        "me",
+        "--secret",
+        "pssst",
+        "--fault",
+        '{"status": 503}',
+        "--fault",
+        f"@{plan}",
+        "--json",
+    ]
+    with emulate(*options, "--rate", "1", "--monthly-limit", "7") as (process, line):
+        told = json.loads(line)
+        url = told["url"]
+        assert told == {"version": 1, "url": url, "api_url": f"{url}/v2", "port": urlsplit(url).port}
+        assert [get(url, "/v2/usage", ("me", "pssst")) for _ in range(4)] == [503, 500, 200, 429]
+        assert get(url, "/v2/usage") == 401
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    assert "pssst" not in line + err
+    assert DEMO[1] not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--key", "k"], "--key and --secret go together"),
+        (["--fault", '{"status": 1}'], "status must be 200 to 599, not 1"),
+        (["--fault", "@/nowhere/f.json"], "/nowhere/f.json"),
+        (["--rate", "0"], "requests_per_second must be above 0"),
+        (["--polls", "-1"], "-1"),
+        (["--port", "70000"], "70000"),
+        (["--ready-file", "/nowhere/ready"], "/nowhere/ready"),
+    ],
+)
+def test_what_does_not_hold_is_refused_by_name_with_exit_code_2(options: list[str], named: str) -> None:
+    done = CliRunner().invoke(imagga, ["emulate", *options])
+    assert done.exit_code == 2
+    assert named in done.output
+
+
+def test_the_commands_module_loads_no_server() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import haulier_imagga.commands;"
+        "sys.exit(bool({'starlette', 'uvicorn', 'httpx'} & (set(sys.modules) - before)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_missing_extra_is_named_by_the_command() -> None:
+    program = (
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'starlette' else found(name, *rest)\n" + PROGRAM
+    )
+    command = [sys.executable, "-c", program, "emulate"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'haulier[emulator]'" in done.stderr
+    assert "Traceback" not in done.stderr
