@@ -21,7 +21,7 @@ _BY_REFERENCE = re.compile(r"(^|&)(image_url|image_upload_id)=")
 def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     """One sentence for each thing in which the request differs from what is known of Imagga; often none.
 
-    url: as written, expressions and all. content_format: an encoder's name, empty where no body is sent.
+    url: as written, expressions and all. content_format: an encoder's name, `none` or empty where no body is sent.
     """
     try:
         parts = urlsplit(url)
@@ -31,7 +31,8 @@ def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     begins = parts.path.startswith("/v2/") if parts.netloc == "api.imagga.com" else "/v2/" in parts.path
     told = [] if begins else [f"{parts.path or url} does not begin with /v2/, as Imagga's calls do"]
     _, _, call = parts.path.rpartition("/v2/")
-    return (*told, *_about(method, call.strip("/"), parts.query, content_format))
+    body = "" if content_format == "none" else content_format
+    return (*told, *_about(method, call.strip("/"), parts.query, body))
 
 
 def _about(method: str, call: str, query: str, content_format: str) -> Iterator[str]:

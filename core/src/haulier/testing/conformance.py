@@ -1,0 +1,232 @@
+"""What a plugin must satisfy, written once: Haulier's own plugins and a stranger's are held to the same list.
+
+In a plugin's tests::
+
+    def test_it_conforms():
+        assert check_plugin(haulier_acme) == []
+
+It finds what the loader would refuse, and what a reader of the plugin would miss: facts without a source,
+parameters without a word about them, calls that cannot be undone and do not say so. Judges, warnings and
+groupings are tried with what they will meet some day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr, ValidationError
+
+from haulier.errors import PluginError
+from haulier.model.connector import Connector, EndpointTemplate, Parameter
+from haulier.model.delivery import Stop, Verdict
+from haulier.model.parts import CredentialType, GroupingAlgorithm
+from haulier.model.request import Request, Response
+from haulier.plugins.loading import load
+from haulier.plugins.offers import Plugin
+
+__all__ = ["check_endpoint", "check_grouping", "check_plugin"]
+
+_SEEN_IN_CODE = "seen in public client code, address unknown, read "
+_REQUEST = Request(
+    number=0,
+    positions=range(1),
+    method="POST",
+    url="https://service.invalid/",
+    headers=(),
+    body=b"",
+    length=0,
+    sha256=bytes(32),
+)
+_BODIES = (
+    b"",
+    b"{}",
+    b"null",
+    b"[1, 2]",
+    b'"text"',
+    b"\xff\xfe\x00",
+    b"<!doctype html><title>login</title>",
+    b"[" * 100_000,
+    b'{"status": null, "result": 7, "error": [], "errors": {}}',
+    b'{"status": {"type": 1, "text": null}, "result": {"status": "error"}}',
+    b'{"status": {"type": "error", "text": "' + b"x" * 100_000 + b'"}}',
+)
+_STATUSES = (
+    200,
+    201,
+    202,
+    204,
+    301,
+    400,
+    401,
+    403,
+    404,
+    405,
+    406,
+    408,
+    409,
+    410,
+    413,
+    422,
+    429,
+    500,
+    501,
+    503,
+)
+_ODD_URLS = ("", "/", "http://", 'https://x/{record.a}?b={record["c.d"]}#e', "http://[", "no url at all")
+
+
+def check_plugin(
+    plugin: object, *, beside: Sequence[object] = (), settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[str]:
+    """Everything that is wrong with a plugin, each in a sentence; empty where nothing is.
+
+    plugin: the module (or object) that holds the hooks. beside: plugins it builds upon: what it refers to
+    (another's connector, an encoder, a credential type) must be brought by them or by itself.
+    settings: by name, settings with which its groupings are tried; those that need none may be left out.
+    """
+    try:
+        loaded = load([*beside, plugin], allowed="")
+    except PluginError as error:
+        return [str(error)]
+    own = loaded.plugins[-1]
+    return [*_check(own, settings or {})]
+
+
+def _check(plugin: Plugin, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    if not list(plugin.offers()):
+        yield f"{plugin.place} brings nothing: no hook of it is found"
+    for connector in plugin.connectors:
+        yield from (f"connector {connector.name}: {fault}" for fault in _connector(connector))
+    for endpoint in plugin.endpoint_templates:
+        yield from check_endpoint(endpoint)
+    for kind in plugin.credential_types:
+        yield from (f"credential type {kind.name}: {fault}" for fault in _credential_type(kind))
+    for algorithm in plugin.grouping_algorithms:
+        yield from check_grouping(algorithm, settings.get(algorithm.name, {}))
+
+
+def check_endpoint(endpoint: EndpointTemplate) -> list[str]:
+    """What is wrong with one endpoint template beyond what loading it finds."""
+    faults = [*_facts(endpoint), *_calls(endpoint), *_judging(endpoint)]
+    for parameter in endpoint.parameters:
+        faults += (f"parameter {parameter.name}: {fault}" for fault in _parameter(parameter))
+    return [f"endpoint {endpoint.connector}/{endpoint.name}: {fault}" for fault in faults]
+
+
+def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a grouping when it is tried with these settings and one, two and a hundred items."""
+    label = f"grouping {algorithm.name}"
+    try:
+        grouping = algorithm.factory(algorithm.settings.model_validate(dict(settings)))
+    except ValidationError as error:
+        return [f"{label}: cannot be tried with {dict(settings)}: {error.error_count()} settings do not hold"]
+    faults = []
+    for count in (1, 2, 100):
+        items = [_item(algorithm, index) for index in range(count)]
+        payload = grouping.build(list(items))
+        if grouping.build(list(items)) != payload:
+            faults.append(f"{label}: the same {count} items gave two different payloads")
+        if (placed := _count(payload, {id(item) for item in items})) != count:
+            faults.append(
+                f"{label}: of {count} items {placed} stand in the payload, the very objects, once each"
+            )
+    return faults
+
+
+def _item(algorithm: GroupingAlgorithm, index: int) -> Any:
+    return msgspec.Raw(b'{"n":%d}' % index) if algorithm.needs == "opaque" else {"n": index}
+
+
+def _count(value: Any, items: set[int]) -> int:
+    if id(value) in items:
+        return 1
+    if isinstance(value, Mapping):
+        return sum(_count(each, items) for each in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_count(each, items) for each in value)
+    return 0
+
+
+def _connector(connector: Connector) -> Iterator[str]:
+    yield from _texts(connector)
+    if connector.warnings is None:
+        return
+    for url in _ODD_URLS:
+        told = _tried(connector.warnings, "POST", url, "json")
+        if not isinstance(told, tuple) or not all(isinstance(each, str) and each.strip() for each in told):
+            yield f"warnings gave {told!r} for the URL {url!r}, not a tuple of texts"
+
+
+def _credential_type(kind: CredentialType) -> Iterator[str]:
+    fields = kind.settings.model_fields
+    if fields and not any(field.annotation is SecretStr for field in fields.values()):
+        yield "no value of it is a SecretStr, so everything of it would be shown"
+    if not kind.settings.model_config.get("hide_input_in_errors"):
+        yield "its settings show their input in errors: derive them from haulier.authoring.Settings"
+    for name, field in fields.items():
+        if not (field.description or "").strip():
+            yield f"{name} has no description"
+
+
+def _facts(endpoint: EndpointTemplate) -> Iterator[str]:
+    yield from _texts(endpoint)
+    if not endpoint.source.startswith(("https://", "http://", _SEEN_IN_CODE)):
+        yield f"source {endpoint.source!r} is neither an address nor `{_SEEN_IN_CODE}DATE`"
+    if not endpoint.verified and not endpoint.notes:
+        yield "it is not verified, and no note says what is not known"
+
+
+def _calls(endpoint: EndpointTemplate) -> Iterator[str]:
+    if endpoint.method == "DELETE" and not endpoint.irreversible:
+        yield "it deletes: say in `irreversible` what cannot be undone"
+    if endpoint.method == "DELETE" and endpoint.attributes == "body":
+        yield "it deletes and puts attributes into a body, which servers may leave out"
+    if endpoint.batch != "unit" and endpoint.attributes != "body":
+        yield f"it takes many records a call (batch: {endpoint.batch}), but attributes do not go into a body"
+    if endpoint.ticket and endpoint.ticket not in endpoint.takes.values():
+        yield "its ticket is not among `takes`, so no output would show it"
+
+
+def _parameter(parameter: Parameter) -> Iterator[str]:
+    if not parameter.description.strip():
+        yield "has no description"
+    if parameter.place == "path" and not parameter.required:
+        yield "stands in the path, so it is required"
+    if parameter.place == "path" and not parameter.example:
+        yield "stands in the path, and no example shows what is meant"
+    shown = [word for word in (parameter.example, parameter.service_default) if word and "{" not in word]
+    for word in (each.strip() for text in shown for each in text.split(",")):
+        if parameter.choices and word not in parameter.choices:
+            yield f"{word!r} is shown, but is none of its choices"
+
+
+def _judging(endpoint: EndpointTemplate) -> Iterator[str]:
+    """A judge meets whatever a server, a proxy or a login page answers, and may not raise."""
+    if endpoint.judge is None:
+        return
+    for status in _STATUSES:
+        for body in _BODIES:
+            said = _tried(endpoint.judge, _REQUEST, Response(status=status, body=body))
+            if said is not None and not isinstance(said, Verdict | Stop):
+                yield (
+                    f"its judge gave {said!r} for an answer {status} with {body[:40]!r}, "
+                    "neither a Verdict, a Stop nor None"
+                )
+            elif said is not None and len(said.reason) > 2_000:
+                yield f"its judge gave a reason of {len(said.reason):,} characters for an answer {status}"
+
+
+def _tried(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a plugin's function gives, or the error it raises, as a value."""
+    try:
+        return call(*arguments)
+    except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything
+        return error
+
+
+def _texts(offer: Connector | EndpointTemplate) -> Iterator[str]:
+    for field in ("title", "description"):
+        if not getattr(offer, field).strip():
+            yield f"{field} is empty"
