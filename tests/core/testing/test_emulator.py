@@ -22,8 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from haulier.errors import ConfigurationError
-from haulier.testing.emulator import BasicAuth, Clock, Emulator, Fault, Limits, Server, serve
+from haulier.testing.emulator import BasicAuth, Clock, Emulator, EmulatorError, Fault, Limits, Server, serve
 
 HANDLED: list[str] = []
 
@@ -272,7 +271,7 @@ def test_a_stalled_request_does_not_hold_up_the_end_of_the_server() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "localhost", "::", ""])
 def test_only_a_loopback_address_is_bound(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="a loopback address only"), serve(made(), host=host):
+    with pytest.raises(EmulatorError, match="a loopback address only"), serve(made(), host=host):
         pass
 
 
@@ -283,7 +282,7 @@ def test_another_loopback_address_is_another_origin() -> None:
 
 
 def test_a_port_that_is_taken_is_refused_by_number(server: Server) -> None:
-    with pytest.raises(ConfigurationError, match=f"port {server.port}"), serve(made(), port=server.port):
+    with pytest.raises(EmulatorError, match=f"port {server.port}"), serve(made(), port=server.port):
         pass
 
 
@@ -397,7 +396,7 @@ PROGRAM = textwrap.dedent(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_run_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", PROGRAM], **pipes) as process:
         try:
             assert process.stdout is not None

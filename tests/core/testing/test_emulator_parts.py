@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from haulier.errors import ConfigurationError
-from haulier.testing.emulator import BasicAuth, Clock, Fault, FaultPlan, Limits, RequestLog, parse_faults
+from haulier.testing.emulator import (
+    BasicAuth,
+    Clock,
+    EmulatorError,
+    Fault,
+    FaultPlan,
+    Limits,
+    RequestLog,
+    parse_faults,
+)
 from haulier.testing.emulator.log import count_parts
 
 
@@ -31,9 +39,9 @@ def test_a_system_clock_runs_on_from_where_it_was_set() -> None:
 
 def test_a_clock_refuses_to_advance_backwards_and_times_without_a_zone() -> None:
     clock = Clock.virtual()
-    with pytest.raises(ConfigurationError, match=r"-1 seconds; use set\(\)"):
+    with pytest.raises(EmulatorError, match=r"-1 seconds; use set\(\)"):
         clock.advance(-1)
-    with pytest.raises(ConfigurationError, match="2026-01-01T00:00:00 has no time zone"):
+    with pytest.raises(EmulatorError, match="2026-01-01T00:00:00 has no time zone"):
         clock.set(datetime(2026, 1, 1))  # noqa: DTZ001 - what is refused
 
 
@@ -64,7 +72,7 @@ def test_requests_in_flight_are_refused_above_the_limit() -> None:
 
 @pytest.mark.parametrize("wrong", [{"requests_per_second": 0}, {"max_in_flight": -1}, {"retry_after_s": -1}])
 def test_a_limit_that_admits_nothing_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+    with pytest.raises(EmulatorError, match=next(iter(wrong))):
         Limits(**wrong)
 
 
@@ -129,7 +137,7 @@ def test_faults_are_read_from_json_and_from_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_that_does_not_hold_is_refused_by_name(text: str, named: str) -> None:
-    with pytest.raises(ConfigurationError, match=named):
+    with pytest.raises(EmulatorError, match=named):
         parse_faults(text)
 
 

@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from haulier.errors import ConfigurationError
 from haulier_imagga.emulator import (
     DEMO_KEY,
     DEMO_SECRET,
     ENDPOINTS,
     Clock,
+    EmulatorError,
     Fault,
     ImaggaEmulator,
     Limits,
@@ -145,9 +145,9 @@ def client(emulator: ImaggaEmulator, shared: tuple[ImaggaEmulator, Client]) -> C
 # --- signing in, envelope, methods ---
 
 
-@pytest.mark.parametrize("headers", [{"Authorization": ""}, {"Authorization": "Basic YTpi"}])
-def test_who_does_not_sign_in_gets_401_and_no_limit_headers(client: Client, headers: dict[str, str]) -> None:
-    answer = client.ask("GET", "/v2/usage", **headers)
+@pytest.mark.parametrize("header", ["", "Basic YTpi"])
+def test_who_does_not_sign_in_gets_401_and_no_limit_headers(client: Client, header: str) -> None:
+    answer = client.ask("GET", "/v2/usage", Authorization=header)
     assert answer.refusal[0] == 401
     assert "monthly-limit" not in answer.headers
 
@@ -617,9 +617,10 @@ def test_the_log_holds_every_part_that_was_sent(emulator: ImaggaEmulator, client
 
 
 def test_a_negative_limit_or_number_of_polls_is_refused() -> None:
-    for wrong in ({"monthly_limit": -1}, {"polls": -1}):
-        with pytest.raises(ConfigurationError, match="-1"):
-            ImaggaEmulator(**wrong)
+    with pytest.raises(EmulatorError, match="-1"):
+        ImaggaEmulator(monthly_limit=-1)
+    with pytest.raises(EmulatorError, match="-1"):
+        ImaggaEmulator(polls=-1)
 
 
 def test_every_endpoint_cites_where_its_facts_were_read() -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from haulier.testing.emulator import Server
-    from haulier_imagga.emulator import ImaggaEmulator
+    from haulier_imagga.emulator import ImaggaEmulator, Server
 
 
 @click.group()
@@ -55,11 +54,9 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
     """
     # Imported here, so that no other command needs the extra `emulator`; the error says how to get it.
     try:
-        from haulier.testing.emulator import run_forever  # noqa: PLC0415 - see above
+        from haulier_imagga.emulator import EmulatorError, run_forever  # noqa: PLC0415 - see above
     except ImportError as error:
         raise click.UsageError(str(error)) from error
-    from haulier.errors import ConfigurationError  # noqa: PLC0415 - see above
-
     try:
         emulator = _emulator(**settings)
         with ExitStack() as ending:
@@ -71,7 +68,7 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
                     _write_ready_file(ready_file, server, ending)
 
             run_forever(emulator, port=port, on_ready=announce)
-    except (ConfigurationError, OSError) as error:
+    except (EmulatorError, OSError) as error:
         raise click.UsageError(str(error)) from error
 
 

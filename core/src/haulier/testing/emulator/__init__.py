@@ -9,7 +9,7 @@ demonstrations; nothing that carries records imports it. Needs the extra `emulat
 
 from __future__ import annotations
 
-from haulier.testing.emulator._extra import MissingExtraError, require_extra
+from haulier.testing.emulator.errors import EmulatorError, MissingExtraError, require_extra
 
 require_extra()
 
@@ -28,6 +28,7 @@ __all__ = [
     "BasicAuth",
     "Clock",
     "Emulator",
+    "EmulatorError",
     "Fault",
     "FaultPlan",
     "Limits",

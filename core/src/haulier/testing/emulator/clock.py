@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from threading import Lock
 
-from haulier.errors import ConfigurationError
+from haulier.testing.emulator.errors import EmulatorError
 
 
 class Clock:
@@ -41,7 +41,7 @@ class Clock:
     def advance(self, seconds: float) -> float:
         """Move forward by `seconds` (0 or more) and return the new time."""
         if seconds < 0:
-            raise ConfigurationError(f"a clock cannot be advanced by {seconds} seconds; use set() to go back")
+            raise EmulatorError(f"a clock cannot be advanced by {seconds} seconds; use set() to go back")
         with self._lock:
             return self._move_to(self._now() + seconds)
 
@@ -64,6 +64,6 @@ class Clock:
 def _epoch(at: float | datetime) -> float:
     if isinstance(at, datetime):
         if at.tzinfo is None:
-            raise ConfigurationError(f"the time {at.isoformat()} has no time zone; give one, such as +00:00")
+            raise EmulatorError(f"the time {at.isoformat()} has no time zone; give one, such as +00:00")
         return at.astimezone(UTC).timestamp()
     return float(at)

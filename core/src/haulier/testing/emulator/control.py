@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from haulier.errors import ConfigurationError
 from haulier.testing.emulator.clock import Clock
+from haulier.testing.emulator.errors import EmulatorError
 from haulier.testing.emulator.faults import parse_faults
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
     def apply(self, clock: Clock) -> None:
         """Move `clock`; exactly one of the two must be given."""
         if (self.advance_s is None) == (self.set is None):
-            raise ConfigurationError("give exactly one of advance_s and set")
+            raise EmulatorError("give exactly one of advance_s and set")
         if self.advance_s is not None:
             clock.advance(self.advance_s)
         elif self.set is not None:
@@ -77,7 +77,7 @@ def _endpoint(emulator: Emulator, actions: dict[str, Action]) -> Callable[[Reque
         action = actions["GET" if request.method == "HEAD" else request.method]
         try:
             return _json(await action(emulator, request))
-        except (ConfigurationError, msgspec.MsgspecError) as error:
+        except (EmulatorError, msgspec.MsgspecError) as error:
             return _json({"error": str(error)}, 400)
 
     return answer
@@ -127,7 +127,7 @@ async def _faults(emulator: Emulator, request: Request) -> object:
 async def _add_faults(emulator: Emulator, request: Request) -> object:
     body = await request.body()
     if body.lstrip().startswith(b"@"):
-        raise ConfigurationError("faults are sent as JSON; a file is read on the command line only")
+        raise EmulatorError("faults are sent as JSON; a file is read on the command line only")
     emulator.faults.add(*parse_faults(body))
     return emulator.faults.left()
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, Self
 import msgspec
 from starlette.responses import Response
 
-from haulier.errors import ConfigurationError
 from haulier.testing.emulator.answer import Answer
+from haulier.testing.emulator.errors import EmulatorError
 
 HTML = "text/html; charset=utf-8"
 PAGE = "<!doctype html><html><head><title>Proxy</title></head><body>This is not the API.</body></html>"
@@ -176,7 +176,7 @@ class _Planned:
 def parse_faults(text: str | bytes) -> list[Fault]:
     """Faults out of JSON: one object or a list of them; `@PATH` reads the JSON from a file.
 
-    Raises ConfigurationError, which names the place of what does not hold.
+    Raises EmulatorError, which names the place of what does not hold.
     """
     source = text.decode() if isinstance(text, bytes) else text
     try:
@@ -186,6 +186,4 @@ def parse_faults(text: str | bytes) -> list[Fault]:
         return msgspec.convert(decoded if isinstance(decoded, list) else [decoded], list[Fault])
     except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
         fields = ", ".join(Fault.__struct_fields__)
-        raise ConfigurationError(
-            f"no fault can be read from {text!r}: {error}. A fault has {fields}"
-        ) from error
+        raise EmulatorError(f"no fault can be read from {text!r}: {error}. A fault has {fields}") from error

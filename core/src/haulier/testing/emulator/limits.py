@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from threading import Lock
 
-from haulier.errors import ConfigurationError
+from haulier.testing.emulator.errors import EmulatorError
 
 
 class Limits:
@@ -42,9 +42,9 @@ class Limits:
             ("max_in_flight", max_in_flight),
         ):
             if value is not None and value <= 0:
-                raise ConfigurationError(f"{name} must be above 0, not {value}; leave it out for no limit")
+                raise EmulatorError(f"{name} must be above 0, not {value}; leave it out for no limit")
         if retry_after_s is not None and retry_after_s < 0:
-            raise ConfigurationError(f"retry_after_s must be 0 or more, not {retry_after_s}")
+            raise EmulatorError(f"retry_after_s must be 0 or more, not {retry_after_s}")
         with self._lock:
             self.requests_per_second = requests_per_second
             self.max_in_flight = max_in_flight

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from haulier.errors import ConfigurationError
+from haulier.testing.emulator.errors import EmulatorError
 from haulier.testing.emulator.protocol import WireProtocol
 
 LOOPBACK = "127.0.0.1"
@@ -96,7 +96,7 @@ def serve(app: ASGIApp, *, host: str = LOOPBACK, port: int = 0) -> Iterator[Serv
     """Serve `app` until the block ends; port 0 takes a free one.
 
     `host` must be a loopback address (another one, such as 127.0.0.2, makes another origin), else
-    ConfigurationError; so is a port that is taken.
+    EmulatorError; so is a port that is taken.
     """
     server = Server(app, _listen(host, port))
     server.start()
@@ -132,14 +132,12 @@ def _listen(host: str, port: int) -> socket.socket:
     except ValueError:
         address = None
     if address is None or not address.is_loopback:
-        raise ConfigurationError(
-            f"an emulator binds a loopback address only, such as {LOOPBACK}, not {host!r}"
-        )
+        raise EmulatorError(f"an emulator binds a loopback address only, such as {LOOPBACK}, not {host!r}")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {error}") from error
+        raise EmulatorError(f"cannot listen on {host} port {port}: {error}") from error
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

@@ -9,7 +9,16 @@ not know. Needs the extra `emulator`: pip install 'haulier[emulator]'
 
 from __future__ import annotations
 
-from haulier.testing.emulator import Clock, Fault, Limits, parse_faults, run_forever, serve
+from haulier.testing.emulator import (
+    Clock,
+    EmulatorError,
+    Fault,
+    Limits,
+    Server,
+    parse_faults,
+    run_forever,
+    serve,
+)
 from haulier_imagga.emulator.emulator import DEMO_KEY, DEMO_SECRET, ENDPOINTS, ImaggaEmulator
 
 __all__ = [
@@ -17,9 +26,11 @@ __all__ = [
     "DEMO_SECRET",
     "ENDPOINTS",
     "Clock",
+    "EmulatorError",
     "Fault",
     "ImaggaEmulator",
     "Limits",
+    "Server",
     "parse_faults",
     "run_forever",
     "serve",

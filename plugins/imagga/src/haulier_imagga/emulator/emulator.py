@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from haulier.errors import ConfigurationError
-from haulier.testing.emulator import BasicAuth, Clock, Emulator, Fault, Limits
+from haulier.testing.emulator import BasicAuth, Clock, Emulator, EmulatorError, Fault, Limits
 from haulier_imagga.emulator import categories, colors, faces, feedback, tags, tickets, uploads, usage
 from haulier_imagga.emulator.account import Account
 from haulier_imagga.emulator.call import read_call
@@ -68,7 +67,7 @@ class ImaggaEmulator(Emulator):
         faults: Iterable[Fault] = (),
     ) -> None:
         if monthly_limit < 0 or polls < 0:
-            raise ConfigurationError(f"monthly limit ({monthly_limit}) and polls ({polls}) must be 0 or more")
+            raise EmulatorError(f"monthly limit ({monthly_limit}) and polls ({polls}) must be 0 or more")
         users = {DEMO_KEY: DEMO_SECRET} if credentials is None else credentials
         clock, limits = clock or Clock(), limits or Limits()
         self.service = Service(

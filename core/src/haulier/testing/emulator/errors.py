@@ -1,4 +1,4 @@
-"""Says which extra is missing; imported first, so that nobody meets a bare `No module named 'starlette'`."""
+"""What goes wrong with an emulator itself; imports nothing of the extra, so it can say what is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ NEEDED = ("starlette", "uvicorn", "h11", "python_multipart")
 INSTALL = "pip install 'haulier[emulator]'"
 
 
-class MissingExtraError(ConfigurationError, ImportError):
+class EmulatorError(ConfigurationError):
+    """An emulator was asked for something that does not hold: a fault, a limit, a time, an address."""
+
+
+class MissingExtraError(EmulatorError, ImportError):
     """The extra `emulator` is not installed."""
 
 
