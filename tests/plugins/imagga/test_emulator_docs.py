@@ -1,0 +1,73 @@
+"""docs/emulator.md says what the code does: its examples run, its tables are complete."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+from pathlib import Path
+from typing import Any
+
+from haulier.testing.emulator import Fault
+from haulier_imagga.commands import imagga
+from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ENDPOINTS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_lists_every_endpoint_with_what_is_not_known() -> None:
+    for endpoint in ENDPOINTS:
+        methods = "\\|".join(endpoint.methods)
+        assert f"| `{methods} {endpoint.path}` [{endpoint.mark}] | {endpoint.unknown} |\n" in PAGE
+
+
+def test_the_page_lists_every_option_and_every_field_of_a_fault() -> None:
+    command = imagga.get_command(None, "emulate")  # type: ignore[arg-type]
+    assert command is not None
+    told = set(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    names = {name for line in told for name in re.findall(r"`([^`]+)`", line)}
+    assert {option for parameter in command.params for option in parameter.opts} <= names
+    assert set(Fault.__struct_fields__) <= names
+    assert DEMO_KEY in PAGE
+    assert DEMO_SECRET in PAGE
+
+
+def test_the_python_example_runs(capsys: Any) -> None:
+    exec(compile(EXAMPLES[0], "docs/emulator.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:")
+
+
+def test_the_emulator_of_ones_own_runs_and_has_about_fifty_lines() -> None:
+    assert len(EXAMPLES[1].splitlines()) <= 60
+    names: dict[str, Any] = {}
+    exec(compile(EXAMPLES[1], "docs/emulator.md", "exec"), names)
+    with names["parcels"]() as (emulator, server):
+        assert [post(server.port, b"x")[0], post(server.port, b"")[0]] == [201, 400]
+        emulator.clock.advance(1)
+        emulator.limits.set(requests_per_second=1)
+        assert [post(server.port, b"x")[0], post(server.port, b"x")] == [201, (429, TOO_MANY)]
+    use = EXAMPLES[2].replace("...  # send to server.url", "drop(server.port)")
+    exec(compile(use, "docs/emulator.md", "exec"), names | {"drop": drop})
+
+
+TOO_MANY = b'{"problem":"more than 1 requests per second"}'
+
+
+def post(port: int, body: bytes) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    token = base64.b64encode(b"me:secret").decode()
+    try:
+        connection.request("POST", "/parcels", body, {"Authorization": f"Basic {token}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def drop(port: int) -> None:
+    try:
+        post(port, b"x")
+    except http.client.RemoteDisconnected:
+        return
+    raise AssertionError("the connection was not dropped")
