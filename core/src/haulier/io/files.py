@@ -194,7 +194,7 @@ def open_part(part: FilePart) -> BinaryIO:
 
 
 def stream_part(part: FilePart, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
-    """The bytes of a part's file, hashed again on the way; the last chunk is held back until the hash is right.
+    """The bytes of a part's file, hashed again on the way; the last chunk waits until the hash is right.
 
     So a server never has the whole of a body that is not the one planned. Raises TransportError with
     sent="maybe" where the file is gone, changed or cannot be read on: a stream is asked for when the request

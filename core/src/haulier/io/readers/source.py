@@ -96,7 +96,7 @@ class Source:
         self._opened = False
         if self.repeatable:
             doors.open_read(path).close()
-        elif path != STDIN and not Path(path).exists():
+        elif path != STDIN and (not Path(path).exists() or Path(path).is_dir()):
             open_file(path).close()
 
     def open(self) -> ByteStream:
