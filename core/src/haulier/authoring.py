@@ -10,7 +10,11 @@ A whole plugin, in a module that the distribution names as entry point of the gr
     CANCEL_ORDER = EndpointTemplate(
         connector="acme", name="cancel-order", title="Cancel an order", description="Cancels one order.",
         method="DELETE", path="/v1/orders/{order}",
-        parameters=(Parameter(name="order", place="path", description="its number", required=True),),
+        parameters=(
+            Parameter(
+                name="order", place="path", description="Its number.", required=True, example="{record.order}"
+            ),
+        ),
         irreversible="A cancelled order cannot be taken up again.",
         verified=True, source="https://acme.example/docs", read_on=date(2026, 11, 22),
     )

@@ -134,7 +134,7 @@ def _listed(answer: Any, hook: str, kind: type[Offer]) -> list[Offer]:
     for index, offer in enumerate(offers):
         if not isinstance(offer, kind):
             raise PluginError(
-                f"{hook} returned {_article(offer)} as number {index} of its list, not a {kind.__name__}"
+                f"{hook} returned {_article(offer)} as number {index} of its list of {kind.__name__}"
             )
     return offers
 
@@ -193,4 +193,5 @@ def _told(error: BaseException) -> str:
 
 
 def _article(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -21,7 +21,7 @@ _BY_REFERENCE = re.compile(r"(^|&)(image_url|image_upload_id)=")
 def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     """One sentence for each thing in which the request differs from what is known of Imagga; often none.
 
-    url: as written, expressions and all. content_format: an encoder's name, `none` or empty where no body is sent.
+    url: as written, expressions and all. content_format: an encoder's name; `none` or empty: no body is sent.
     """
     try:
         parts = urlsplit(url)

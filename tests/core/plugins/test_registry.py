@@ -1,0 +1,163 @@
+"""A lookup that fails says what there is, what may be meant, and where it could come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from haulier.errors import ConfigurationError, PluginError
+from haulier.model.connector import Connector, EndpointTemplate
+from haulier.model.parts import ReaderType
+from haulier.plugins.advice import hand_made_warnings, templates_like
+from haulier.plugins.offers import BrokenPlugin, Loaded, Plugin
+from haulier.plugins.registry import Registry
+
+
+def endpoint(name: str, path: str) -> EndpointTemplate:
+    """An endpoint of acme that takes one record a call."""
+    return EndpointTemplate(
+        connector="acme",
+        name=name,
+        title=name,
+        description=name,
+        method="POST",
+        path=path,
+        content_formats=("json",),
+        attributes="body",
+        verified=True,
+        source="https://acme.example",
+        read_on=date(2026, 11, 22),
+    )
+
+
+def reader(name: str, *endings: str, schemes: tuple[str, ...] = ()) -> ReaderType:
+    """A reader that is never opened here."""
+    return ReaderType(
+        name=name, title=name, description=name, factory=lambda *_: None, endings=endings, schemes=schemes
+    )
+
+
+ACME = Connector(
+    name="acme", title="Acme", description="Orders.", warnings=lambda method, _url, _format: (f"{method}?",)
+)
+LOADED = Loaded(
+    plugins=(
+        Plugin(
+            name="acme",
+            distribution="haulier-acme",
+            version="1.0",
+            connectors=(ACME,),
+            endpoint_templates=(
+                endpoint("add-order", "/orders"),
+                endpoint("add-line", "/orders/{order}/lines"),
+            ),
+            readers=(reader("json", ".json"), reader("big", ".big.json"), reader("cloud", schemes=("s3",))),
+        ),
+    )
+)
+BROKEN = BrokenPlugin(name="bad", distribution="haulier-bad", version="2.0", error="no licence")
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        (lambda r: r.connector("amce"), "unknown connector 'amce'; did you mean 'acme'? known: acme"),
+        (lambda r: r.endpoint("amce", "x"), "unknown connector 'amce'; did you mean 'acme'? known: acme"),
+        (
+            lambda r: r.endpoint("acme", "add-ordr"),
+            "unknown endpoint of acme 'add-ordr'; did you mean 'add-order'? known: add-line, add-order",
+        ),
+        (lambda r: r.encoder("json"), "unknown content format 'json'; known: none"),
+        (lambda r: r.credential_type("x"), "unknown credential type 'x'; known: none"),
+        (lambda r: r.output("x"), "unknown output 'x'; known: none"),
+        (lambda r: r.reader("jsn"), "unknown reader 'jsn'; did you mean 'json'? known: big, cloud, json"),
+        (
+            lambda r: r.grouping("array"),
+            "unknown grouping algorithm 'array'; known: none. groupings come with a plugin: "
+            "pip install haulier-batching",
+        ),
+        (
+            lambda r: r.reader_for("a.parquet"),
+            "no reader knows the ending of 'a.parquet'; known: .big.json, .json",
+        ),
+        (lambda r: r.reader_for("s4://b/c"), "unknown URL scheme of an input 's4'; known: s3"),
+    ],
+)
+def test_a_failed_lookup_names_what_there_is(look: Callable[[Registry], object], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        look(Registry.of(LOADED))
+    assert str(caught.value) == message
+
+
+def test_a_failed_lookup_tells_of_broken_and_left_out_plugins() -> None:
+    registry = Registry.of(replace(LOADED, broken=(BROKEN,), left_out=("imagga",)))
+    with pytest.raises(ConfigurationError) as caught:
+        registry.connector("imagga")
+    assert str(caught.value) == (
+        "unknown connector 'imagga'; known: acme. HAULIER_PLUGINS leaves out: imagga. "
+        "plugin bad of haulier-bad 2.0 failed to load: no licence; see: haulier plugins"
+    )
+
+
+def test_where_the_groupings_plugin_is_broken_nobody_is_told_to_install_it() -> None:
+    registry = Registry.of(replace(LOADED, broken=(replace(BROKEN, distribution="haulier-batching"),)))
+    with pytest.raises(ConfigurationError) as caught:
+        registry.grouping("array")
+    assert "pip install" not in str(caught.value)
+    assert "failed to load" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("a.json", "json"), ("A.BIG.JSON", "big"), ("s3://bucket/a.json", "cloud"), ("S3://b/c", "cloud")],
+)
+def test_a_reader_is_chosen_by_scheme_then_by_the_longest_ending(source: str, name: str) -> None:
+    assert Registry.of(LOADED).reader_for(source).name == name
+
+
+def test_what_stands_in_the_registry_cannot_be_changed() -> None:
+    registry = Registry.of(LOADED)
+    with pytest.raises(TypeError):
+        registry.connectors["x"] = ACME  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("https://acme.example/orders", ["add-order"]),
+        ("/orders?x=/orders/7/lines", ["add-order"]),
+        ("https://acme.example/orders/{record.order}/lines", ["add-line"]),
+        ("https://acme.example/orders/7/lines/8", []),
+    ],
+)
+def test_a_hand_made_request_is_known_by_method_and_path(url: str, names: list[str]) -> None:
+    registry = Registry.of(LOADED)
+    assert [one.name for one in templates_like(registry, "acme", "POST", url)] == names
+    assert templates_like(registry, "acme", "GET", url) == ()
+
+
+def test_batching_to_an_endpoint_of_one_record_is_warned_about() -> None:
+    registry, url = Registry.of(LOADED), "https://acme.example/orders"
+    said = [
+        hand_made_warnings(registry, "acme", method="POST", url=url, content_format="json", batched=batched)
+        for batched in (False, True)
+    ]
+    assert said == [
+        ("POST?",),
+        (
+            "POST?",
+            "POST /orders takes one record a call (endpoint add-order), "
+            "but batching is on: leave `batching` out",
+        ),
+    ]
+
+
+def test_a_connector_whose_warnings_fail_is_named() -> None:
+    failing = ACME.model_copy(update={"warnings": lambda *_: 1 / 0})
+    plugin = replace(LOADED.plugins[0], connectors=(failing,))
+    registry = Registry.of(Loaded(plugins=(plugin,)))
+    with pytest.raises(PluginError, match="`warnings` of connector acme raised ZeroDivisionError"):
+        hand_made_warnings(registry, "acme", method="GET", url="/", content_format="", batched=False)

@@ -1,0 +1,151 @@
+"""What the conformance list finds, each shown by a plugin that lacks just that."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from haulier.authoring import (
+    Added,
+    Connector,
+    CredentialType,
+    EndpointTemplate,
+    GroupingAlgorithm,
+    Parameter,
+    Settings,
+    hookimpl,
+)
+from haulier.testing.conformance import check_endpoint, check_grouping, check_plugin
+
+ORDER = Parameter(
+    name="order", place="path", description="Its number.", required=True, example="{record.order}"
+)
+
+
+def cancel(**changes: Any) -> EndpointTemplate:
+    """A template without a fault, but for the changes."""
+    whole: dict[str, Any] = {
+        "connector": "acme",
+        "name": "cancel",
+        "title": "Cancel",
+        "description": "Cancels one order.",
+        "method": "DELETE",
+        "path": "/orders/{order}",
+        "parameters": (ORDER,),
+        "irreversible": "It is gone.",
+        "verified": True,
+        "source": "https://acme.example",
+        "read_on": date(2026, 11, 22),
+    }
+    return EndpointTemplate(**{**whole, **changes})
+
+
+def test_a_template_without_a_fault_has_none() -> None:
+    assert check_endpoint(cancel()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"irreversible": ""}, "it deletes: say in `irreversible` what cannot be undone"),
+        (
+            {"source": "somewhere"},
+            "source 'somewhere' is neither an address nor "
+            "`seen in public client code, address unknown, read DATE`",
+        ),
+        ({"verified": False}, "it is not verified, and no note says what is not known"),
+        ({"title": " "}, "title is empty"),
+        (
+            {"parameters": (ORDER.model_copy(update={"required": False}),)},
+            "parameter order: stands in the path, so it is required",
+        ),
+        (
+            {"parameters": (ORDER.model_copy(update={"description": ""}),)},
+            "parameter order: has no description",
+        ),
+        (
+            {
+                "parameters": (
+                    ORDER,
+                    Parameter(
+                        name="l", place="query", description="x", choices=("en", "es"), example="en,it"
+                    ),
+                )
+            },
+            "parameter l: 'it' is shown, but is none of its choices",
+        ),
+        ({"ticket": "/id"}, "its ticket is not among `takes`, so no output would show it"),
+        (
+            {"batch": "container"},
+            "it takes many records a call (batch: container), but attributes do not go into a body",
+        ),
+    ],
+)
+def test_each_fault_of_a_template_is_found(changes: dict[str, Any], fault: str) -> None:
+    assert check_endpoint(cancel(**changes)) == [f"endpoint acme/cancel: {fault}"]
+
+
+def test_a_judge_that_raises_is_found() -> None:
+    faults = check_endpoint(cancel(judge=lambda _request, response: response.body.decode()[0]))
+    assert faults
+    assert all("its judge gave" in fault for fault in faults)
+
+
+class _Loses:
+    def __init__(self, _settings: Any) -> None:
+        """Nothing to set."""
+
+    def build(self, items: Any) -> Any:
+        """All but the last."""
+        return list(items)[:-1] or list(items)
+
+
+def test_a_grouping_that_loses_an_item_is_found() -> None:
+    loses = GroupingAlgorithm(name="loses", title="Loses", description="Loses one.", factory=_Loses)
+    assert check_grouping(loses, {}) == [
+        "grouping loses: of 2 items 1 stand in the payload, the very objects, once each",
+        "grouping loses: of 100 items 99 stand in the payload, the very objects, once each",
+    ]
+
+
+class _Open(Settings):
+    token: str
+
+
+class Plugin:
+    """A plugin whose credential would be shown, and whose connector has nothing to say."""
+
+    @hookimpl
+    def haulier_connectors(self) -> list[Connector]:
+        """Without a description."""
+        return [Connector(name="acme", title="Acme", description=" ")]
+
+    @hookimpl
+    def haulier_credential_types(self) -> list[CredentialType]:
+        """With a token that is no secret."""
+        apply = lambda _request, _settings, _now: Added()  # noqa: E731
+        return [CredentialType(name="open", title="Open", description="Open.", settings=_Open, apply=apply)]
+
+
+def test_a_whole_plugin_is_looked_at() -> None:
+    assert check_plugin(Plugin()) == [
+        "connector acme: description is empty",
+        "credential type open: no value of it is a SecretStr, so everything of it would be shown",
+        "credential type open: token has no description",
+    ]
+
+
+def test_what_the_loader_refuses_is_told() -> None:
+    class Misspelt:
+        @hookimpl
+        def haulier_conectors(self) -> list[Connector]:
+            return []
+
+    (fault,) = check_plugin(Misspelt())
+    assert fault.startswith("there is no hook haulier_conectors; did you mean 'haulier_connectors'?")
+
+
+def test_a_plugin_without_hooks_is_found() -> None:
+    assert check_plugin(object())[0].endswith("brings nothing: no hook of it is found")

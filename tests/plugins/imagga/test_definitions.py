@@ -1,0 +1,220 @@
+"""The Imagga plugin's definitions say what the facts say, and nothing that is not known."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import haulier_imagga
+from haulier.model.request import Request
+from haulier.runs.builtins import Builtins
+from haulier.testing.conformance import check_plugin
+from haulier_imagga import IMAGGA, IMAGGA_KEY, TEMPLATES
+from haulier_imagga.hand_made import warnings
+
+BY_NAME = {template.name: template for template in TEMPLATES}
+SEED = "https://docs.nexla.com/user-guides/connectors/imagga_api/imagga_api_destination"
+
+
+def test_the_plugin_conforms() -> None:
+    assert check_plugin(haulier_imagga, beside=[Builtins()]) == []
+
+
+def test_the_calls_are_these() -> None:
+    calls = {name: (one.method, one.path, one.content_formats, one.batch) for name, one in BY_NAME.items()}
+    files = ("multipart", "form")
+    assert calls == {
+        "upload-image": ("POST", "/v2/uploads", files, "unit"),
+        "delete-upload": ("DELETE", "/v2/uploads/{uploadId}", (), "unit"),
+        "tag-feedback": ("POST", "/v2/tags/feedback", ("json",), "unit"),
+        "group-faces": ("POST", "/v2/faces/groupings", ("json",), "whole"),
+        "tag-image": ("GET", "/v2/tags", (), "unit"),
+        "tag-image-file": ("POST", "/v2/tags", files, "unit"),
+        "categorize-image": ("GET", "/v2/categories/{categorizer_id}", (), "unit"),
+        "categorize-image-file": ("POST", "/v2/categories/{categorizer_id}", files, "unit"),
+        "moderate-content": ("GET", "/v2/categories/nsfw_beta", (), "unit"),
+        "moderate-content-file": ("POST", "/v2/categories/nsfw_beta", files, "unit"),
+        "detect-faces": ("GET", "/v2/faces/detections", (), "unit"),
+        "detect-faces-file": ("POST", "/v2/faces/detections", files, "unit"),
+        "get-ticket": ("GET", "/v2/tickets/{ticket_id}", (), "unit"),
+        "usage": ("GET", "/v2/usage", (), "unit"),
+    }
+
+
+def test_what_is_not_established_is_marked() -> None:
+    assert {name for name, one in BY_NAME.items() if not one.verified} == {
+        "tag-feedback",
+        "moderate-content",
+        "moderate-content-file",
+    }
+    assert BY_NAME["tag-feedback"].source == SEED
+
+
+def test_every_definition_says_where_and_when_it_was_read() -> None:
+    assert {one.read_on for one in TEMPLATES} == {date(2026, 11, 22)}
+    assert all(one.source.startswith("https://") for one in TEMPLATES)
+
+
+def test_booleans_go_out_as_digits_everywhere() -> None:
+    assert {one.booleans for one in TEMPLATES} == {"digits"}
+
+
+@pytest.mark.parametrize("name", ["tag-image", "categorize-image", "moderate-content", "detect-faces"])
+def test_exactly_one_picture_is_named_on_get_and_sent_on_post(name: str) -> None:
+    by_reference, by_content = BY_NAME[name], BY_NAME[f"{name}-file"]
+    assert by_reference.one_of == (("image_url", "image_upload_id"),)
+    assert by_content.one_of == (("image", "image_base64"),)
+    assert {one.name: one.place for one in by_content.parameters if one.name.startswith("image")} == {
+        "image": "file",
+        "image_base64": "body",
+    }
+    assert by_reference.takes == by_content.takes
+    options = [
+        [one for one in template.parameters if not one.name.startswith("image")]
+        for template in (by_reference, by_content)
+    ]
+    assert options[0] == options[1]
+
+
+def test_what_is_taken_out_of_answers() -> None:
+    assert {name: dict(one.takes) for name, one in BY_NAME.items() if not name.endswith("-file")} == {
+        "upload-image": {"upload_id": "/result/upload_id"},
+        "delete-upload": {},
+        "tag-feedback": {},
+        "group-faces": {"ticket_id": "/result/ticket_id"},
+        "tag-image": {"tags": "/result/tags"},
+        "categorize-image": {"categories": "/result/categories"},
+        "moderate-content": {"categories": "/result/categories"},
+        "detect-faces": {"faces": "/result/faces", "face_id": "/result/faces/0/face_id"},
+        "get-ticket": {"is_final": "/result/is_final", "ticket_result": "/result/ticket_result"},
+        "usage": {
+            "usage": "/result",
+            "monthly_limit": "/result/monthly_limit",
+            "billing_period_end": "/result/billing_period_end",
+        },
+    }
+
+
+def test_faces_are_grouped_in_one_call_of_at_least_five_ids() -> None:
+    faces = BY_NAME["group-faces"]
+    assert faces.batching == {
+        "grouping": {"name": "property", "property_name": "faces"},
+        "item": "face_id",
+    }
+    assert (faces.batch, faces.minimum_records, faces.ticket) == ("whole", 5, "/result/ticket_id")
+
+
+def test_only_what_cannot_be_undone_says_so() -> None:
+    assert [name for name, one in BY_NAME.items() if one.irreversible] == ["delete-upload"]
+
+
+def test_a_ticket_is_not_asked_for_twice() -> None:
+    assert [name for name, one in BY_NAME.items() if not one.idempotent] == ["get-ticket"]
+
+
+def test_the_connector_is_gentle_and_knows_the_quota_headers() -> None:
+    assert (IMAGGA.origin, IMAGGA.credential_type) == ("https://api.imagga.com", "imagga")
+    assert IMAGGA.limits == {"requests_per_second": 1, "max_in_flight": 1}
+    assert IMAGGA.quota_headers == {
+        "limit": "monthly-limit",
+        "remaining": "monthly-limit-remaining",
+        "reset_epoch": "monthly-limit-reset",
+    }
+
+
+def request() -> Request:
+    """Any request."""
+    return Request(
+        number=0,
+        positions=range(1),
+        method="GET",
+        url="https://api.imagga.com/v2/usage",
+        headers=(),
+        body=b"",
+        length=0,
+        sha256=bytes(32),
+    )
+
+
+def test_key_and_secret_become_a_basic_header() -> None:
+    key = IMAGGA_KEY.settings.model_validate({"api_key": " acc_1\n", "api_secret": "s3cret"})
+    assert IMAGGA_KEY.apply(request(), key, 0.0).headers == (("Authorization", "Basic YWNjXzE6czNjcmV0"),)
+    assert (IMAGGA_KEY.origins, IMAGGA_KEY.check) == (("https://api.imagga.com",), "imagga/usage")
+    assert "s3cret" not in repr(key)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"api_key": "", "api_secret": "s3cret"},
+        {"api_key": "acc_1:s3cret", "api_secret": "s3cret"},
+        {"api_key": "acc 1", "api_secret": "s3cret"},
+        {"api_key": "acc_1", "api_secret": "s3cret\x00"},
+        {"api_key": "acc_1", "api_secret": "s3crét"},
+        {"api_key": "acc_1"},
+    ],
+)
+def test_a_wrong_key_is_refused_without_showing_it(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        IMAGGA_KEY.settings.model_validate(values)
+    assert "s3cr" not in str(caught.value)
+
+
+OFF_V2 = "/tags does not begin with /v2/, as Imagga's calls do"
+NO_JSON = (
+    "/v2/tags is not known to take json: a picture goes there as multipart (file part `image`) or as form "
+    "(field `image_base64`)"
+)
+USE_GET = (
+    "where records name their picture by image_url or image_upload_id, /v2/tags is asked with GET, "
+    "which puts them into the query: write `method: GET`"
+)
+NO_URLS = "/v2/uploads is not known to take an image_url: analyse it with GET /v2/tags?image_url=..."
+NSFW = (
+    "nsfw_beta is no longer listed in Imagga's documentation, which lists adult_content: "
+    "/v2/categories/adult_content"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_format", "told"),
+    [
+        ("GET", "/v2/tags", "none", ()),
+        ("GET", "/v2/tags?image_url={record.url}", "", ()),
+        ("POST", "/v2/tags", "multipart", ()),
+        ("POST", "/v2/tags", "form", (USE_GET,)),
+        ("POST", "/v2/tags", "json", (NO_JSON, USE_GET)),
+        ("POST", "/v2/tags?image_url={record.url}", "multipart", (USE_GET,)),
+        ("GET", "/tags", "none", (OFF_V2,)),
+        ("GET", "/x/v2/tags", "none", ("/x/v2/tags does not begin with /v2/, as Imagga's calls do",)),
+        ("POST", "/v2/uploads", "multipart", ()),
+        ("POST", "/v2/uploads", "form", (NO_URLS,)),
+        (
+            "POST",
+            "/v2/uploads",
+            "json",
+            (
+                "/v2/uploads takes multipart (file part `image`) or form (field `image_base64`), not json",
+                NO_URLS,
+            ),
+        ),
+        ("DELETE", "/v2/uploads/{record.upload_id}", "none", ()),
+        ("POST", "/v2/faces/groupings", "json", ()),
+        ("POST", "/v2/faces/groupings", "form", ("/v2/faces/groupings takes json, not form",)),
+        ("DELETE", "/v2/faces/recognition/people", "none", ()),
+        ("POST", "/v2/tags/feedback", "json", ()),
+        ("GET", "/v2/categories/nsfw_beta", "none", (NSFW,)),
+        ("GET", "/v2/usage", "none", ()),
+    ],
+)
+def test_a_hand_made_request_is_warned_about(
+    method: str, path: str, content_format: str, told: tuple[str, ...]
+) -> None:
+    assert warnings(method, f"https://api.imagga.com{path}", content_format) == told
+
+
+def test_below_another_host_a_base_path_may_come_first() -> None:
+    assert warnings("GET", "http://127.0.0.1:8123/gateway/v2/tags", "none") == ()

@@ -1,0 +1,136 @@
+"""What Imagga's answers mean; None leaves an answer to the default rules."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from haulier.delivery.judging import History, Judging
+from haulier.model.delivery import Stop, Verdict
+from haulier.model.request import Request, Response
+from haulier_imagga import TEMPLATES
+from haulier_imagga.answers import judge, judge_delete, judge_job
+
+REQUEST = Request(
+    number=0,
+    positions=range(1),
+    method="GET",
+    url="https://api.imagga.com/v2/tags",
+    headers=(),
+    body=b"",
+    length=0,
+    sha256=bytes(32),
+)
+BY_NAME = {template.name: template for template in TEMPLATES}
+
+
+def answer(status: int, kind: str = "error", text: str = "", *headers: tuple[str, str]) -> Response:
+    """An envelope as Imagga sends it."""
+    body: dict[str, object] = {"status": {"type": kind, "text": text}}
+    if kind == "success":
+        body["result"] = {"tags": []}
+    return Response(status=status, headers=headers, body=json.dumps(body).encode())
+
+
+def test_a_success_is_left_to_the_default_rules() -> None:
+    assert judge(REQUEST, answer(200, "success")) is None
+
+
+def test_an_error_inside_a_success_is_rejected_with_its_text() -> None:
+    assert judge(REQUEST, answer(200, "error", "no image")) == Verdict(
+        "rejected", "Imagga answered 200, but says: no image"
+    )
+
+
+def test_the_status_is_also_found_inside_the_result() -> None:
+    body = b'{"result": {"status": {"type": "error", "text": "index\\n not  trained"}}}'
+    assert judge(REQUEST, Response(status=200, body=body)) == Verdict(
+        "rejected", "Imagga answered 200, but says: index not trained"
+    )
+
+
+def test_a_400_is_rejected_with_the_recorded_text() -> None:
+    text = "Unexpected error while running the classification job."
+    assert judge(REQUEST, answer(400, "error", text)) == Verdict("rejected", f"Imagga answered 400: {text}")
+
+
+def test_a_403_stops_the_run_and_says_when_to_come_back() -> None:
+    quota = (("monthly-limit-remaining", "0"), ("monthly-limit-reset", "1722470400"))
+    assert judge(REQUEST, answer(403, "error", "limit reached", *quota)) == Stop(
+        "Imagga answered 403: limit reached. A limit of the subscription was reached, or the plan does not "
+        "cover this call; requests left this month: 0, new ones from 2024-08-01 00:00 UTC. "
+        "Run again after that, or write "
+        "`verdicts: {403: retry}` where it comes from bursts"
+    )
+
+
+@pytest.mark.parametrize("reset", ["", "soon", "-1", "9" * 40, "²"])
+def test_a_reset_that_is_no_time_is_left_out(reset: str) -> None:
+    said = judge(REQUEST, answer(403, "error", "limit", ("monthly-limit-reset", reset)))
+    assert isinstance(said, Stop)
+    assert "new ones" not in said.reason
+
+
+def test_a_destination_may_have_403_tried_again() -> None:
+    judging = Judging(verdicts={403: "retry"}, judge=judge, answers_json=True)
+    said = judging(REQUEST, answer(403, "error", "slow down"), resend=False, history=History())
+    assert isinstance(said, Verdict)
+    assert said.kind == "retry"
+
+
+def test_a_429_waits_a_second_unless_the_service_says_how_long() -> None:
+    assert judge(REQUEST, answer(429, "error", "slow")) == Verdict(
+        "retry", "Imagga answered 429 (limit of the plan): slow", 1.0
+    )
+    assert judge(REQUEST, answer(429, "error", "slow", ("retry-after", "7"))) is None
+
+
+@pytest.mark.parametrize("status", [401, 408, 500, 503])
+def test_what_the_default_rules_know_is_left_to_them(status: int) -> None:
+    assert judge(REQUEST, answer(status, "error", "x")) is None
+
+
+def test_an_expired_upload_is_rejected() -> None:
+    assert judge(REQUEST, answer(410, "error", "gone")) == Verdict(
+        "rejected", "Imagga answered 410: upload or ticket is no longer there. gone"
+    )
+
+
+def test_deleting_what_is_gone_counts_as_delivered() -> None:
+    for status in (410, 404):
+        assert judge_delete(REQUEST, answer(status, "error", "gone")) == Verdict(
+            "delivered", f"already gone (answered {status})"
+        )
+
+
+def test_a_404_that_imagga_did_not_write_does_not_count_as_gone() -> None:
+    assert judge_delete(REQUEST, Response(status=404, body=b"<html>not found</html>")) is None
+
+
+def test_a_job_is_accepted_with_its_ticket() -> None:
+    body = b'{"result": {"ticket_id": "abc"}, "status": {"type": "success", "text": ""}}'
+    template = BY_NAME["group-faces"]
+    judging = Judging(judge=template.judge, answers_json=True, ticket=template.ticket)
+    said = judging(REQUEST, Response(status=200, body=body), resend=False, history=History())
+    assert said == Verdict("accepted", ticket="abc")
+
+
+def test_a_job_without_a_ticket_is_unknown() -> None:
+    assert judge_job(REQUEST, answer(200, "success")) == Verdict(
+        "unknown", "Imagga answered 200 without a ticket_id"
+    )
+    assert judge_job(REQUEST, answer(200, "error", "too few")) == Verdict(
+        "rejected", "Imagga answered 200, but says: too few"
+    )
+
+
+def test_every_call_has_a_judge() -> None:
+    assert [one.name for one in TEMPLATES if one.judge is None] == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"status": 7}', b'{"status": {"type": ["error"]}}', b"\xff"]
+)
+def test_what_is_no_envelope_is_left_to_the_default_rules(body: bytes) -> None:
+    assert judge(REQUEST, Response(status=200, body=body)) is None
