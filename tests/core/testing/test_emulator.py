@@ -269,6 +269,17 @@ def test_a_stalled_request_does_not_hold_up_the_end_of_the_server() -> None:
         socket.create_connection((server.host, server.port))
 
 
+def test_answers_on_a_kept_connection_come_at_once(emulator: Emulator, server: Server) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+    started = time.monotonic()
+    for _ in range(50):
+        connection.request("GET", "/echo")
+        connection.getresponse().read()
+    connection.close()
+    # Head and body are two writes; held back until the client acknowledges, each answer would take 40 ms.
+    assert time.monotonic() - started < 1.5
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "localhost", "::", ""])
 def test_only_a_loopback_address_is_bound(host: str) -> None:
     with pytest.raises(EmulatorError, match="a loopback address only"), serve(made(), host=host):

@@ -79,7 +79,7 @@ def test_options_reach_the_emulator_and_a_given_secret_is_not_printed(tmp_path: 
         f"@{plan}",
         "--json",
     ]
-    with emulate(*options, "--rate", "1", "--monthly-limit", "7") as (process, line):
+    with emulate(*options, "--rate", "0.01", "--monthly-limit", "7") as (process, line):
         told = json.loads(line)
         url = told["url"]
         assert told == {"version": 1, "url": url, "api_url": f"{url}/v2", "port": urlsplit(url).port}
