@@ -155,9 +155,8 @@ class _Elements:
         except RecursionError:
             fault = "is nested too deeply"
         except msgspec.DecodeError as error:
-            found = _BYTE.search(str(error))
-            offset = self._window.find(text, self._at) + (int(found[1]) if found else len(text))
-            raise self._error(offset, _reason_of(error)) from None
+            offset, reason = _place_and_reason(error, len(text))
+            raise self._error(self._window.find(text, self._at) + offset, reason) from None
         if closing == b"}":
             raise self._error(end, "`}` closes nothing")
         self._at, self._closed = end + 1, closing == b"]"
@@ -195,8 +194,14 @@ class _Elements:
         )
 
 
-def _reason_of(error: msgspec.DecodeError) -> str:
-    return _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
+def _place_and_reason(error: msgspec.DecodeError, length: int) -> tuple[int, str]:
+    """Where in an element of that length a syntax error stands, and what it is."""
+    found = _BYTE.search(str(error))
+    reason = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ")
+    if reason == "trailing characters":
+        # Its place is the byte behind the one that is too much.
+        return (int(found[1]) - 1 if found else length), "a comma or bracket is missing before this"
+    return (int(found[1]) if found else length), reason
 
 
 def _end_of_value(window: bytes, start: int) -> int:

@@ -97,6 +97,15 @@ def _text(value: str, place: str) -> str:
     return str.__str__(value)
 
 
+def _integer(value: int, place: str) -> int:
+    number = int(value)
+    try:
+        str(number)
+    except ValueError:  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        raise _refusal(place, "is an integer of more digits than Python writes; send it as text") from None
+    return number
+
+
 def _float(value: float, place: str) -> float:
     if not isfinite(value):
         raise _refusal(place, f"is {float(value)!r}, which JSON does not have; leave it out or send null")
@@ -129,7 +138,7 @@ _CONVERSIONS: tuple[tuple[Any, Callable[[Any, str], Any]], ...] = (
     (Enum, _enum),
     (bool, lambda value, _: value),
     (str, _text),
-    (int, lambda value, _: int(value)),
+    (int, _integer),
     (float, _float),
     (Decimal, _decimal),
     (Mapping, _mapping),

@@ -1,0 +1,168 @@
+"""Which reader takes an input, what a stranger's reader can reach, and the digest that all of them share."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haulier.errors import ConfigurationError
+from haulier.io.readers import (
+    QuickFingerprint,
+    SourceDoors,
+    open_records,
+    quick_fingerprint,
+    reader_types,
+)
+from haulier.io.readers.source import STDIN
+from haulier.model.block import Block
+from haulier.model.parts import Doors, Reader, ReaderType
+
+MIB = 1024 * 1024
+
+
+def written(folder: Path, name: str, data: bytes) -> str:
+    path = folder / name
+    path.write_bytes(data)
+    return str(path)
+
+
+def lines_of(reader: Reader) -> list[bytes]:
+    return [line for block in reader.blocks() for line in block.lines]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.jsonl", b'{"a":"1"}\n'),
+        ("a.NDJSON", b'{"a":"1"}'),
+        ("a.json", b'[{"a":"1"}]'),
+        ("a.json", b'{"a":"1"}\n'),
+        ("a.csv", b"a\n1\n"),
+        ("a.tsv", b"a\n1\n"),
+        ("a.csv.gz", gzip.compress(b"a\n1\n")),
+        ("a.json.gz", gzip.compress(b'[{"a":"1"}]')),
+        ("a", b'\n{"a":"1"}'),
+        ("a.txt", b' [{"a":"1"}]'),
+        ("a.gz", gzip.compress(b'{"a":"1"}')),
+    ],
+)
+def test_the_ending_decides_and_else_the_first_bytes(tmp_path: Path, name: str, data: bytes) -> None:
+    assert lines_of(open_records(tmp_path / name if written(tmp_path, name, data) else "")) == [b'{"a":"1"}']
+
+
+def test_a_given_format_overrides_the_ending(tmp_path: Path) -> None:
+    assert lines_of(open_records(written(tmp_path, "a.json", b"a\n1\n"), format="csv")) == [b'{"a":"1"}']
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_records(written(tmp_path, "a.xml", b"<a/>"), format="xml")
+    assert str(caught.value) == "format 'xml' is not known; known formats: csv, json, jsonl, tsv"
+
+
+def test_formats_and_delimiters_are_refused_where_they_mean_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="a format or delimiter is for paths"):
+        open_records([{}], format="csv")
+    with pytest.raises(ConfigurationError, match="a delimiter is for csv and tsv"):
+        open_records(written(tmp_path, "a.jsonl", b"{}"), delimiter=";")
+
+
+class _Words:
+    repeatable = True
+
+    def __init__(self, source: str, doors: Doors) -> None:
+        self.source, self.doors = source, doors
+
+    def blocks(self) -> Iterator[Block]:
+        with self.doors.open_read(self.source.removeprefix("words://")) as file:
+            words = file.read().split()
+        yield Block(first=0, lines=[json.dumps({"word": word.decode()}).encode() for word in words])
+
+
+WORDS = ReaderType(
+    name="words",
+    title="Words",
+    description="one record a word",
+    factory=_Words,
+    endings=(".words", ".csv.words"),
+    schemes=("words",),
+)
+
+
+@pytest.mark.parametrize("ending", [".words", ".csv.words"])
+def test_a_strangers_reader_is_found_as_the_built_in_ones_are(tmp_path: Path, ending: str) -> None:
+    path = written(tmp_path, f"a{ending}", b"hello there")
+    types = (*reader_types(), WORDS)
+    for reader in (
+        open_records(path, types=types),
+        open_records(path, types=types, format="words"),
+    ):
+        assert lines_of(reader) == [b'{"word": "hello"}', b'{"word": "there"}']
+    assert isinstance(open_records("WORDS://somewhere", types=types), _Words)
+
+
+def test_a_reader_reaches_its_own_input_and_nothing_else(tmp_path: Path) -> None:
+    path, other = written(tmp_path, "a.words", b"mine"), written(tmp_path, "b.words", b"not mine")
+    doors = SourceDoors(path)
+    with doors.open_read(path) as file:
+        assert file.read() == b"mine"
+    for refused in (other, STDIN, f"{path}/../b.words"):
+        with pytest.raises(ConfigurationError, match="a reader may open its own input only"):
+            doors.open_read(refused)
+    with pytest.raises(ConfigurationError, match="a reader may not write"):
+        doors.open_append(path)
+    with SourceDoors(str(tmp_path)).open_read(other) as file:
+        assert file.read() == b"not mine"
+    with pytest.raises(ConfigurationError, match="a reader may open its own input only"):
+        SourceDoors(STDIN).open_read(path)
+
+
+def digest_of(lines: list[bytes]) -> bytes:
+    return hashlib.sha256(b"".join(line + b"\n" for line in lines)).digest()
+
+
+def test_the_digest_depends_on_the_records_alone(tmp_path: Path) -> None:
+    lines = [json.dumps({"n": number}, separators=(",", ":")).encode() for number in range(20_000)]
+    forms: list[Any] = [
+        written(tmp_path, "plain.jsonl", b"\n".join(lines)),
+        written(tmp_path, "packed.jsonl.gz", gzip.compress(b"\n".join(lines) + b"\n")),
+        written(tmp_path, "blanks.jsonl", b"\r\n \r\n".join(lines) + b"\r\n"),
+        written(tmp_path, "array.json", b"[" + b",\n".join(lines) + b"]"),
+        lines,
+        [json.loads(line) for line in lines],
+        iter(lines),
+    ]
+    for form in forms:
+        blocks = list(open_records(form, digest=True).blocks())
+        assert blocks[-1].digest == digest_of(lines)
+        for block in blocks[:3]:
+            assert block.digest == digest_of(lines[: block.first + len(block.lines)])
+
+
+def test_blocks_end_where_they_ended_when_the_input_is_read_again(tmp_path: Path) -> None:
+    lines = b"".join(json.dumps({"n": "x" * (number % 700)}).encode() + b"\n" for number in range(5000))
+    plain = open_records(written(tmp_path, "a.jsonl", lines))
+    packed = open_records(written(tmp_path, "b.jsonl.gz", gzip.compress(lines)))
+    assert plain.repeatable is True
+    assert packed.repeatable is True
+    assert [(block.first, len(block.lines)) for block in plain.blocks()] == [
+        (block.first, len(block.lines)) for block in packed.blocks()
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 10, MIB, MIB + 1, 2 * MIB, 3 * MIB + 5])
+def test_the_quick_fingerprint_is_size_and_the_first_and_last_mib(tmp_path: Path, size: int) -> None:
+    data = bytes(number * 7919 % 251 for number in range(1000)) * (size // 1000 + 1)
+    path = written(tmp_path, "a.jsonl", data[:size])
+    edges = data[:size] if size <= 2 * MIB else data[:MIB] + data[size - MIB : size]
+    assert quick_fingerprint(path) == QuickFingerprint(size, hashlib.sha256(edges).digest())
+
+
+def test_standard_input_has_no_quick_fingerprint() -> None:
+    assert quick_fingerprint(STDIN) is None
