@@ -1,8 +1,8 @@
 """JSON arrays of any size: the records of one `[...]`, taken out of it with their bytes as they stand.
 
-An array is never held whole. A window is cut behind a `},` and checked by decoding `[` + window + `]`: as
-JSON is read from left to right and the window begins with an element, what decodes ends with an element too.
-Where no such cut is found, the elements are cut out one by one.
+An array is never held whole. A window is cut behind a `}` that a comma follows, and checked by decoding
+`[` + window + `]`: as JSON is read from left to right and the window begins with an element, what decodes ends
+with an element too. Where no such cut is found, the elements are cut out one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _decode_one: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).
 _MARKS = re.compile(rb'[\[\]{},]|"[^"\\]*+(?:\\.[^"\\]*+)*+("|)', re.DOTALL)
 _BYTE = re.compile(r" \(byte (\d+)\)")
 _KINDS = {b"[": "a list", b'"': "a string", b"t": "a boolean", b"f": "a boolean", b"n": "null"}
-_CUTS_TRIED = 8
+_COMMA = re.compile(rb"[ \t\r\n]*,")
+_BRACES_SEEN = 16
 
 
 class JsonArrayReader:
@@ -107,20 +108,26 @@ class _Elements:
             self._closed = True
 
     def _many(self) -> list[bytes]:
-        """All elements up to one of the last `},` of the window; none where the guess does not hold."""
-        end = len(self._window)
-        for _ in range(_CUTS_TRIED):
-            end = self._window.rfind(b"},", self._at, end)
-            if end < 0:
-                break
+        """All elements up to one of the last `}` with a comma behind; none where the guess does not hold."""
+        for end, comma in self._cuts():
             try:
-                found = _decode_all(b"[" + self._window[self._at : end + 1] + b"]")
+                found = _decode_all(b"[" + self._window[self._at : end] + b"]")
             except (msgspec.DecodeError, RecursionError):
                 continue
-            self._at = end + 2
+            self._at = comma + 1
             self._count += len(found)
             return [bytes(raw) for raw in found]
         return []
+
+    def _cuts(self) -> Iterator[tuple[int, int]]:
+        """The last places (end of the `}`, its comma) where an element may end, last first."""
+        brace = len(self._window)
+        for _ in range(_BRACES_SEEN):
+            brace = self._window.rfind(b"}", self._at, brace)
+            if brace < 0:
+                return
+            if found := _COMMA.match(self._window, brace + 1):
+                yield brace + 1, found.end() - 1
 
     def _few(self) -> tuple[list[bytes], dict[int, str]]:
         """Elements cut out one by one, as far as the window goes or as the array holds."""
