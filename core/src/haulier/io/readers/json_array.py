@@ -1,8 +1,8 @@
 """JSON arrays of any size: the records of one `[...]`, taken out of it with their bytes as they stand.
 
-An array is never held whole. A window is cut behind a `}` that a comma follows, and checked by decoding
-`[` + window + `]`: as JSON is read from left to right and the window begins with an element, what decodes ends
-with an element too. Where no such cut is found, the elements are cut out one by one.
+An array is never held whole. A window is cut behind a `}` that a comma follows and checked by decoding
+`[` + window + `]`: as JSON is read from left to right and the window begins with an element, what decodes
+ends with an element too. Where no such cut is found, the elements are cut out one by one.
 """
 
 from __future__ import annotations
