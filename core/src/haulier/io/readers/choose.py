@@ -59,7 +59,7 @@ def reader_types() -> tuple[ReaderType, ...]:
 def open_records(
     source: str | os.PathLike[str] | Iterable[Any],
     *,
-    format: str | None = None,  # noqa: A002 - the word of the command line
+    format: str | None = None,
     digest: bool = False,
     delimiter: str | None = None,
     types: Sequence[ReaderType] | None = None,
