@@ -1,0 +1,46 @@
+"""Servers and a project folder for the acceptance tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.acceptance.support import Imagga, Project, RecordingServer
+
+from haulier_imagga.emulator import ImaggaEmulator, serve
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[Imagga]:
+    emulator = ImaggaEmulator(monthly_limit=1_000_000)
+    emulator.log.max_body_bytes = 16 << 20
+    with serve(emulator) as server:
+        yield Imagga(emulator, server.url)
+
+
+@pytest.fixture
+def imagga(_running: Imagga) -> Imagga:
+    """The Imagga emulator, with an empty log and nothing planned to go wrong."""
+    _running.emulator.faults.clear()
+    _running.emulator.log.clear()
+    return _running
+
+
+@pytest.fixture
+def server() -> Iterator[RecordingServer]:
+    """A server that records."""
+    with RecordingServer() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project, made by hand so that rows about something else need no command; it is the current folder."""
+    for name in ("HAULIER_PLUGINS", "IMAGGA_API_KEY", "IMAGGA_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    root = tmp_path / "project"
+    (root / "destinations").mkdir(parents=True)
+    (root / "haulier.yaml").write_text("version: 1\n")
+    monkeypatch.chdir(root)
+    return Project(root)

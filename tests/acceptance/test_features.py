@@ -1,0 +1,760 @@
+"""The product's features, one test for each row of the feature table: what a person can do, done.
+
+Every test does what its row says through the public API or the command line, and looks at what the server was sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+from tests.acceptance.support import QUICK, Imagga, Project, RecordingServer, in_order, parts_of, png
+
+import haulier
+from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET
+
+PRODUCTS: list[dict[str, Any]] = [
+    {"sku": "HL-0001", "title": "Café crème", "price": 12.5, "stock": 7},
+    {"sku": "HL-0002", "title": 'Say "hi"', "price": 3, "stock": 0},
+    {"sku": "HL-0003", "title": "日本", "price": 0.1, "stock": 120},
+]
+URLS = [{"id": number, "url": f"https://example.com/pictures/{number}.jpg?size=2&big"} for number in range(3)]
+
+
+def to(server: RecordingServer, method: str = "POST", path: str = "/in", **settings: Any) -> dict[str, Any]:
+    """A destination by hand at the recording server; `request_...` settings go into the request."""
+    request = {
+        name.removeprefix("request_"): settings.pop(name) for name in list(settings) if "request_" in name
+    }
+    return {
+        "name": "acceptance",
+        "request": {"method": method, "url": server.url + path, **request},
+        "limits": QUICK,
+        **settings,
+    }
+
+
+def pictures(project: Project, count: int = 3) -> list[dict[str, Any]]:
+    """Picture files below `pictures/`, and records that name them."""
+    records = []
+    for number in range(count):
+        project.write(f"pictures/{number}.png", png(20 + number, 10, shade=40 * number))
+        records.append({"sku": f"P-{number}", "file": f"{number}.png"})
+    return records
+
+
+def upload(project: Project, imagga: Imagga, count: int = 3) -> list[dict[str, Any]]:
+    """Upload pictures; the output's lines, in the order of the records."""
+    destination = imagga.to(
+        "upload-image",
+        key="sku",
+        params={"image": "{record.file}"},
+        files_root="pictures",
+        outputs=[{"to": "jsonl", "path": "out/uploads.jsonl"}],
+    )
+    report = haulier.send(destination, pictures(project, count), credential=imagga.credential)
+    assert report.ok, report
+    return in_order(project.lines("out/uploads.jsonl"), "key")
+
+
+def test_f01_send_a_record_set(project: Project, server: RecordingServer) -> None:
+    """Records as JSONL, JSON, CSV, gzipped, or from an iterable each arrive at the endpoint."""
+    project.records(PRODUCTS)
+    project.write("records.json", json.dumps(PRODUCTS, indent=2))
+    project.write("records.jsonl.gz", gzip.compress((project.root / "records.jsonl").read_bytes()))
+    inputs: list[Any] = ["records.jsonl", "records.json", "records.jsonl.gz", PRODUCTS, iter(PRODUCTS)]
+    for records in inputs:
+        server.clear()
+        report = haulier.send(to(server), records, again=True)
+        assert (report.state, report.read, report.delivered, report.exit_code) == ("finished", 3, 3, 0)
+        assert in_order([seen.json for seen in server.seen], "sku") == PRODUCTS
+        assert {(seen.method, seen.target) for seen in server.seen} == {("POST", "/in")}
+    server.clear()
+    project.write("records.csv", 'code,name\n007,Thigpen\n010,"Bay, ""Springs"""\n')
+    assert haulier.send(to(server), "records.csv").ok
+    arrived = in_order([seen.json for seen in server.seen], "code")
+    assert arrived == [{"code": "007", "name": "Thigpen"}, {"code": "010", "name": 'Bay, "Springs"'}]
+
+
+def test_f06_connector_wording(project: Project, server: RecordingServer) -> None:
+    """After any source: whatever gives records, a generator or a push loop, plugs into the same destination."""
+
+    def source() -> Any:
+        for product in PRODUCTS:
+            yield product | {"from": "generator"}
+
+    assert haulier.send(to(server), source()).ok
+    with haulier.open_run(to(server)) as run:
+        run.write([product | {"from": "push"} for product in PRODUCTS[:2]])
+        run.flush()
+        assert sum(seen.json["from"] == "push" for seen in server.seen) == 2, (
+            "flush returns when they were sent"
+        )
+        run.write([PRODUCTS[2] | {"from": "push"}])
+    assert run.report is not None
+    assert (run.report.state, run.report.delivered) == ("finished", 3)
+    for origin in ("generator", "push"):
+        arrived = [seen.json for seen in server.seen if seen.json["from"] == origin]
+        assert in_order(arrived, "sku") == [product | {"from": origin} for product in PRODUCTS]
+
+
+# -- uploads ---------------------------------------------------------------------------------------------------------
+
+
+def test_f08_upload_image_file(project: Project, imagga: Imagga) -> None:
+    """POST /v2/uploads with the file's bytes as part `image`; nothing in the path."""
+    upload(project, imagga)
+    assert {(one.method, one.target, one.status) for one in imagga.requests} == {("POST", "/v2/uploads", 200)}
+    arrived = {}
+    for one in imagga.requests:
+        assert one.body is not None
+        (part,) = parts_of(one.header("content-type") or "", one.body)
+        assert (part.name, part.media_type) == ("image", "image/png")
+        arrived[part.filename] = part.content
+    assert arrived == {f"{n}.png": (project.root / f"pictures/{n}.png").read_bytes() for n in range(3)}
+
+
+def test_f09_upload_id_per_record(project: Project, imagga: Imagga) -> None:
+    """The id out of each response stands beside the record's key in the output; the emulator knows it."""
+    lines = upload(project, imagga)
+    assert [line["key"] for line in lines] == ["P-0", "P-1", "P-2"]
+    assert [(line["state"], line["status"]) for line in lines] == [("delivered", 200)] * 3
+    for number, line in enumerate(lines):
+        service = imagga.emulator.service
+        picture = service.uploads.get(DEMO_KEY, line["upload_id"], service.clock.now())
+        assert (picture.width, picture.height) == (20 + number, 10), (
+            "each record has the id of its own picture"
+        )
+
+
+def test_f10_upload_id_is_usable_in_later_calls(project: Project, imagga: Imagga) -> None:
+    """Tags, categories and colours take the output of the upload as their records, with nothing edited between."""
+    ids = [line["upload_id"] for line in upload(project, imagga)]
+    by_id = {"params": {"image_upload_id": "{record.upload_id}"}}
+    later = {
+        "/v2/tags": imagga.to("tag-image", **by_id),
+        "/v2/categories/personal_photos": imagga.to(
+            "categorize-image", params={**by_id["params"], "categorizer_id": "personal_photos"}
+        ),
+        "/v2/colors": imagga.by_hand(
+            "GET",
+            "https://api.imagga.com/v2/colors?image_upload_id={record.upload_id}",
+            {"attributes": "none"},
+        ),
+    }
+    for path, destination in later.items():
+        imagga.emulator.log.clear()
+        report = haulier.send(destination, "out/uploads.jsonl", credential=imagga.credential)
+        assert report.ok, (path, report)
+        assert sorted(one.target for one in imagga.requests) == sorted(
+            f"{path}?image_upload_id={i}" for i in ids
+        )
+        assert {(one.method, one.status) for one in imagga.requests} == {("GET", 200)}
+
+
+def test_f12_delete_uploaded_image(project: Project, imagga: Imagga) -> None:
+    """DELETE /v2/uploads/{uploadId} with a constant or a record's id, escaped so that it stays one path segment."""
+    first, second, third = (line["upload_id"] for line in upload(project, imagga))
+    service = imagga.emulator.service
+
+    def send(given: str, records: list[dict[str, Any]]) -> haulier.Report:
+        imagga.emulator.log.clear()
+        destination = imagga.to("delete-upload", params={"uploadId": given})
+        return haulier.send(destination, records, credential=imagga.credential)
+
+    assert send(first, [{}]).ok
+    assert (imagga.only.method, imagga.only.target, imagga.only.status) == (
+        "DELETE",
+        f"/v2/uploads/{first}",
+        200,
+    )
+    assert imagga.only.body == b""
+    assert send("{record.upload_id}", [{"upload_id": second, "other": 1}]).ok
+    assert (imagga.only.target, imagga.only.status) == (f"/v2/uploads/{second}", 200)
+    assert service.uploads.get(DEMO_KEY, third, service.clock.now()).width == 22, "the third is still there"
+    send("{record.upload_id}", [{"upload_id": "a b/c?d#é"}])
+    assert imagga.only.target == "/v2/uploads/a%20b%2Fc%3Fd%23%C3%A9"
+
+
+# -- feedback and faces ----------------------------------------------------------------------------------------------
+
+
+def test_f14_tag_feedback(project: Project, imagga: Imagga) -> None:
+    """POST /v2/tags/feedback with the record as JSON; marked as not verified wherever it is described."""
+    record = {"image_url": "https://example.com/a.jpg", "tags": ["beach", "sea"], "feedback": "positive"}
+    assert haulier.send(imagga.to("tag-feedback"), [record], credential=imagga.credential).ok
+    assert (imagga.only.method, imagga.only.target) == ("POST", "/v2/tags/feedback")
+    assert imagga.only.header("content-type") == "application/json"
+    assert imagga.only.body is not None
+    assert json.loads(imagga.only.body) == record
+    said = project.haulier("endpoints", "imagga", "tag-feedback").said
+    assert "Not verified" in said
+
+
+def test_f15_positive_and_negative_signal(project: Project, imagga: Imagga) -> None:
+    """Both polarities arrive, from the record or from `params`; a third is refused before anything is sent."""
+    records = [
+        {"image_url": f"https://example.com/{word}.jpg", "feedback": word}
+        for word in ("positive", "negative")
+    ]
+    assert haulier.send(imagga.to("tag-feedback"), records, credential=imagga.credential).ok
+    negative = imagga.to("tag-feedback", params={"feedback": "negative"})
+    assert haulier.send(negative, [{"tags": ["cat"]}], credential=imagga.credential).ok
+    arrived = [json.loads(one.body or b"") for one in imagga.requests]
+    assert sorted(arrived[:2], key=lambda body: body["feedback"]) == [records[1], records[0]]
+    assert arrived[2:] == [{"tags": ["cat"], "feedback": "negative"}]
+    with pytest.raises(
+        haulier.DestinationError, match=r"params\.feedback: 'negativ' .*did you mean negative"
+    ):
+        haulier.send(
+            imagga.to("tag-feedback", params={"feedback": "negativ"}), [{}], credential=imagga.credential
+        )
+    assert len(imagga.requests) == 3
+
+
+def grouped_faces(project: Project, imagga: Imagga) -> tuple[haulier.Report, list[str]]:
+    """Detect faces in six pictures and group them; the report of the grouping and the face ids."""
+    detect = imagga.to(
+        "detect-faces",
+        key="id",
+        params={"image_url": "{record.url}", "return_face_id": True},
+        outputs=[{"to": "jsonl", "path": "out/faces.jsonl"}],
+    )
+    records = [{"id": n, "url": f"https://example.com/people/{n}.jpg"} for n in range(6)]
+    assert haulier.send(detect, records, credential=imagga.credential).ok
+    faces = [line["face_id"] for line in project.lines("out/faces.jsonl")]
+    imagga.emulator.log.clear()
+    group = imagga.to("group-faces", outputs=[{"to": "jsonl", "path": "out/groups.jsonl"}])
+    return haulier.send(group, "out/faces.jsonl", credential=imagga.credential), faces
+
+
+def test_f16_face_groupings(project: Project, imagga: Imagga) -> None:
+    """One POST /v2/faces/groupings whose `faces` are the ids of all records, as text."""
+    _, faces = grouped_faces(project, imagga)
+    assert len(set(faces)) == 6
+    assert (imagga.only.method, imagga.only.target) == ("POST", "/v2/faces/groupings")
+    assert imagga.only.body is not None
+    assert json.loads(imagga.only.body) == {"faces": faces}
+
+
+def test_f17_ticket_id_is_surfaced(project: Project, imagga: Imagga) -> None:
+    """The call's ticket stands in its output line, and get-ticket takes that line as a record."""
+    report, _ = grouped_faces(project, imagga)
+    assert (report.read, report.accepted, report.exit_code) == (6, 6, 5)
+    (line,) = project.lines("out/groups.jsonl")
+    assert (line["state"], line["ticket_id"]) == ("accepted", line["ticket"])
+    imagga.emulator.log.clear()
+    ask = imagga.to("get-ticket", params={"ticket_id": "{record.ticket_id}"})
+    assert haulier.send(ask, "out/groups.jsonl", credential=imagga.credential).ok
+    assert (imagga.only.target, imagga.only.status) == (f"/v2/tickets/{line['ticket_id']}", 200)
+
+
+# -- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def test_f21_any_imagga_endpoint_by_hand(project: Project, imagga: Imagga, server: RecordingServer) -> None:
+    """Any URL and method can be written and sent, those of Imagga and any other."""
+    uploaded = upload(project, imagga, 1)[0]["upload_id"]
+    imagga.emulator.log.clear()
+    calls = [
+        ("GET", "/v2/usage", {"attributes": "none"}, {}),
+        ("GET", "/v2/categorizers", {"attributes": "none"}, {}),
+        ("GET", "/v2/colors?image_upload_id={record.upload_id}", {"attributes": "none"}, {}),
+        ("POST", "/v2/tags/feedback", {}, {}),
+        ("DELETE", "/v2/uploads/{record.upload_id}", {}, {}),
+    ]
+    for method, path, request, settings in calls:
+        destination = imagga.by_hand(method, "https://api.imagga.com" + path, request, **settings)
+        report = haulier.send(destination, [{"upload_id": uploaded}], credential=imagga.credential)
+        assert report.ok, (method, path, report)
+    assert [(one.method, one.target, one.status) for one in imagga.requests] == [
+        ("GET", "/v2/usage", 200),
+        ("GET", "/v2/categorizers", 200),
+        ("GET", f"/v2/colors?image_upload_id={uploaded}", 200),
+        ("POST", "/v2/tags/feedback", 200),
+        ("DELETE", f"/v2/uploads/{uploaded}", 200),
+    ]
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        assert haulier.send(to(server, method, f"/any/{method.lower()}", request_attributes="none"), [{}]).ok
+    assert [(seen.method, seen.target) for seen in server.seen] == [
+        (method, f"/any/{method.lower()}") for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ]
+
+
+def test_f22_image_urls_by_hand(project: Project, imagga: Imagga) -> None:
+    """Image URLs reach tags and categories by the query of a GET; by POST, or to uploads, a warning says so."""
+    imagga_url = "https://api.imagga.com/v2/"
+    for call in ("tags", "categories/personal_photos", "colors"):
+        imagga.emulator.log.clear()
+        url = f"{imagga_url}{call}?image_url={{record.url}}"
+        report = haulier.send(
+            imagga.by_hand("GET", url, {"attributes": "none"}), URLS, credential=imagga.credential
+        )
+        assert report.ok, (call, report)
+        assert sorted(one.target for one in imagga.requests) == [
+            f"/v2/{call}?image_url=https%3A%2F%2Fexample.com%2Fpictures%2F{n}.jpg%3Fsize%3D2%26big"
+            for n in range(3)
+        ]
+    unsupported = {"tags": "write `method: GET`", "uploads": "GET /v2/tags?image_url="}
+    for call, way_out in unsupported.items():
+        destination = imagga.by_hand(
+            "POST", f"{imagga_url}{call}?image_url={{record.url}}", {"content_format": "form"}
+        )
+        warnings = haulier.check(destination, credential=imagga.credential).warnings
+        assert [way_out in warning for warning in warnings] == [True], (call, warnings)
+
+
+def test_f23_method_post(project: Project, server: RecordingServer) -> None:
+    """A POST carries the record in its body, in the chosen format, with its length and type."""
+    for chosen in ("json", "form", "multipart"):
+        server.clear()
+        assert haulier.send(to(server, request_content_format=chosen), [{"a": "x", "b": "ä"}]).ok
+        seen = server.only
+        assert (seen.method, seen.target) == ("POST", "/in")
+        assert seen.header("Content-Length") == str(len(seen.body))
+        read = {
+            "json": lambda seen: list(seen.json.items()),
+            "form": lambda seen: seen.form,
+            "multipart": lambda seen: [(part.name, part.content.decode()) for part in seen.parts()],
+        }[chosen]
+        assert read(seen) == [("a", "x"), ("b", "ä")]
+
+
+def test_f24_method_get(project: Project, server: RecordingServer) -> None:
+    """A GET carries the attributes as escaped query parameters behind those of the URL, and has no body."""
+    record = {
+        "q": "a b&c=d",
+        "ö": "ü/?#",
+        "n": 1.5,
+        "yes": True,
+        "none": None,
+        "big": 12345678901234567890123,
+    }
+    assert haulier.send(to(server, "GET", "/find?fixed=1"), [record]).ok
+    seen = server.only
+    assert seen.method == "GET"
+    assert seen.target == (
+        "/find?fixed=1&q=a%20b%26c%3Dd&%C3%B6=%C3%BC%2F%3F%23&n=1.5&yes=true&big=12345678901234567890123"
+    )
+    assert (seen.body, seen.every("Content-Type"), seen.every("Transfer-Encoding")) == (b"", [], [])
+    assert seen.header("Content-Length") in (None, "0")
+
+
+def test_f25_content_format_choice(project: Project, server: RecordingServer) -> None:
+    """One setting changes the format; the values arrive the same and Content-Type says what is inside."""
+    record = {"sku": "HL 1", "title": "Café & crème", "count": 3}
+    types, values = {}, {}
+    for chosen in ("json", "form", "multipart"):
+        server.clear()
+        assert haulier.send(to(server, content_format=chosen), [record]).ok
+        types[chosen] = server.only.header("Content-Type")
+        if chosen == "json":
+            values[chosen] = {name: str(value) for name, value in server.only.json.items()}
+        elif chosen == "form":
+            values[chosen] = dict(server.only.form)
+        else:
+            values[chosen] = {part.name: part.content.decode() for part in server.only.parts()}
+    expected = {"sku": "HL 1", "title": "Café & crème", "count": "3"}
+    assert values == dict.fromkeys(types, expected)
+    assert (types["json"], types["form"]) == ("application/json", "application/x-www-form-urlencoded")
+    assert (types["multipart"] or "").startswith("multipart/form-data; boundary=")
+
+
+def test_f26_json_keeps_nested_values(project: Project, server: RecordingServer) -> None:
+    """Whatever JSON can say arrives as it was, whether the record is passed on untouched or taken apart."""
+    record = {
+        "deep": {"a": [1, [2, {"b": None}]], "empty": {}, "list": []},
+        "big": 12345678901234567890123,
+        "small": 1e-7,
+        "yes": True,
+        "text": '\u0000 \\ " 💡 \u2028',
+        "gone": "no",
+    }
+    project.records([record])
+    for exclude in ([], ["gone"]):
+        server.clear()
+        assert haulier.send(to(server, exclude=exclude), "records.jsonl", again=True).ok
+        expected = {name: value for name, value in record.items() if name not in exclude}
+        assert server.only.json == expected
+        assert type(server.only.json["big"]) is int
+
+
+def test_f27_url_encoded_form(project: Project, server: RecordingServer, imagga: Imagga) -> None:
+    """Scalars are encoded, booleans are words or, where the template says so, digits; nested values by choice."""
+    record = {"text": "a b&ü=1", "n": 2, "x": 0.25, "yes": True, "no": False, "none": None}
+    form = {"request_content_format": "form"}
+    assert haulier.send(to(server, **form), [record]).ok
+    assert server.only.body == b"text=a+b%26%C3%BC%3D1&n=2&x=0.25&yes=true&no=false"
+    assert server.only.header("Content-Type") == "application/x-www-form-urlencoded"
+    server.clear()
+    digits = to(server, **form, format_settings={"booleans": "digits"})
+    assert haulier.send(digits, [{"yes": True, "no": False}]).ok
+    assert server.only.body == b"yes=1&no=0"
+    # Imagga's templates say digits by themselves, wherever a boolean goes.
+    params = {"image_url": "{record.url}", "verbose": True, "decrease_parents": "{record.flag}"}
+    assert haulier.send(
+        imagga.to("tag-image", params=params), [URLS[0] | {"flag": False}], credential=imagga.credential
+    ).ok
+    assert imagga.only.target.endswith("&verbose=1&decrease_parents=0")
+    server.clear()
+    nested = [{"ok": 1}, {"tags": ["a", "b"]}]
+    report = haulier.send(to(server, **form), nested)
+    assert (report.delivered, report.rejected, report.exit_code) == (1, 1, 4)
+    assert server.only.body == b"ok=1"
+    server.clear()
+    assert haulier.send(to(server, **form, format_settings={"nested": "json"}), nested[1:]).ok
+    assert server.only.form == [("tags", '["a","b"]')]
+
+
+def test_f28_multipart_files(project: Project, server: RecordingServer) -> None:
+    """A file by its path, bytes from Python and base64 text all arrive as file parts with the same bytes."""
+    picture = png(30, 20, shade=99)
+    project.write("pictures/30.png", picture)
+    text = base64.b64encode(picture).decode()
+    by_path = to(
+        server,
+        request_content_format="multipart",
+        request_files={"image": "{record.file}"},
+        files_root="pictures",
+    )
+    inside = to(
+        server,
+        request_content_format="multipart",
+        format_settings={"base64": {"image": {"filename": "30.png", "media_type": "image/png"}}},
+    )
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (by_path | {"exclude": ["file"]}, {"sku": "P", "file": "30.png"}),
+        (inside, {"sku": "P", "image": text}),
+        (inside, {"sku": "P", "image": picture}),
+    ]
+    for destination, record in cases:
+        server.clear()
+        report = haulier.send(destination, [record])
+        assert report.ok, (record, report)
+        sku, image = server.only.parts()
+        assert (sku.name, sku.filename, sku.content) == ("sku", None, b"P")
+        assert (image.name, image.filename, image.media_type) == ("image", "30.png", "image/png")
+        assert image.content == picture
+
+
+def test_f29_format_is_checked_against_the_endpoint(project: Project, imagga: Imagga) -> None:
+    """A format that a known endpoint does not take is warned about, naming the right one."""
+    base64_by_json = imagga.to("upload-image", params={"image_base64": "{record.b64}"}, content_format="json")
+    by_hand = {
+        ("tags/feedback", "form"): "takes json, not form",
+        ("faces/groupings", "multipart"): "takes json, not multipart",
+        ("uploads", "json"): "takes multipart (file part `image`) or form",
+    }
+    (warning,) = haulier.check(base64_by_json, credential=imagga.credential).warnings
+    assert "does not take the content format json; write content_format: multipart" in warning
+    for (call, chosen), right in by_hand.items():
+        destination = imagga.by_hand("POST", f"https://api.imagga.com/v2/{call}", {"content_format": chosen})
+        warnings = haulier.check(destination, credential=imagga.credential).warnings
+        assert any(right in warning for warning in warnings), (call, warnings)
+        assert haulier.preview(destination, [{"a": 1}]).warnings == warnings, "the preview says the same"
+    right_one = imagga.by_hand("POST", "https://api.imagga.com/v2/tags/feedback", {"content_format": "json"})
+    assert haulier.check(right_one, credential=imagga.credential).warnings == ()
+
+
+def test_f30_url_field(project: Project, server: RecordingServer) -> None:
+    """The URL is required, http(s) only, and `{record.name}` is filled in for each record."""
+    url = "/items/{record.sku}/{record.place.shelf}?q={record.title}"
+    records = [
+        {"sku": "A/1", "title": "x&y=z", "place": {"shelf": 4}},
+        {"sku": "é", "title": "", "place": {"shelf": 5}},
+    ]
+    assert haulier.send(to(server, path=url, request_attributes="none"), records).ok
+    assert sorted(seen.target for seen in server.seen) == ["/items/%C3%A9/5?q=", "/items/A%2F1/4?q=x%26y%3Dz"]
+    server.clear()
+    for request in (
+        {"method": "POST"},
+        *({"url": bad} for bad in ("ftp://h/x", "/in", "", "{record.url}", "http://")),
+    ):
+        with pytest.raises(haulier.ConfigurationError, match=r"url"):
+            haulier.send({"name": "bad", "request": request}, [{"url": server.url}])
+    assert server.seen == []
+    report = haulier.send(to(server, path="/items/{record.sku}"), [{"other": 1}])
+    assert (report.rejected, server.seen) == (1, []), "a record without the attribute is rejected, not sent"
+
+
+# -- presets ---------------------------------------------------------------------------------------------------------
+
+
+def test_f31_preset_image_tagging(project: Project, imagga: Imagga) -> None:
+    """/v2/tags works with a URL, an upload id and a file; the tags of each record come back."""
+    uploaded = upload(project, imagga, 1)[0]["upload_id"]
+    ways = [
+        ("tag-image", {"image_url": "{record.url}"}, "GET"),
+        ("tag-image", {"image_upload_id": "{record.upload_id}"}, "GET"),
+        ("tag-image-file", {"image": "{record.file}"}, "POST"),
+        ("tag-image-file", {"image_base64": "{record.b64}"}, "POST"),
+    ]
+    b64 = base64.b64encode((project.root / "pictures/0.png").read_bytes()).decode()
+    record = {"url": URLS[0]["url"], "upload_id": uploaded, "file": "0.png", "b64": b64}
+    found = []
+    for number, (endpoint, params, method) in enumerate(ways):
+        imagga.emulator.log.clear()
+        out = f"out/tags-{number}.jsonl"
+        destination = imagga.to(
+            endpoint,
+            params={**params, "limit": 3},
+            files_root="pictures",
+            outputs=[{"to": "jsonl", "path": out}],
+        )
+        report = haulier.send(destination, [record], credential=imagga.credential)
+        assert report.ok, (endpoint, params, report)
+        assert (imagga.only.method, imagga.only.path, imagga.only.status) == (method, "/v2/tags", 200)
+        assert "limit=3" in imagga.only.target
+        found.append(project.lines(out)[0]["tags"])
+    assert [len(tags) for tags in found] == [3, 3, 3, 3]
+    assert found[1] == found[2] == found[3], "three ways to name one picture find the same tags"
+
+
+def test_f32_preset_categorization(project: Project, imagga: Imagga) -> None:
+    """The categorizer comes from the setting or from the record; without one nothing is sent."""
+
+    def send(categorizer: dict[str, Any], records: list[dict[str, Any]]) -> haulier.Report:
+        imagga.emulator.log.clear()
+        destination = imagga.to("categorize-image", params={"image_url": "{record.url}", **categorizer})
+        return haulier.send(destination, records, credential=imagga.credential)
+
+    assert send({"categorizer_id": "personal_photos"}, URLS[:1]).ok
+    assert imagga.only.path == "/v2/categories/personal_photos"
+    assert send({"categorizer_id": "{record.which}"}, [URLS[0] | {"which": "general_v3"}]).ok
+    assert imagga.only.path == "/v2/categories/general_v3"
+    with pytest.raises(haulier.DestinationError, match=r"params\.categorizer_id is missing"):
+        send({}, URLS[:1])
+    report = send(
+        {"categorizer_id": "{record.which}"}, [URLS[0], URLS[1] | {"which": ""}, URLS[2] | {"which": None}]
+    )
+    assert (report.rejected, imagga.requests) == (3, [])
+
+
+def test_f33_preset_upload_by_hand(project: Project, imagga: Imagga) -> None:
+    """The upload written by hand sends the same file part as the template does."""
+    upload(project, imagga, 1)
+    by_template = imagga.only
+    imagga.emulator.log.clear()
+    destination = imagga.by_hand(
+        "POST",
+        "https://api.imagga.com/v2/uploads",
+        {"content_format": "multipart", "files": {"image": "{record.file}"}, "attributes": "none"},
+        files_root="pictures",
+    )
+    report = haulier.send(destination, [{"file": "0.png"}], credential=imagga.credential)
+    assert report.ok, report
+    assert (imagga.only.method, imagga.only.target, imagga.only.status) == ("POST", "/v2/uploads", 200)
+    assert imagga.only.body == by_template.body
+    assert imagga.only.header("content-type") == by_template.header("content-type")
+
+
+def test_f34_preset_content_moderation(project: Project, imagga: Imagga) -> None:
+    """/v2/categories/nsfw_beta works by template and by hand; a note names adult_content."""
+    template = imagga.to("moderate-content", params={"image_url": "{record.url}"})
+    by_hand = imagga.by_hand("GET", "https://api.imagga.com/v2/categories/nsfw_beta?image_url={record.url}")
+    for destination in (template, by_hand | {"exclude": ["id", "url"]}):
+        imagga.emulator.log.clear()
+        assert haulier.send(destination, URLS[:1], credential=imagga.credential).ok
+        assert imagga.only.target == (
+            "/v2/categories/nsfw_beta?image_url=https%3A%2F%2Fexample.com%2Fpictures%2F0.jpg%3Fsize%3D2%26big"
+        )
+    assert any("adult_content" in warning for warning in haulier.check(by_hand).warnings)
+    assert "adult_content" in project.haulier("endpoints", "imagga", "moderate-content").said
+
+
+def test_f35_preset_face_detection(project: Project, imagga: Imagga) -> None:
+    """/v2/faces/detections works; with `return_face_id` the ids come back, without it they do not."""
+    for wished in (True, False, None):
+        imagga.emulator.log.clear()
+        out = f"out/faces-{wished}.jsonl"
+        params = {"image_url": "{record.url}", "return_face_id": wished}
+        destination = imagga.to("detect-faces", params=params, outputs=[{"to": "jsonl", "path": out}])
+        assert haulier.send(destination, URLS[:1], credential=imagga.credential).ok
+        query = {True: "&return_face_id=1", False: "&return_face_id=0", None: ""}[wished]
+        assert imagga.only.target.partition("big")[2] == query
+        ids = [face["face_id"] for face in project.lines(out)[0]["faces"]]
+        assert ids
+        assert all(ids) == (wished is True)
+
+
+def test_f36_urls_begin_with_v2(project: Project, imagga: Imagga) -> None:
+    """A URL of api.imagga.com without /v2/ gives a warning; one with it does not."""
+    warned = {
+        "https://api.imagga.com/tags?image_url={record.url}": True,
+        "https://api.imagga.com/v1/tagging": True,
+        "https://api.imagga.com/v2": True,
+        "https://api.imagga.com/v2/tags?image_url={record.url}": False,
+    }
+    for url, expected in warned.items():
+        warnings = haulier.check(imagga.by_hand("GET", url), credential=imagga.credential).warnings
+        assert any("does not begin with /v2/" in warning for warning in warnings) == expected, (url, warnings)
+
+
+# -- headers, credential, attributes ---------------------------------------------------------------------------------
+
+
+def test_f37_request_headers(project: Project, server: RecordingServer) -> None:
+    """`h1:v1,h2:v2` is read with colons and commas inside values, and sent on every call."""
+    written = (
+        "X-One: 1,X-Link:https://example.com:8443/a?b=c,X-When: 12:30:00, X-List: a, b,X-Sku:{record.sku}"
+    )
+    assert haulier.send(to(server, headers=written), PRODUCTS).ok
+    assert len(server.seen) == 3
+    for seen in server.seen:
+        assert {name: seen.header(name) for name in ("X-One", "X-Link", "X-When", "X-List", "X-Sku")} == {
+            "X-One": "1",
+            "X-Link": "https://example.com:8443/a?b=c",
+            "X-When": "12:30:00",
+            "X-List": "a, b",
+            "X-Sku": seen.json["sku"],
+        }
+
+
+def test_f38_authorization_from_the_credential(
+    project: Project, imagga: Imagga, server: RecordingServer
+) -> None:
+    """The Basic header follows from key and secret; a written one is refused, or stands alone on request."""
+    expected = "Basic " + base64.b64encode(f"{DEMO_KEY}:{DEMO_SECRET}".encode()).decode()
+    tag = imagga.to("tag-image", params={"image_url": "{record.url}"})
+    assert haulier.send(tag, URLS[:1], credential=imagga.credential).ok
+    assert (imagga.only.header("authorization"), imagga.only.user, imagga.only.status) == (
+        expected,
+        DEMO_KEY,
+        200,
+    )
+    values = {"type": "basic", "username": "me", "password": "pass:word", "origins": [server.url]}
+    assert haulier.send(to(server), PRODUCTS[:1], credential=values).ok
+    assert server.only.every("Authorization") == ["Basic " + base64.b64encode(b"me:pass:word").decode()]
+    server.clear()
+    with pytest.raises(haulier.ConfigurationError, match=r"override_authorization"):
+        haulier.send(to(server, headers="Authorization: Custom mine"), PRODUCTS, credential=values)
+    assert server.seen == []
+
+
+@pytest.mark.xfail(strict=True, reason="the credential's header is sent instead of the written one")
+def test_f38_written_authorization_on_request(project: Project, server: RecordingServer) -> None:
+    """With `override_authorization: true` the written header goes out, and the credential's does not."""
+    values = {"type": "basic", "username": "me", "password": "pass:word", "origins": [server.url]}
+    written = to(server, headers="Authorization: Custom mine", override_authorization=True)
+    assert haulier.send(written, PRODUCTS[:1], credential=values).ok
+    assert server.only.every("Authorization") == ["Custom mine"]
+
+
+def test_f39_exclude_attributes(project: Project, server: RecordingServer) -> None:
+    """Excluded attributes are absent from body and query, but can still stand in the URL."""
+    exclude = ["price", "stock", "sku"]
+    assert haulier.send(to(server, path="/items/{record.sku}", exclude=exclude), PRODUCTS[:1]).ok
+    assert (server.only.target, server.only.json) == ("/items/HL-0001", {"title": "Café crème"})
+    server.clear()
+    assert haulier.send(to(server, "GET", "/items/{record.sku}", exclude=exclude), PRODUCTS[:1]).ok
+    assert server.only.target == "/items/HL-0001?title=Caf%C3%A9%20cr%C3%A8me"
+    server.clear()
+    batched = to(server, exclude=exclude, batching={"size": 10})
+    assert haulier.send(batched, PRODUCTS).ok
+    assert server.only.json == [{"title": product["title"]} for product in PRODUCTS]
+
+
+def test_f40_unexclude_an_attribute(project: Project, server: RecordingServer) -> None:
+    """Taken off the list, an attribute is sent again, at its old place."""
+    project.destination("items", to(server, exclude=["title", "price"]))
+    assert haulier.send("items", PRODUCTS[:1]).ok
+    project.destination("items", to(server, exclude=["price"]))
+    assert haulier.send("items", PRODUCTS[:1]).ok
+    assert [list(seen.json) for seen in server.seen] == [["sku", "stock"], ["sku", "title", "stock"]]
+
+
+# -- batching --------------------------------------------------------------------------------------------------------
+
+
+def test_f41_batching_switch(project: Project, server: RecordingServer) -> None:
+    """Off by default, a call a record; on, records are gathered."""
+    assert haulier.send(to(server), PRODUCTS).ok
+    assert in_order([seen.json for seen in server.seen], "sku") == PRODUCTS
+    server.clear()
+    assert haulier.send(to(server, batching=False), PRODUCTS).ok
+    assert len(server.seen) == 3
+    server.clear()
+    assert haulier.send(to(server, batching=True), PRODUCTS).ok
+    assert server.only.json == PRODUCTS
+
+
+def test_f42_batch_size(project: Project, server: RecordingServer) -> None:
+    """N records make ceil(N / size) calls, the last one short; 100 is the default; below 1 is refused."""
+    cases = [
+        ({}, 250, [50, 100, 100]),
+        ({"size": 4}, 10, [2, 4, 4]),
+        ({"size": 1}, 3, [1, 1, 1]),
+        ({"size": 5}, 5, [5]),
+    ]
+    for batching, count, sizes in cases:
+        server.clear()
+        destination = to(server, batching=batching or True)
+        assert haulier.send(destination, [{"id": n} for n in range(count)]).ok
+        bodies = sorted((seen.json for seen in server.seen), key=lambda body: body[0]["id"])
+        assert [record["id"] for body in bodies for record in body] == list(range(count))
+        assert sorted(len(body) for body in bodies) == sizes
+        assert len(bodies[-1]) == sizes[0], "the short one is the last"
+    server.clear()
+    for size in (0, -1):
+        with pytest.raises(haulier.ConfigurationError, match=r"batching.*size"):
+            haulier.send(to(server, batching={"size": size}), PRODUCTS)
+    assert server.seen == []
+
+
+def test_f43_grouping_algorithm_choice(project: Project, server: RecordingServer) -> None:
+    """The algorithms are listed; whichever is chosen, the preview shows the request it makes, and that is sent."""
+    listed = project.haulier("groupings").said
+    assert "array" in listed
+    assert "property" in listed
+    shapes = {
+        "array": ("array", PRODUCTS),
+        "property": ({"name": "property", "property_name": "items"}, {"items": PRODUCTS}),
+    }
+    for grouping, expected in shapes.values():
+        server.clear()
+        destination = to(server, batching={"grouping": grouping})
+        (sample,) = haulier.preview(destination, PRODUCTS).samples
+        assert server.seen == []
+        assert isinstance(sample.body, bytes)
+        assert json.loads(sample.body) == expected
+        assert haulier.send(destination, PRODUCTS).ok
+        assert server.only.body == sample.body
+
+
+def test_f44_property_inside_json_object(project: Project, server: RecordingServer) -> None:
+    """The body is `{name: [records]}`, for every batch."""
+    grouping = {"name": "property", "property_name": "récords"}
+    assert haulier.send(to(server, batching={"size": 2, "grouping": grouping}), PRODUCTS).ok
+    bodies = sorted((seen.json for seen in server.seen), key=lambda body: body["récords"][0]["sku"])
+    assert bodies == [{"récords": PRODUCTS[:2]}, {"récords": PRODUCTS[2:]}]
+
+
+def test_f45_other_props(project: Project, server: RecordingServer) -> None:
+    """Other properties stand in every body, from a mapping or JSON text; invalid JSON and a clash are refused."""
+
+    def batched(other: Any) -> dict[str, Any]:
+        grouping = {"name": "property", "property_name": "records", "other_props": other}
+        return to(server, batching={"size": 2, "grouping": grouping})
+
+    other = {"source": "catalog", "options": {"dry": False, "tags": [1, None]}}
+    for written in (other, json.dumps(other)):
+        server.clear()
+        assert haulier.send(batched(written), PRODUCTS).ok
+        bodies = sorted((seen.json for seen in server.seen), key=lambda body: body["records"][0]["sku"])
+        assert bodies == [{**other, "records": PRODUCTS[:2]}, {**other, "records": PRODUCTS[2:]}]
+    server.clear()
+    refused = {
+        '{"source": }': r"other_props is no JSON: .* line 1, column 12",
+        '["a"]': r"other_props is a JSON array, not an object",
+        '{"records": 1}': r"other_props has 'records', too",
+    }
+    for written, reason in refused.items():
+        with pytest.raises(haulier.ConfigurationError, match=reason):
+            haulier.send(batched(written), PRODUCTS)
+    assert server.seen == []
+
+
+# -- samples ---------------------------------------------------------------------------------------------------------
