@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
-from haulier.model.request import Request, Response
 from haulier.model.pointer import look_up
+from haulier.model.request import Request, Response
 
 __all__ = ["History", "Judging", "retry_after"]
 
@@ -37,28 +37,17 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ) -> Verdict | Stop:
         """The verdict on an answer. `resend`: an earlier attempt may have reached the server."""
         status = response.status
-        if (
-            status == 200
-            and self.judge is None
-            and not self.verdicts
-            and not self.answers_json
-            and not self.ticket
-        ):
+        if status == 200 and self.judge is None and not (self.verdicts or self.answers_json or self.ticket):
             return DELIVERED
         written = self.verdicts.get(status)
         if written is not None:
             return self._written(written, response)
-        if self.judge is not None:
-            verdict = self.judge(request, response)
-            if verdict is not None:
-                return verdict
+        verdict = self.judge(request, response) if self.judge is not None else None
+        if verdict is not None:
+            return verdict
         if 200 <= status < 300:
             return self._success(response, history)
-        if 300 <= status < 400:
-            return _redirected(response)
-        if status in _RETRY:
-            return Verdict("retry", f"the service answered {_quote(response)}", retry_after(response))
-        return self._refused(response, resend=resend, history=history)
+        return self._no_success(response, resend=resend, history=history)
 
     def _written(self, kind: str, response: Response) -> Verdict | Stop:
         if kind == "stop":
@@ -80,6 +69,13 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             if isinstance(ticket, str) and ticket:
                 return Verdict("accepted", ticket=ticket)
         return ACCEPTED if response.status == 202 and self.ticket else DELIVERED
+
+    def _no_success(self, response: Response, *, resend: bool, history: History) -> Verdict | Stop:
+        if response.status in _RETRY:
+            return Verdict("retry", f"the service answered {_quote(response)}", retry_after(response))
+        if response.status < 400:
+            return _redirected(response)
+        return self._refused(response, resend=resend, history=history)
 
     def _refused(self, response: Response, *, resend: bool, history: History) -> Verdict | Stop:
         status, told = response.status, _quote(response)

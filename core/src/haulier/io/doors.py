@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,14 +18,14 @@ class FolderDoors:
 
     def open_read(self, path: str) -> BinaryIO:
         """Open a file for reading."""
-        return open(self._below(path), "rb")
+        return self._below(path).open("rb")
 
     def open_append(self, path: str) -> BinaryIO:
         """Open a file for appending and reading, creating it and its folders."""
         place = self._below(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            return open(os.open(place, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644), "a+b")
+            return place.open("a+b")
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another path") from None
 

@@ -16,9 +16,9 @@ __all__ = [
     "Connector",
     "EndpointTemplate",
     "Method",
+    "Name",
     "Parameter",
     "ParameterPlace",
-    "Name",
 ]
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

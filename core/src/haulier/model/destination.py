@@ -195,6 +195,7 @@ class Destination(Written):
     def _one_way(self) -> Destination:
         if (self.endpoint is None) == (self.request is None):
             raise ValueError(
-                "write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, one of the two"
+                "write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, "
+                "one of the two"
             )
         return self

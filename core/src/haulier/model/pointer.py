@@ -18,8 +18,8 @@ def check_pointer(pointer: str) -> str:
 
 def pick(value: Any, pointer: str) -> Any:
     """What the pointer points to in a decoded value, None where nothing is there."""
-    for token in pointer.split("/")[1:]:
-        token = token.replace("~1", "/").replace("~0", "~")
+    for written in pointer.split("/")[1:]:
+        token = written.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):
             value = value.get(token)
         elif isinstance(value, list) and token.isascii() and token.isdigit() and int(token) < len(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 from typing import Any
 
 from haulier.model.request import Positions
@@ -72,6 +73,6 @@ def positions_of(spans: list[range]) -> Positions:
         return range(0)
     if len(spans) == 1:
         return spans[0]
-    if all(before.stop == after.start for before, after in zip(spans, spans[1:], strict=False)):
+    if all(before.stop == after.start for before, after in pairwise(spans)):
         return range(spans[0].start, spans[-1].stop)
     return array("q", [position for span in spans for position in span])

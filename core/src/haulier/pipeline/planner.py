@@ -6,97 +6,25 @@ clock: what the time decides is handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
-from haulier.model.expression import Expression, Fault, RunFacts, value_block
-from haulier.model.parts import Grouping
-from haulier.model.request import Body, FilePart, Header, Positions, Request
-from haulier.pipeline.address import Address, with_attributes
-from haulier.pipeline.attributes import Way, decode, drop, pick
+from haulier.model.request import FilePart, Positions, Request
+from haulier.pipeline.address import Address
 from haulier.pipeline.batches import OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
+from haulier.pipeline.payload import Payloads
+from haulier.pipeline.spec import PlanSpec
 
-__all__ = ["AddressBook", "BodyValue", "Constant", "PlanSpec", "Planned", "Planner", "idempotency_key"]
-
-
-class Constant(msgspec.Struct, frozen=True):
-    """A body value that is no text and so no expression: the same for every record."""
-
-    value: Any
-    needs_record: bool = False
-    varies: bool = False
-    record_paths: tuple[tuple[str, ...], ...] = ()
+__all__ = ["Planned", "Planner", "idempotency_key"]
 
 
-class BodyValue(msgspec.Struct, frozen=True):
-    """One named value of the body. required: a record without it is rejected; else the value is left out."""
-
-    name: str
-    expression: Expression | Constant
-    required: bool
-
-    def resolve(self, facts: RunFacts) -> BodyValue:
-        """The same with the facts of a run filled in."""
-        if isinstance(self.expression, Constant):
-            return self
-        return BodyValue(self.name, self.expression.resolve(facts), self.required)
-
-    @property
-    def record_paths(self) -> tuple[tuple[str, ...], ...]:
-        """The attribute paths it reads."""
-        return self.expression.record_paths
-
-    def column(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
-        """The value for each record, or its Fault."""
-        if isinstance(self.expression, Constant):
-            return [self.expression.value] * len(records)
-        return value_block(self.expression, records)
-
-
-class AddressBook(Protocol):
-    """Where requests go: one constant address, or one per record of a block."""
-
-    @property
-    def constant(self) -> Address | None:
-        """The one address of all records; None where it is read from records."""
-        ...
-
-    def block(self, records: Sequence[Mapping[str, Any]]) -> list[Address | Fault]:
-        """The address of each record, or why it has none."""
-        ...
-
-
-class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """All a planner needs to know, checked and compiled beforehand.
-
-    attributes: where the attributes of a record go. exclude: those that go nowhere. body: further values, resolved.
-    files: names of file parameters, found beforehand and carried by the blocks.
-    size: records a request carries at most, 0 for no bound; grouping None: one record a request.
-    """
-
-    method: str
-    address: AddressBook
-    encode: Callable[[Any, Any], Body]
-    encoder_settings: Any
-    way: Way
-    run_id: str
-    attributes: str = "body"
-    exclude: frozenset[str] = frozenset()
-    body: tuple[BodyValue, ...] = ()
-    files: tuple[str, ...] = ()
-    grouping: Grouping | None = None
-    size: int = 100
-    minimum: int = 1
-    item: str = ""
-    booleans: str = "words"
-    idempotency_key: bool = True
-    headers: tuple[Header, ...] = ()
+_MOST_HELD = 10_000  # records that wait for company, over all addresses
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
@@ -120,6 +48,7 @@ class Planner:
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
+        self._payloads = Payloads(spec)
         self._number = 0
         self._open: dict[Address, OpenBatch] = {}
         # What stands beside the records of a batch is the same for all of them.
@@ -130,7 +59,7 @@ class Planner:
     def feed(self, block: Block, now: float = 0.0) -> Planned:
         """Plan a block; records that still wait for company are held. `now`: Unix seconds, for bounds in time."""
         rejected: list[RejectedRecord] = []
-        items, addresses, faults = self._read(block)
+        items, addresses, faults = self._payloads.read(block)
         if self._spec.grouping is None:
             return Planned(self._units(block, items, addresses, faults, rejected), rejected)
         self._hold(block, items, addresses, faults)
@@ -139,6 +68,8 @@ class Planner:
         if self._spec.size:
             for address, batch in self._open.items():
                 self._cut(address, batch, requests, rejected)
+            if len(self._open) > 1:
+                self._make_room(requests, rejected)
         return Planned(requests, rejected)
 
     def flush(self, now: float = 0.0) -> Planned:
@@ -161,7 +92,7 @@ class Planner:
         """The request with these very records, as it was planned before; None where they no longer make one."""
         batch, found = OpenBatch(), None
         for block in blocks:
-            items, addresses, faults = self._read(block)
+            items, addresses, faults = self._payloads.read(block)
             if faults:
                 return None
             if self._spec.grouping is None:
@@ -179,86 +110,6 @@ class Planner:
     def start_at(self, number: int) -> None:
         """Number the next request so: a resumed run goes on counting."""
         self._number = number
-
-    # -- reading a block -----------------------------------------------------------------------------------------
-
-    def _read(self, block: Block) -> tuple[list[Any], Address | list[Address | Fault], dict[int, str]]:
-        """The items, the addresses (one for all, or one each) and the faults of a block."""
-        spec = self._spec
-        items, faults = decode(block, spec.way)
-        addresses: Address | list[Address | Fault]
-        if spec.address.constant is not None:
-            addresses = spec.address.constant
-        else:
-            addresses = spec.address.block([item if item is not None else {} for item in items])
-            for index, address in enumerate(addresses):
-                if isinstance(address, Fault):
-                    faults.setdefault(index, address.reason)
-        values = self._body_values(items, faults) if spec.grouping is None else []
-        if spec.exclude:
-            drop(items, spec.exclude)
-        if spec.item:
-            items = pick(items, spec.item, faults)
-        elif spec.grouping is None and spec.attributes != "body":
-            if spec.attributes == "query":
-                addresses = self._queried(items, addresses, faults)
-            items = [{} for _ in items]
-        if values or spec.files:
-            items = self._with_values(block, items, values, faults)
-        return items, addresses, faults
-
-    def _body_values(self, items: list[Any], faults: dict[int, str]) -> list[tuple[str, Sequence[Any]]]:
-        """Each body parameter with its value for each record; a Fault where an optional one has none."""
-        if not self._spec.body:
-            return []
-        records = [item if item is not None else {} for item in items]
-        columns: list[tuple[str, Sequence[Any]]] = []
-        for value in self._spec.body:
-            column = value.column(records)
-            for index, one in enumerate(column):
-                if isinstance(one, Fault) and (value.required or not one.absent):
-                    faults.setdefault(index, f"parameter {value.name}: {one.reason}")
-            columns.append((value.name, column))
-        return columns
-
-    def _queried(
-        self, items: list[Any], addresses: Address | list[Address | Fault], faults: dict[int, str]
-    ) -> Any:
-        """The addresses with the attributes of each record as query parameters."""
-        shared = addresses if isinstance(addresses, Address) else None
-        queried: list[Address | Fault] = []
-        for index, item in enumerate(items):
-            address = shared or addresses[index]  # type: ignore[index]
-            if item is not None and isinstance(address, Address):
-                address = with_attributes(address, item, self._spec.booleans)
-                if isinstance(address, Fault):
-                    faults.setdefault(index, address.reason)
-            queried.append(address)
-        return queried
-
-    def _with_values(
-        self, block: Block, items: list[Any], values: list[tuple[str, Sequence[Any]]], faults: dict[int, str]
-    ) -> list[Any]:
-        """The payload of each record with its body parameters and file parts."""
-        payloads: list[Any] = []
-        for index, item in enumerate(items):
-            payload = dict(item) if isinstance(item, dict) else {}
-            for name, column in values:
-                if not isinstance(column[index], Fault):
-                    payload[name] = column[index]
-            if self._spec.files:
-                self._add_files(block, index, payload, faults)
-            payloads.append(payload)
-        return payloads
-
-    def _add_files(self, block: Block, index: int, payload: dict[str, Any], faults: dict[int, str]) -> None:
-        found = block.files[index] if block.files is not None else {}
-        for name in self._spec.files:
-            part = found.get(name)
-            if isinstance(part, FilePart):
-                payload[name] = part
-            elif part is not None:
-                faults.setdefault(index, part)
 
     # -- one record a request ------------------------------------------------------------------------------------
 
@@ -327,6 +178,20 @@ class Planner:
         if start:
             batch.forget(start)
 
+    def _make_room(self, requests: list[Request], rejected: list[RejectedRecord]) -> None:
+        """Memory stays flat however many addresses there are: too many records held, and the fullest batches go."""
+        held = sum(map(len, self._open.values()))
+        if held > _MOST_HELD:
+            for address, batch in sorted(self._open.items(), key=lambda pair: -len(pair[1])):
+                request = self._batch_request(address, batch, 0, len(batch), rejected)
+                requests += [request] if request is not None else []
+                held -= len(batch)
+                batch.forget(len(batch))
+                if held <= _MOST_HELD // 2:
+                    break
+        for address in [address for address, batch in self._open.items() if not len(batch)]:
+            del self._open[address]
+
     def _rest(self) -> Planned:
         requests: list[Request] = []
         rejected: list[RejectedRecord] = []
@@ -347,18 +212,22 @@ class Planner:
         grouping = self._spec.grouping
         assert grouping is not None
         try:
-            if count < self._spec.minimum:
-                raise RecordError(
-                    f"this call needs at least {self._spec.minimum} records and the input has {count}"
-                )
+            self._check_count(count)
             payload = grouping.build(items)
             if self._beside:
                 payload = {**payload, **self._beside}
             return self._request(address, positions, payload, records)
         except RecordError as error:
-            for position, line in zip(positions, records, strict=True):
-                rejected.append(RejectedRecord(position=position, reason=str(error), line=line))
+            rejected += [
+                RejectedRecord(position=position, reason=str(error), line=line)
+                for position, line in zip(positions, records, strict=True)
+            ]
             return None
+
+    def _check_count(self, count: int) -> None:
+        least = self._spec.minimum
+        if count < least:
+            raise RecordError(f"this call needs at least {least} records, and the input has {count}")
 
     # -- the request itself --------------------------------------------------------------------------------------
 
@@ -396,12 +265,12 @@ class Planner:
 
 
 def _tell(block: Block, faults: Mapping[int, str], rejected: list[RejectedRecord]) -> None:
-    for index in sorted(faults):
-        rejected.append(
-            RejectedRecord(
-                position=block.first + index,
-                reason=f"{block.place(index)}: {faults[index]}",
-                line=block.lines[index],
-                place=block.place(index),
-            )
+    rejected += [
+        RejectedRecord(
+            position=block.first + index,
+            reason=f"{block.place(index)}: {faults[index]}",
+            line=block.lines[index],
+            place=block.place(index),
         )
+        for index in sorted(faults)
+    ]

@@ -22,7 +22,7 @@ from haulier.model.origin import canonical_origin
 from haulier.model.parts import Added, CredentialType
 from haulier.model.request import Request
 from haulier.plugins.registry import Registry
-from haulier.runs.resolve import Resolved
+from haulier.runs.resolved import Resolved
 from haulier.runs.site import Site
 
 __all__ = ["Authority", "CredentialLike", "authority_of"]

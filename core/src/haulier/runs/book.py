@@ -7,7 +7,6 @@ one state: read = pending + sending + delivered + accepted + rejected + in doubt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -41,14 +40,23 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Book:
-    """lines: makes the output lines of a settled request; outputs: how many outputs each line is owed to."""
+    """lines: makes the output lines of a settled request; outputs: how many outputs each line is owed to.
+
+    redact: takes secrets out of what is kept: a service may send them back in its answer.
+    """
 
     def __init__(
-        self, run: RunRow, *, outputs: int = 0, lines: Callable[[Delivered], list[bytes]] | None = None
+        self,
+        run: RunRow,
+        *,
+        outputs: int = 0,
+        lines: Callable[[Delivered], list[bytes]] | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._run = run
         self._outputs = outputs
         self._lines = lines
+        self._redact = redact
         self._commit = Commit()
         self._unsettled: dict[int, int] = {}
         self._read = run.read
@@ -88,8 +96,9 @@ class Book:
         state = _STATES[verdict.kind]
         count, commit = len(request.positions), self._commit
         status = response.status if response is not None else None
+        reason = self._redact(verdict.reason) if verdict.reason else ""
         commit.outcomes.append(
-            (state, status, attempts, verdict.reason or None, verdict.ticket or None, self._id(request))
+            (state, status, attempts, reason or None, verdict.ticket or None, self._id(request))
         )
         commit.attempts += attempts
         if state == State.DELIVERED:
@@ -103,7 +112,7 @@ class Book:
                 commit.in_doubt += count
             texts: Sequence[bytes | None] = request.records or [None] * count
             commit.records += [
-                (position, state, request.number, verdict.reason, text)
+                (position, state, request.number, reason, text)
                 for position, text in zip(request.positions, texts, strict=True)
             ]
         del self._unsettled[request.number]
@@ -113,13 +122,13 @@ class Book:
             state=state,
             status=status,
             attempts=attempts,
-            reason=verdict.reason,
+            reason=reason,
             ticket=verdict.ticket,
             response=response,
             request=request,
         )
         if self._outputs and self._lines is not None:
-            self._owe(self._lines(told))
+            self._owe([self._redact(line.decode()).encode() for line in self._lines(told)])
         return told
 
     def park(self, left: Unsettled, reason: str) -> None:
@@ -135,7 +144,7 @@ class Book:
     def put_back(self, request: Request, reason: str, attempts: int, status: int | None) -> None:
         """The request is tried again later: its records are pending meanwhile."""
         self._commit.outcomes.append(
-            (State.PENDING, status, attempts, reason or None, None, self._id(request))
+            (State.PENDING, status, attempts, self._redact(reason) or None, None, self._id(request))
         )
         self._commit.attempts += attempts
 

@@ -1,4 +1,4 @@
-"""What ships with core, offered through the same hooks as a stranger's plugin, and the registry of all that is there."""
+"""What ships with core, offered through the same hooks as a stranger's plugin; and the registry of all there is."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from haulier.io.files import FileRoom
 from haulier.model.block import Block
 from haulier.model.expression import Fault, RunFacts, render_block
 from haulier.pipeline.attributes import decode
-from haulier.runs.resolve import Resolved
+from haulier.runs.resolved import Resolved
 
 __all__ = ["with_files"]
 

@@ -51,7 +51,7 @@ class Intake:
         self,
         records: RecordsLike,
         *,
-        format: str | None = None,  # noqa: A002 - the word of the command line
+        format: str | None = None,
         limit: int | None = None,
         readers: Iterable[ReaderType] | None = None,
     ) -> None:

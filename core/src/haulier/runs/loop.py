@@ -15,7 +15,7 @@ T = TypeVar("T")
 def new_loop() -> asyncio.AbstractEventLoop:
     """An event loop: uvloop's where the extra `fast` brought it, else the standard one."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - an extra, and only for runs
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

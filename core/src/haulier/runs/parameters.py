@@ -10,7 +10,7 @@ from haulier.errors import DestinationError
 from haulier.model.connector import EndpointTemplate, Parameter
 from haulier.model.destination import ParamValue
 from haulier.model.expression import Expression, parse
-from haulier.pipeline.planner import Constant
+from haulier.pipeline.spec import Constant
 
 __all__ = ["check_parameters", "text_expression", "value_expression"]
 
@@ -30,7 +30,8 @@ def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]
         if parameter.required and parameter.name not in values:
             example = f", such as {parameter.example}" if parameter.example else ""
             raise DestinationError(
-                f"params.{parameter.name} is missing: {parameter.description}; write a value or `{{record.NAME}}`{example}"
+                f"params.{parameter.name} is missing: {parameter.description}; "
+                f"write a value or `{{record.NAME}}`{example}"
             )
         if parameter.name in values:
             _check_value(parameter, values[parameter.name])

@@ -22,7 +22,8 @@ from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Intake, RecordsLike
-from haulier.runs.resolve import Resolved, resolve
+from haulier.runs.resolve import resolve
+from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["PREVIEW_RUN_ID", "Preview", "Sample", "pick_sample", "planned", "preview", "sample_of"]

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -113,10 +113,12 @@ class Run:
         assert self.report is not None
         return self.report
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         if error is not None:
             self._stop("the program that wrote to it ended early")
         self.close()
@@ -127,7 +129,9 @@ class Run:
         self._written.add(id)
         first, before = self._intake.chunks[id]
         if count != before:
-            raise ConfigurationError(f"chunk {id!r} was written before with {before} records, now with {count}")
+            raise ConfigurationError(
+                f"chunk {id!r} was written before with {before} records, now with {count}"
+            )
         for block in blocks:
             shifted = msgspec.structs.replace(block, first=block.first + first)
             for gap in self._intake.known.missing(shifted.first, shifted.first + len(shifted.lines)):
@@ -144,7 +148,9 @@ class Run:
     def _check_open(self) -> None:
         if self._thread.ended:
             report = self._thread.result()
-            raise RunStopped(f"run {report.run_id} has ended ({report.reason or report.state}); open it again to go on")
+            raise RunStopped(
+                f"run {report.run_id} has ended ({report.reason or report.state}); open it again to go on"
+            )
 
 
 def _joined(blocks: list[Block]) -> Block:

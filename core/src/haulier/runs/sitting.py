@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from haulier.delivery.retry import Policy
-from haulier.errors import ConfigurationError, HaulierError, LedgerError, RunStopped
+from haulier.errors import ConfigurationError, LedgerError, RunStopped
 from haulier.io.activation import activation, changed, settings_of
 from haulier.io.doors import FolderDoors
 from haulier.io.ledger.rows import RunRow
@@ -25,7 +25,8 @@ from haulier.model.parts import Output
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
 from haulier.runs.book import Book, Delivered
-from haulier.runs.driver import Course, Driver
+from haulier.runs.course import Course
+from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Input
@@ -33,7 +34,7 @@ from haulier.runs.joining import Joining
 from haulier.runs.owing import Owing
 from haulier.runs.positions import PositionSet
 from haulier.runs.report import Report, report_of
-from haulier.runs.resolve import Resolved
+from haulier.runs.resolved import Resolved
 from haulier.runs.source import InputChanged, PlanSource, Resumed
 from haulier.runs.stored import store
 
@@ -112,9 +113,9 @@ class Sitting:
             except InputChanged as error:
                 if given:
                     raise InputChanged(
-                        f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading {earlier.source} "
-                        f"(fingerprint {earlier.fingerprint[:24]}); this input is {orders.intake.name} "
-                        f"(fingerprint {fingerprint[:24]}): {error}. Give the same input, or take another --run-key"
+                        f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading "
+                        f"{earlier.source} (fingerprint {earlier.fingerprint[:24]}); this input is "
+                        f"{orders.intake.name} (fingerprint {fingerprint[:24]}): {error}. Give the same input, or take another --run-key"
                     ) from None
         return await self._drive(ledger, ledger.start(self._new_run(run_key, fingerprint)), resumed=False)
 
@@ -201,7 +202,12 @@ class Sitting:
         orders, resolved = self._orders, self._orders.resolved
         outputs = self._open_outputs()
         course = self._course()
-        book = Book(run, outputs=len(outputs), lines=self._joining(run).lines if outputs else None)
+        book = Book(
+            run,
+            outputs=len(outputs),
+            lines=self._joining(run).lines if outputs else None,
+            redact=orders.authority.redactor(),
+        )
         transport = open_transport(
             resolved.destination.transport,
             in_flight=course.max_in_flight,
@@ -212,8 +218,11 @@ class Sitting:
         def done(count: int, error: LedgerError | None) -> None:
             loop.call_soon_threadsafe(driver.committed, count, error)
 
+        def failed(reason: str) -> None:
+            driver.stop(reason)
+
         writer = Writer(ledger, run.id, done)
-        owing = Owing(outputs, paid=book.paid, failed=lambda reason: driver.stop(reason))
+        owing = Owing(outputs, paid=book.paid, failed=failed)
         driver = Driver(
             source,
             book,
@@ -234,24 +243,22 @@ class Sitting:
             await driver.run()
             await owing.finish()
             await driver.flush()
-        except HaulierError as error:
-            driver.stop(str(error))
-            await driver.flush()
-            self._end(ledger, run, driver, writer)
+        except Exception as error:
+            # An input's iterator, a plugin or the ledger: everything in flight has come to rest, the run can go on.
+            writer.close()
+            if not isinstance(error, LedgerError):
+                self._end(ledger, run, f"{type(error).__name__}: {error}")
             raise
         finally:
             writer.close()
             owing.close()
             await transport.close()
-        return self._end(ledger, run, driver, writer)
+        return self._end(ledger, run, driver.stop_reason)
 
-    def _end(self, ledger: Ledger, run: RunRow, driver: Driver, writer: Writer) -> Report:
+    def _end(self, ledger: Ledger, run: RunRow, stop_reason: str) -> Report:
         """Close the books of this sitting; the report."""
-        writer.close()
-        if driver.error is not None:
-            raise driver.error
-        state = "stopped" if driver.stop_reason else "finished"
-        reason = self._orders.authority.redactor()(driver.stop_reason)
+        state = "stopped" if stop_reason else "finished"
+        reason = self._orders.authority.redactor()(stop_reason)
         ledger.end(run, state=state, reason=reason, ended=time.time())
         row = ledger.run(run.run_id)
         if row is None:

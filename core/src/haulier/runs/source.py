@@ -11,7 +11,7 @@ from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import Block
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planned, Planner
-from haulier.runs.driver import Taken
+from haulier.runs.course import Taken
 from haulier.runs.feed import Feed
 from haulier.runs.positions import PositionSet, part_of, stretches
 from haulier.runs.stored import restore
@@ -83,8 +83,8 @@ class PlanSource:
         if self._resumed is not None:
             yield self._left_over(self._resumed)
             for block in self._span:
-                for planned in self._pending_again(block, self._resumed):
-                    yield planned
+                for taken in self._pending_again(block, self._resumed):
+                    yield taken
             self._span = []
         async for block in self._blocks:
             planned = self._planner.flush() if block.settled is not None else self._planner.feed(block)

@@ -12,7 +12,7 @@ import msgspec
 
 from haulier.delivery.judging import History
 from haulier.errors import ConfigurationError, CredentialError, TransportError
-from haulier.io.credentials import Redactor
+from haulier.io.credentials import CredentialStore, Redactor
 from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import Stop
 from haulier.model.destination import Destination
@@ -24,7 +24,8 @@ from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
-from haulier.runs.resolve import Resolved, resolve
+from haulier.runs.resolve import resolve
+from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, Site, site_of
 
 __all__ = ["Checked", "TestAnswer", "check", "check_credential", "test_send"]
@@ -117,8 +118,6 @@ def check_credential(
 
     Raises CredentialError where the type has no such call, or the credential may not go there.
     """
-    from haulier.io.credentials import CredentialStore
-
     registry = load_registry()
     folder = site or site_of(
         {"name": "credential-check", "request": {"method": "GET", "url": "https://localhost/"}}

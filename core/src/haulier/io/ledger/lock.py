@@ -17,7 +17,7 @@ class Lock:
     """Held from construction to `close`; gone by itself when the process dies."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = open(path, "a+b", buffering=0)
+        self._file: BinaryIO = path.open("a+b", buffering=0)
         try:
             _take(self._file)
         except OSError:

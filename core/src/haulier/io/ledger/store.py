@@ -51,7 +51,7 @@ class LedgerView:
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
-        rows = self._db.execute(f"select {_RUN_COLUMNS} from run order by id desc")
+        rows = self._db.execute(f"select {_RUN_COLUMNS} from run order by id desc")  # noqa: S608 - names of our own
         return [RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True))) for row in rows]
 
     def run(self, run_id: str) -> RunRow | None:
@@ -251,8 +251,8 @@ def _write_commit(db: sqlite3.Connection, run: int, commit: Commit) -> None:
     if commit.intents:
         # A request tried again after all others has its row already: it is on its way once more.
         db.executemany(
-            "insert into request(id, first, count, positions, sha256, key, state, stored) values(?, ?, ?, ?, ?, ?, ?, ?)"
-            " on conflict(id) do update set state = excluded.state",
+            "insert into request(id, first, count, positions, sha256, key, state, stored)"
+            " values(?, ?, ?, ?, ?, ?, ?, ?) on conflict(id) do update set state = excluded.state",
             commit.intents,
         )
     if commit.outcomes:

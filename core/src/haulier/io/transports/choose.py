@@ -13,6 +13,7 @@ def open_transport(
     name: str, *, in_flight: int, timeout_s: float, verify: SSLContext | None = None
 ) -> Transport:
     """A transport for up to `in_flight` requests at once; name: `auto` or `httpx`."""
-    from haulier.io.transports.httpx_lanes import HttpxLanes  # httpx costs 100 ms that `--help` need not pay
+    # httpx costs 100 ms that `import haulier` need not pay.
+    from haulier.io.transports.httpx_lanes import HttpxLanes  # noqa: PLC0415
 
     return HttpxLanes(lanes=in_flight, timeout_s=timeout_s, verify=verify)

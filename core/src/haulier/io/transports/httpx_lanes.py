@@ -12,8 +12,8 @@ from ssl import SSLContext
 
 import httpx
 
-from haulier.errors import TransportError
-from haulier.io.files import stream_part
+from haulier.errors import RecordError, TransportError
+from haulier.io.files import open_part, stream_part
 from haulier.io.transports.protocol import head_of
 from haulier.model.parts import Added
 from haulier.model.request import FilePart, Request, Response
@@ -75,6 +75,8 @@ class HttpxLanes:
     async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: Request, added: Added) -> Response:
         target, headers = head_of(request, added)
         body = request.body
+        if not isinstance(body, bytes):
+            _check_files(body)
         outgoing = httpx.Request(
             request.method,
             request.url,
@@ -115,6 +117,16 @@ class HttpxLanes:
                     f"the answer is longer than {self._max_answer_bytes:,} bytes", sent="maybe"
                 )
         return b"".join(pieces)
+
+
+def _check_files(parts: tuple[bytes | FilePart, ...]) -> None:
+    """A file that is gone or changed is noticed before the first byte leaves."""
+    for part in parts:
+        if isinstance(part, FilePart):
+            try:
+                open_part(part).close()
+            except RecordError as error:
+                raise TransportError(str(error), sent="no") from None
 
 
 class _Streamed(httpx.AsyncByteStream):

@@ -1,0 +1,100 @@
+"""From a block to what its records become: payloads or items, addresses, and the faults of single records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from haulier.model.block import Block
+from haulier.model.expression import Fault
+from haulier.model.request import FilePart
+from haulier.pipeline.address import Address, with_attributes
+from haulier.pipeline.attributes import decode, drop, pick
+from haulier.pipeline.spec import PlanSpec
+
+__all__ = ["Payloads"]
+
+
+class Payloads:
+    """Reads blocks the way a plan says."""
+
+    def __init__(self, spec: PlanSpec) -> None:
+        self._spec = spec
+
+    def read(self, block: Block) -> tuple[list[Any], Address | list[Address | Fault], dict[int, str]]:
+        """The items, the addresses (one for all, or one each) and the faults of a block."""
+        spec = self._spec
+        items, faults = decode(block, spec.way)
+        addresses: Address | list[Address | Fault]
+        if spec.address.constant is not None:
+            addresses = spec.address.constant
+        else:
+            addresses = spec.address.block([item if item is not None else {} for item in items])
+            for index, address in enumerate(addresses):
+                if isinstance(address, Fault):
+                    faults.setdefault(index, address.reason)
+        values = self._body_values(items, faults) if spec.grouping is None else []
+        if spec.exclude:
+            drop(items, spec.exclude)
+        if spec.item:
+            items = pick(items, spec.item, faults)
+        elif spec.grouping is None and spec.attributes != "body":
+            if spec.attributes == "query":
+                addresses = self._queried(items, addresses, faults)
+            items = [{} for _ in items]
+        if values or spec.files:
+            items = self._with_values(block, items, values, faults)
+        return items, addresses, faults
+
+    def _body_values(self, items: list[Any], faults: dict[int, str]) -> list[tuple[str, Sequence[Any]]]:
+        """Each body parameter with its value for each record; a Fault where an optional one has none."""
+        if not self._spec.body:
+            return []
+        records = [item if item is not None else {} for item in items]
+        columns: list[tuple[str, Sequence[Any]]] = []
+        for value in self._spec.body:
+            column = value.column(records)
+            for index, one in enumerate(column):
+                if isinstance(one, Fault) and (value.required or not one.absent):
+                    faults.setdefault(index, f"parameter {value.name}: {one.reason}")
+            columns.append((value.name, column))
+        return columns
+
+    def _queried(
+        self, items: list[Any], addresses: Address | list[Address | Fault], faults: dict[int, str]
+    ) -> Any:
+        """The addresses with the attributes of each record as query parameters."""
+        shared = addresses if isinstance(addresses, Address) else None
+        queried: list[Address | Fault] = []
+        for index, item in enumerate(items):
+            address = shared or addresses[index]  # type: ignore[index]
+            if item is not None and isinstance(address, Address):
+                address = with_attributes(address, item, self._spec.booleans)
+                if isinstance(address, Fault):
+                    faults.setdefault(index, address.reason)
+            queried.append(address)
+        return queried
+
+    def _with_values(
+        self, block: Block, items: list[Any], values: list[tuple[str, Sequence[Any]]], faults: dict[int, str]
+    ) -> list[Any]:
+        """The payload of each record with its body parameters and file parts."""
+        payloads: list[Any] = []
+        for index, item in enumerate(items):
+            payload = dict(item) if isinstance(item, dict) else {}
+            for name, column in values:
+                if not isinstance(column[index], Fault):
+                    payload[name] = column[index]
+            if self._spec.files:
+                self._add_files(block, index, payload, faults)
+            payloads.append(payload)
+        return payloads
+
+    def _add_files(self, block: Block, index: int, payload: dict[str, Any], faults: dict[int, str]) -> None:
+        found = block.files[index] if block.files is not None else {}
+        for name in self._spec.files:
+            part = found.get(name)
+            if isinstance(part, FilePart):
+                payload[name] = part
+            elif part is not None:
+                faults.setdefault(index, part)

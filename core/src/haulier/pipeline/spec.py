@@ -1,0 +1,90 @@
+"""All a planner needs to know about a destination, checked and compiled beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from haulier.model.expression import Expression, Fault, RunFacts, value_block
+from haulier.model.parts import Grouping
+from haulier.model.request import Body, Header
+from haulier.pipeline.address import Address
+from haulier.pipeline.attributes import Way
+
+__all__ = ["AddressBook", "BodyValue", "Constant", "PlanSpec"]
+
+
+class Constant(msgspec.Struct, frozen=True):
+    """A body value that is no text and so no expression: the same for every record."""
+
+    value: Any
+    needs_record: bool = False
+    varies: bool = False
+    record_paths: tuple[tuple[str, ...], ...] = ()
+
+
+class BodyValue(msgspec.Struct, frozen=True):
+    """One named value of the body. required: a record without it is rejected; else the value is left out."""
+
+    name: str
+    expression: Expression | Constant
+    required: bool
+
+    def resolve(self, facts: RunFacts) -> BodyValue:
+        """The same with the facts of a run filled in."""
+        if isinstance(self.expression, Constant):
+            return self
+        return BodyValue(self.name, self.expression.resolve(facts), self.required)
+
+    @property
+    def record_paths(self) -> tuple[tuple[str, ...], ...]:
+        """The attribute paths it reads."""
+        return self.expression.record_paths
+
+    def column(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+        """The value for each record, or its Fault."""
+        if isinstance(self.expression, Constant):
+            return [self.expression.value] * len(records)
+        return value_block(self.expression, records)
+
+
+class AddressBook(Protocol):
+    """Where requests go: one constant address, or one per record of a block."""
+
+    @property
+    def constant(self) -> Address | None:
+        """The one address of all records; None where it is read from records."""
+        ...
+
+    def block(self, records: Sequence[Mapping[str, Any]]) -> list[Address | Fault]:
+        """The address of each record, or why it has none."""
+        ...
+
+
+class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """All a planner needs to know, checked and compiled beforehand.
+
+    attributes: where the attributes of a record go. exclude: those that go nowhere. body: further values, resolved.
+    files: names of file parameters, found beforehand and carried by the blocks.
+    size: records a request carries at most, 0 for no bound; grouping None: one record a request.
+    """
+
+    method: str
+    address: AddressBook
+    encode: Callable[[Any, Any], Body]
+    encoder_settings: Any
+    way: Way
+    run_id: str
+    attributes: str = "body"
+    exclude: frozenset[str] = frozenset()
+    body: tuple[BodyValue, ...] = ()
+    files: tuple[str, ...] = ()
+    grouping: Grouping | None = None
+    size: int = 100
+    minimum: int = 1
+    item: str = ""
+    booleans: str = "words"
+    idempotency_key: bool = True
+    headers: tuple[Header, ...] = ()

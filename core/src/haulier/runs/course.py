@@ -1,0 +1,68 @@
+"""What a driver is told, and what it is fed: how a run is to go, and where its requests come from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from haulier.delivery.judging import Judging
+from haulier.delivery.retry import Policy
+from haulier.io.ledger.rows import Unsettled
+from haulier.model.block import Block
+from haulier.model.parts import Added
+from haulier.model.request import Request
+from haulier.pipeline.planner import Planned
+
+__all__ = ["Course", "Source", "Taken"]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a block. block: None for requests that had waited for company until the end.
+
+    rebuilt: requests of an earlier sitting, with whether an attempt may have reached the server; parked: those that
+    cannot be made again, with the reason.
+    """
+
+    block: Block | None
+    planned: Planned
+    rebuilt: Sequence[tuple[Request, bool]] = ()
+    parked: Sequence[tuple[Unsettled, str]] = ()
+
+
+class Source(Protocol):
+    """Where planned requests come from."""
+
+    def taken(self) -> AsyncIterator[Taken]:
+        """What comes of each block, in order."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next ones would have to be waited for."""
+        ...
+
+    def held(self) -> int | None:
+        """Position of the oldest record not yet in a request."""
+        ...
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is to be driven. window: intents committed together; stored: what of a request the ledger keeps.
+
+    interval_s: between two starts, 0 for none; patience_s: longest wait a service may ask for; paused: asked now and
+    then; stop_after, first_rejections: see StopRules.
+    """
+
+    judging: Judging
+    policy: Policy
+    max_in_flight: int
+    interval_s: float
+    patience_s: float
+    authorize: Callable[[Request], Added]
+    stored: Callable[[Request], bytes | None]
+    paused: Callable[[], bool]
+    window: int = 64
+    stop_after: int = 5
+    first_rejections: int = 20

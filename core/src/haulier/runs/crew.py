@@ -1,0 +1,141 @@
+"""The crew: hands ready deliveries to workers, as many at once and as soon as limit and pacing allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+from haulier.delivery.pacing import Pacing
+from haulier.delivery.retry import Exhausted, Flow
+from haulier.model.request import Request
+
+__all__ = ["Crew", "Delivery"]
+
+
+class Delivery:
+    """A request on its way: its flow, and what is known of its attempts so far.
+
+    tries: attempts of this round; status: of the last answer. since, exhausted: left by a first round.
+    """
+
+    __slots__ = ("exhausted", "flow", "request", "since", "status", "tries")
+
+    def __init__(self, request: Request, flow: Flow) -> None:
+        self.request = request
+        self.flow = flow
+        self.tries = 0
+        self.status: int | None = None
+        self.since: int | None = None
+        self.exhausted: Exhausted | None = None
+
+
+class Crew:
+    """Workers are made as they are needed and kept; all calls belong to the loop's thread.
+
+    carry: follows a delivery until it settles or waits. limit: how many may be under way now. rested: called when a
+    worker has no delivery any more. failed: called with what a worker raised, which ends that worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        carry: Callable[[Delivery], Awaitable[None]],
+        limit: Callable[[], int],
+        pacing: Pacing,
+        rested: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._carry = carry
+        self._limit = limit
+        self._pacing = pacing
+        self._rested = rested
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Delivery] = deque()
+        self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
+        self._idle: deque[asyncio.Future[Delivery | None]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._pump_at: asyncio.TimerHandle | None = None
+        self._stopped = False
+        self.active = 0
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """These may leave from now on, in this order."""
+        self._ready.extend(deliveries)
+        self.pump()
+
+    def later(self, delivery: Delivery, seconds: float) -> None:
+        """This one comes back after a while, before those that have not begun."""
+        self._waiting[delivery] = self._loop.call_later(seconds, self._back, delivery)
+
+    def stop(self) -> None:
+        """Hand out nothing more; what is under way goes on."""
+        self._stopped = True
+
+    def left(self) -> Iterator[Delivery]:
+        """Deliveries that are not under way: ready ones and waiting ones."""
+        yield from self._ready
+        yield from self._waiting
+
+    async def end(self, *, at_once: bool = False) -> None:
+        """Wait until every worker has ended; at_once: break off what is under way."""
+        self._stopped = True
+        for handle in (self._pump_at, *self._waiting.values()):
+            if handle is not None:
+                handle.cancel()
+        for idle in self._idle:
+            if not idle.done():
+                idle.set_result(None)
+        if at_once:
+            for worker in self._workers:
+                worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def pump(self) -> None:
+        """Hand out what may leave now."""
+        ready = self._ready
+        while ready and not self._stopped and self.active < self._limit():
+            now = self._loop.time()
+            wait = self._pacing.wait(now)
+            if wait > 0:
+                if self._pump_at is None:
+                    self._pump_at = self._loop.call_later(wait, self._pump_again)
+                return
+            self._pacing.started(now)
+            self.active += 1
+            delivery = ready.popleft()
+            if self._idle:
+                self._idle.popleft().set_result(delivery)
+            else:
+                worker = asyncio.create_task(self._work(delivery))
+                self._workers.add(worker)
+                worker.add_done_callback(self._ended)
+
+    def _pump_again(self) -> None:
+        self._pump_at = None
+        self.pump()
+
+    def _back(self, delivery: Delivery) -> None:
+        del self._waiting[delivery]
+        self._ready.appendleft(delivery)
+        self.pump()
+
+    async def _work(self, delivery: Delivery | None) -> None:
+        while delivery is not None:
+            try:
+                await self._carry(delivery)
+            finally:
+                self.active -= 1
+            self._rested()
+            if self._stopped:
+                return
+            idle: asyncio.Future[Delivery | None] = self._loop.create_future()
+            self._idle.append(idle)
+            self.pump()
+            delivery = await idle
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            self._failed(error)

@@ -1,0 +1,146 @@
+"""Destinations for people: listed, shown with what their settings come to, and checked, broken ones too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.activation import activation, changed, settings_of
+from haulier.io.credentials import masked
+from haulier.io.destinations import list_destinations
+from haulier.io.project import Project
+from haulier.model.destination import Destination
+from haulier.runs.builtins import load_registry
+from haulier.runs.resolve import resolve
+from haulier.runs.resolved import Resolved
+from haulier.runs.site import site_of
+from haulier.runs.trying import Checked, check
+
+__all__ = ["Listed", "Shown", "check_destinations", "listed_destinations", "show_destination"]
+
+_NO_LEDGER = "new"
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a listing. error: why its file does not hold, else empty."""
+
+    name: str
+    activation: str = ""
+    goes_to: str = ""
+    credential: str = ""
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination and what its settings come to. settings: as written, secrets masked."""
+
+    name: str
+    activation: str
+    since: str
+    sends: str
+    credential: str
+    records: str
+    limits: str
+    way: str
+    settings: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+    @property
+    def settings_lines(self) -> list[str]:
+        """One line a setting: `params.language: "no"`."""
+        return [line.replace("not set -> ", "") for line in changed({}, self.settings)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+def listed_destinations(*, state: str | None = None) -> tuple[Listed, ...]:
+    """Every destination of the project by name; a file that does not hold hides none of the others."""
+    project = Project.find(state=state)
+    listed = []
+    for one in list_destinations(project):
+        if one.destination is None:
+            listed.append(Listed(name=one.name, error=one.error))
+            continue
+        folder = project.state / one.name
+        listed.append(
+            Listed(
+                name=one.name,
+                activation=activation(folder).state if folder.is_dir() else _NO_LEDGER,
+                goes_to=_goes_to(one.destination),
+                credential=one.destination.credential or "",
+            )
+        )
+    return tuple(listed)
+
+
+def show_destination(
+    destination: str, *, base_url: str | None = None, state: str | os.PathLike[str] | None = None
+) -> Shown:
+    """A destination held against what is installed; raises ConfigurationError where it does not hold."""
+    site = site_of(destination, state=state)
+    resolved = resolve(site.destination, load_registry(), base_url=base_url)
+    now = activation(site.state_dir())
+    return Shown(
+        name=site.destination.name,
+        activation=now.state,
+        since=now.since,
+        sends=_sends(resolved),
+        credential=site.destination.credential or "",
+        records=_records(resolved),
+        limits=_limits(resolved),
+        way=resolved.way,
+        settings=masked(settings_of(site.destination)),
+        warnings=resolved.warnings,
+    )
+
+
+def check_destinations(
+    names: Sequence[str] = (), *, base_url: str | None = None, params: Mapping[str, str] | None = None
+) -> tuple[Checked, ...]:
+    """Check the named destinations, or all of the project; a file that does not hold is a problem of its own."""
+    wanted: Sequence[str] = names or Project.find().names()
+    found = []
+    for name in wanted:
+        try:
+            found.append(check(name, base_url=base_url, params=params))
+        except ConfigurationError as error:
+            found.append(Checked(destination=name, problems=(str(error),), warnings=()))
+    return tuple(found)
+
+
+def _goes_to(destination: Destination) -> str:
+    if destination.request is not None:
+        return f"{destination.request.method} {destination.request.url}"
+    return f"{destination.connector} / {destination.endpoint}"
+
+
+def _sends(resolved: Resolved) -> str:
+    address = resolved.address
+    path = "".join(piece if isinstance(piece, str) else f"{{{piece.name}}}" for piece in address.path)
+    form = "" if resolved.encoder.name == "none" else f", body {resolved.encoder.name}"
+    return f"{resolved.method} {address.origin}{address.base_path}{path}{form}"
+
+
+def _records(resolved: Resolved) -> str:
+    if resolved.pieces.whole:
+        return "one call for the whole input"
+    if resolved.batching is None or resolved.algorithm is None:
+        return "one a request"
+    return f"up to {resolved.batching.size:,} a request, grouping {resolved.algorithm.name}"
+
+
+def _limits(resolved: Resolved) -> str:
+    limits = resolved.limits
+    rate = f"{limits.requests_per_second:g} requests a second" if limits.requests_per_second else "no rate"
+    flight = f", {limits.max_in_flight} in flight" if limits.max_in_flight else ""
+    return f"{rate}{flight}"

@@ -1,0 +1,52 @@
+"""What a credential will add to a previewed request, by name only: its values are nobody's business here."""
+
+from __future__ import annotations
+
+import msgspec
+
+from haulier.errors import CredentialError
+from haulier.model.request import Request
+from haulier.runs.authority import authority_of
+from haulier.runs.builtins import load_registry
+from haulier.runs.preview import Sample
+from haulier.runs.resolve import resolve
+from haulier.runs.site import DestinationLike, site_of
+
+__all__ = ["Marks", "credential_marks"]
+
+
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of the headers and query parameters a credential adds; problem: why it could not be told, or empty."""
+
+    credential: str = ""
+    headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def credential_marks(destination: DestinationLike, sample: Sample, *, base_url: str | None = None) -> Marks:
+    """Apply the destination's credential to a sample and keep the names of what it added."""
+    site = site_of(destination)
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    try:
+        authority = authority_of(site, resolved, registry)
+    except CredentialError as error:
+        return Marks(credential=site.destination.credential or "", problem=str(error))
+    added = authority.authorize()(
+        Request(
+            number=sample.number,
+            positions=range(len(sample.positions)),
+            method=sample.method,
+            url=sample.url,
+            headers=sample.headers,
+            body=sample.body,
+            length=sample.length,
+            sha256=bytes.fromhex(sample.sha256),
+        )
+    )
+    return Marks(
+        credential=authority.name,
+        headers=tuple(name for name, _ in added.headers),
+        query=tuple(name for name, _ in added.query),
+    )

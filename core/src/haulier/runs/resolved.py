@@ -1,0 +1,148 @@
+"""A destination ready to run: what resolving it gives, and the pieces it is put together from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from haulier.delivery.judging import Judging
+from haulier.model.connector import Attributes, Connector, EndpointTemplate
+from haulier.model.destination import Batching, Destination, Limits
+from haulier.model.expression import Expression, RunFacts
+from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
+from haulier.pipeline.address import AddressTemplate, compile_address
+from haulier.pipeline.attributes import Way
+from haulier.pipeline.planner import Planner
+from haulier.pipeline.spec import BodyValue, PlanSpec
+
+__all__ = ["FileParameter", "Pieces", "Resolved"]
+
+_FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
+
+
+@dataclass(frozen=True)
+class FileParameter:
+    """A part of the body that is a file. path: where it is, rendered for each record."""
+
+    name: str
+    path: Expression
+    required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """What a template, or a request made by hand, contributes. format_name: of the content encoder.
+
+    minimum: records a call needs at least; whole: one call for the whole input.
+    """
+
+    address: AddressTemplate
+    attributes: Attributes
+    format_name: str
+    body: tuple[BodyValue, ...]
+    files: tuple[FileParameter, ...]
+    batching: Batching | None
+    idempotency_key: bool
+    warnings: tuple[str, ...]
+    template: EndpointTemplate | None = None
+    whole: bool = False
+    minimum: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A destination ready to run. limits: the connector's with the destination's own laid over them."""
+
+    destination: Destination
+    connector: Connector
+    pieces: Pieces
+    encoder: ContentEncoder
+    encoder_settings: Settings
+    algorithm: GroupingAlgorithm | None
+    grouping_settings: Settings | None
+    way: Way
+    limits: Limits
+
+    @property
+    def template(self) -> EndpointTemplate | None:
+        """The endpoint template; None for a request made by hand."""
+        return self.pieces.template
+
+    @property
+    def address(self) -> AddressTemplate:
+        """Where its requests go."""
+        return self.pieces.address
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.pieces.address.method
+
+    @property
+    def attributes(self) -> Attributes:
+        """Where the attributes of a record go."""
+        return self.pieces.attributes
+
+    @property
+    def body(self) -> tuple[BodyValue, ...]:
+        """Further values of the body."""
+        return self.pieces.body
+
+    @property
+    def files(self) -> tuple[FileParameter, ...]:
+        """Parts of the body that are files."""
+        return self.pieces.files
+
+    @property
+    def batching(self) -> Batching | None:
+        """How records travel together; None where each goes alone."""
+        return self.pieces.batching
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its author should know."""
+        return self.pieces.warnings
+
+    @property
+    def origin(self) -> str:
+        """scheme://host[:port] that its requests go to."""
+        return self.address.origin
+
+    @property
+    def varies(self) -> bool:
+        """Whether something besides the idempotency key differs from run to run by itself."""
+        return self.address.varies or any(value.expression.varies for value in self.body)
+
+    def judging(self) -> Judging:
+        """The rules by which its answers are judged."""
+        template = self.template
+        return Judging(
+            verdicts={**(template.verdicts if template else {}), **self.destination.verdicts},
+            judge=template.judge if template else None,
+            answers_json=(self.destination.answers or (template.answers if template else "any")) == "json",
+            ticket=template.ticket if template else "",
+        )
+
+    def planner(self, facts: RunFacts) -> Planner:
+        """The planner of one run; raises ConfigurationError where a `--param` is missing or an address cannot be."""
+        batching, algorithm = self.batching, self.algorithm
+        return Planner(
+            PlanSpec(
+                method=self.method,
+                address=compile_address(self.address, facts),
+                encode=self.encoder.encode,
+                encoder_settings=self.encoder_settings,
+                way=self.way,
+                run_id=facts.run_id,
+                attributes=self.attributes,
+                exclude=frozenset(self.destination.exclude),
+                body=tuple(value.resolve(facts) for value in self.body),
+                files=tuple(file.name for file in self.files),
+                grouping=algorithm.factory(self.grouping_settings) if algorithm is not None else None,
+                size=0 if self.pieces.whole or batching is None else batching.size,
+                minimum=self.pieces.minimum,
+                item=batching.item if batching is not None else "",
+                booleans=self.address.booleans,
+                idempotency_key=self.pieces.idempotency_key and self.method != "GET",
+                headers=_FIXED_HEADERS,
+            )
+        )
