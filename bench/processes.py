@@ -1,0 +1,131 @@
+"""Processes and what they cost, from the kernel's own counts: https://man7.org/linux/man-pages/man5/proc.5.html"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Ended", "Watch", "cpu_of", "program", "run_child", "told_by"]
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_POLL_S = 0.005
+_STOP_S = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A process that ended. seconds: from its start to its end, or to the moment its work was seen to be done.
+
+    cpu_s and peak_bytes: of the process and those it waited for. code None: it was ended by us.
+    """
+
+    seconds: float
+    cpu_s: float
+    peak_bytes: int
+    code: int | None
+    output: str
+    errors: str
+
+
+def run_child(
+    argv: Sequence[str],
+    folder: Path,
+    *,
+    timeout_s: float,
+    environment: Mapping[str, str],
+    done: Callable[[], bool] | None = None,
+) -> Ended:
+    """Run a command to its end in `folder`; where `done` is given, end it once that says so.
+
+    A command that takes longer than `timeout_s` is ended; TimeoutError.
+    """
+    out, err = folder / "stdout", folder / "stderr"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **environment},
+        )
+        seconds: float | None = None
+        stop_at = began + timeout_s
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            now = time.perf_counter()
+            if pid:
+                break
+            if now > stop_at:
+                process.kill()
+            elif seconds is None and done is not None and done():
+                seconds, stop_at = time.perf_counter() - began, now + _STOP_S
+                process.terminate()
+            time.sleep(_POLL_S)
+    process.returncode = os.waitstatus_to_exitcode(status)  # it was waited for here, not by subprocess
+    if seconds is None and now > stop_at:
+        raise TimeoutError(f"{argv[0]} took longer than {timeout_s:,.0f} s")
+    return Ended(
+        seconds=now - began if seconds is None else seconds,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_bytes=usage.ru_maxrss * 1024,
+        code=process.returncode if seconds is None else None,
+        output=out.read_text(errors="replace"),
+        errors=err.read_text(errors="replace"),
+    )
+
+
+def program(name: str) -> str:
+    """Where a program is; empty where it is absent. Daemons are found too, whoever asks."""
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
+    return shutil.which(name, path=places) or ""
+
+
+def told_by(name: str, *arguments: str) -> str:
+    """What a program prints; empty where it is absent."""
+    path = program(name)
+    if not path:
+        return ""
+    told = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
+    return told.stdout + told.stderr
+
+
+class Watch:
+    """How much of the machine's CPU went to others while this bench measured; steal counts as theirs."""
+
+    def __init__(self, server_pids: Sequence[int]) -> None:
+        self._server_pids = server_pids
+        self._began = time.perf_counter()
+        self._busy = _busy_s()
+        self._ours = self._own_s()
+
+    def others(self, child_cpu_s: float) -> float:
+        """Their share since the start, 0 to 1; `child_cpu_s` went to children that have ended meanwhile."""
+        elapsed = (time.perf_counter() - self._began) * (os.cpu_count() or 1)
+        others = _busy_s() - self._busy - (self._own_s() - self._ours) - child_cpu_s
+        return min(1.0, max(0.0, others / elapsed))
+
+    def _own_s(self) -> float:
+        return time.process_time() + sum(map(cpu_of, self._server_pids))
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a running process; 0 where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
+
+
+def _busy_s() -> float:
+    """CPU seconds of all cores since boot that were neither idle nor waiting for a disk."""
+    with Path("/proc/stat").open() as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) * _TICK_S
