@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from haulier.errors import ConfigurationError
-from haulier.io.activation import activation, changed, settings_of
+from haulier.io.activation import activation, settings_of
 from haulier.io.credentials import masked
 from haulier.io.destinations import list_destinations
 from haulier.io.project import Project
@@ -56,11 +57,19 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settings_lines(self) -> list[str]:
         """One line a setting: `params.language: "no"`."""
-        return [line.replace("not set -> ", "") for line in changed({}, self.settings)]
+        return list(_lines("", self.settings))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+def _lines(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _lines(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}: {json.dumps(value, ensure_ascii=False)}"
 
 
 def listed_destinations(*, state: str | None = None) -> tuple[Listed, ...]:
@@ -99,7 +108,7 @@ def show_destination(
         records=_records(resolved),
         limits=_limits(resolved),
         way=resolved.way,
-        settings=masked(settings_of(site.destination)),
+        settings=_masked(settings_of(site.destination)),
         warnings=resolved.warnings,
     )
 
@@ -116,6 +125,14 @@ def check_destinations(
         except ConfigurationError as error:
             found.append(Checked(destination=name, problems=(str(error),), warnings=()))
     return tuple(found)
+
+
+def _masked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without what may be a secret by its name; `key` and `credential` are names, not secrets."""
+    return {
+        name: value if isinstance(value, str) and name != "headers" else masked({name: value})[name]
+        for name, value in settings.items()
+    }
 
 
 def _goes_to(destination: Destination) -> str:

@@ -1,0 +1,52 @@
+"""`haulier dead-letters show`."""
+
+from __future__ import annotations
+
+import click
+
+from haulier.cli.options import json_option, state_option
+from haulier.cli.printing import facts, out, out_json
+from haulier.errors import ConfigurationError
+
+__all__ = ["command"]
+
+
+@click.command("show")
+@click.argument("of", metavar="DEST|RUN")
+@click.argument("position", type=click.IntRange(min=0))
+@state_option
+@json_option
+def command(*, of: str, position: int, state: str | None, as_json: bool) -> None:
+    """Show one of them: its text, and why.
+
+    POSITION as `dead-letters list` has it, in the newest run that has a dead letter there.
+    """
+    from haulier.cli.showing import body_lines
+    from haulier.runs.history import dead_letters
+
+    found = next((one for one in dead_letters(of, state=state) if one.position == position), None)
+    if found is None:
+        raise ConfigurationError(
+            f"no dead letter at position {position} of {of}; see: haulier dead-letters list {of}"
+        )
+    if as_json:
+        out_json(found.to_dict())
+        return
+    request = "never became one" if found.number is None else found.number
+    for line in facts(
+        [
+            ("record", f"position {found.position} of run {found.run_id} to {found.destination}"),
+            *([("key", found.key)] if found.key is not None else []),
+            ("state", found.state.replace("_", " ")),
+            ("reason", found.reason),
+            ("request", request),
+        ]
+    ):
+        out(line)
+    out()
+    for line in (
+        body_lines(found.text, full=True)
+        if found.text
+        else ["(its text is not kept; it stands in the input)"]
+    ):
+        out(line)

@@ -1,0 +1,87 @@
+"""Arguments and options that several commands share, each with the same words everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+__all__ = [
+    "base_url_option",
+    "destination_argument",
+    "json_option",
+    "limit_option",
+    "pairs",
+    "param_option",
+    "records_options",
+    "set_option",
+    "state_option",
+    "yes_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+destination_argument = click.argument("destination", metavar="DEST")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+state_option = click.option(
+    "--state",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Keep ledgers and activation there instead of in the project's .haulier.",
+)
+base_url_option = click.option(
+    "--base-url",
+    metavar="URL",
+    help="Replace origin and base path of the service: an emulator, a region, a gateway.",
+)
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), help="Take no more than the first N records."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before what cannot be undone.")
+
+
+def pairs(_: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    """`name=value` texts as a mapping; a later one of the same name counts."""
+    found = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{text!r} is not name=value", param=option)
+        found[name] = value
+    return found
+
+
+param_option = click.option(
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="Fill {param.NAME}; repeatable.",
+)
+set_option = click.option(
+    "--set",
+    "changes",
+    metavar="PATH=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="Another setting of the file, such as limits.max_in_flight=4. A value that is JSON counts as JSON, "
+    "everything else as text; null takes the setting away. Repeatable.",
+)
+
+
+def records_options(command: F) -> F:
+    """`--records` and `--format`."""
+    command = click.option(
+        "--format",
+        "format",
+        metavar="FORMAT",
+        help="Format of the records where the file's ending does not tell: jsonl, json, csv.",
+    )(command)
+    return click.option(
+        "--records",
+        metavar="FILE|-",
+        required=True,
+        help="The records: a JSONL, JSON or CSV file, or - for input.",
+    )(command)

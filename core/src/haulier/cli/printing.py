@@ -1,0 +1,138 @@
+"""What all commands print with: results to standard output, messages to standard error, nothing unclean."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "clean",
+    "facts",
+    "out",
+    "out_json",
+    "say",
+    "seconds_text",
+    "short_text",
+    "table",
+    "time_text",
+    "wrapped",
+]
+
+# C0 but tab and line break, DEL, C1, and what changes the direction or the lines of text.
+_UNCLEAN = dict.fromkeys(
+    [
+        *(*range(9), *range(11, 32), *range(127, 160)),
+        *(0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF),
+        *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    ]
+)
+_SHAPE = 1
+
+
+def clean(text: object) -> str:
+    """Text from outside without control characters: a terminal shows it and does nothing else."""
+    return str(text).translate(_UNCLEAN)
+
+
+def out(text: object = "") -> None:
+    """Print a line of a result."""
+    print(clean(text))
+
+
+def say(text: object) -> None:
+    """Print a message or progress, to standard error."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def out_json(values: Mapping[str, Any]) -> None:
+    """Print a result for machines: one line, ASCII, with the version of its shape."""
+    import json
+
+    print(json.dumps({"shape": _SHAPE, **values}, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: bytes as hexadecimal, other sequences as lists, the rest as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) else str(value)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a table with aligned columns; numbers to the right, with commas between thousands."""
+    filled = [[_cell(value) for value in row] for row in rows]
+    numbers = [all(number for _, number in column) for column in zip(*filled, strict=True)] if filled else []
+    texts = [list(heads), *([text for text, _ in row] for row in filled)]
+    widths = [max(map(_width, column)) for column in zip(*texts, strict=True)]
+    right = numbers or [False] * len(heads)
+    return ["  ".join(map(_padded, line, widths, right)).rstrip() for line in texts]
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> list[str]:
+    """Lines `name  value`, the values below each other; a value of several lines is indented."""
+    shown = [(name, _cell(value)[0]) for name, value in pairs]
+    width = max((len(name) for name, _ in shown), default=0) + 2
+    between = "\n" + " " * width
+    return [f"{name:<{width}}{text.replace(chr(10), between)}".rstrip() for name, text in shown]
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """A paragraph in lines that fit a narrow terminal."""
+    import textwrap
+
+    return textwrap.wrap(
+        clean(text), 96, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def short_text(text: str, most: int) -> str:
+    """One line of at most `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
+def time_text(seconds: float | None) -> str:
+    """A Unix time as a person reads it, in local time."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def seconds_text(seconds: float) -> str:
+    """A span of time: `0.4 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _cell(value: object) -> tuple[str, bool]:
+    if isinstance(value, bool) or value is None:
+        return ("" if value is None else "yes" if value else "no"), False
+    if isinstance(value, int):
+        return f"{value:,}", True
+    return clean(value), False
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    room = " " * (width - _width(text))
+    return room + text if right else text + room
+
+
+def _width(text: str) -> int:
+    """Columns a text takes on a terminal: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
