@@ -107,4 +107,5 @@ def deliver(
             yield Exhausted(reason, response is not None, resend, attempt, response)
             return
         backoff = min(policy.cap_s, policy.base_s * 2.0 ** (attempt - 1)) * jitter()
-        yield Wait(backoff if wait_s is None else max(wait_s, 0.0), wait_s is not None, reason)
+        asked_s = max(wait_s or 0.0, 0.0)  # `Retry-After: 0` is no leave to hammer
+        yield Wait(asked_s or backoff, asked_s > 0, reason)

@@ -1,0 +1,74 @@
+"""A bad night stops the run and rejects nobody; one bad record among good ones stops nothing."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haulier.delivery.stopping import StopRules
+
+
+def test_the_first_twenty_refused_stop_the_run_and_name_the_setting() -> None:
+    rules = StopRules()
+    assert [rules.rejection("400: bad") for _ in range(19)] == [""] * 19
+    assert rules.rejection("400: bad") == (
+        "the first 20 requests were all refused, so it is a setting rather than the records (the last: 400: bad)"
+    )
+
+
+def test_after_one_success_any_number_may_be_refused() -> None:
+    rules = StopRules()
+    for _ in range(19):
+        rules.rejection("400")
+    rules.success(16)
+    assert [rules.rejection("400") for _ in range(1000)] == [""] * 1000
+
+
+def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> None:
+    rules = StopRules()
+    rules.success(16)
+    said = [rules.exhausted("503", again=False, since=0) for _ in range(5)]
+    assert said == [""] * 4 + ["5 deliveries in a row spent all their attempts (503)"]
+
+
+def test_a_success_between_begins_the_row_anew() -> None:
+    rules = StopRules()
+    for _ in range(4):
+        assert rules.exhausted("503", again=False, since=0) == ""
+    rules.success(16)
+    assert rules.exhausted("503", again=False, since=0) == ""
+
+
+def test_exhausted_twice_is_final_only_where_another_succeeded_between() -> None:
+    rules = StopRules()
+    rules.success(16)
+    since = rules.successes
+    assert rules.exhausted("503", again=True, since=since) == (
+        "a delivery spent all its attempts twice and nothing succeeded in between (503)"
+    )
+    rules.success(16)
+    assert rules.exhausted("503", again=True, since=since) == ""
+
+
+def test_in_flight_doubles_with_success_and_falls_to_one() -> None:
+    rules = StopRules()
+    seen = [rules.in_flight_limit]
+    for _ in range(6):
+        rules.success(20)
+        seen.append(rules.in_flight_limit)
+    assert seen == [1, 2, 4, 8, 16, 20, 20]
+    rules.exhausted("503", again=False, since=0)
+    assert rules.in_flight_limit == 1
+
+
+@given(st.lists(st.sampled_from(["success", "rejected", "exhausted"]), max_size=60), st.integers(1, 50))
+def test_limits_hold_whatever_comes(events: list[str], most: int) -> None:
+    rules = StopRules()
+    for event in events:
+        if event == "success":
+            rules.success(most)
+        elif event == "rejected":
+            rules.rejection("400")
+        else:
+            rules.exhausted("503", again=False, since=0)
+        assert 1 <= rules.in_flight_limit <= most
