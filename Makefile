@@ -16,7 +16,7 @@ PIP_QUIET := --disable-pip-version-check --quiet --quiet
 export PICTURES LIVE
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup demo test check format bench requirements build clean
+.PHONY: FORCE help setup demo test crash-test check format bench requirements build clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
+
+crash-test: setup  ## kill the process at random instants, 50 times; HAULIER_SEED=N repeats one
+	HAULIER_KILLS=$${HAULIER_KILLS:-10} $(BIN)/python -m pytest tests/crash -s
 
 check: setup  ## lint, formatting, types, import rules, documentation
 	$(BIN)/ruff check .

@@ -81,7 +81,9 @@ class CountingServer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -93,7 +95,9 @@ class CountingServer:
         """Whether the ledger says, durably and now, that this very body under this key may be on its way."""
         db = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)
         try:
-            found = db.execute("select count(*) from request where key = ? and sha256 = ? and state = 1", (key, digest))
+            found = db.execute(
+                "select count(*) from request where key = ? and sha256 = ? and state = 1", (key, digest)
+            )
             return bool(found.fetchone()[0])
         finally:
             db.close()

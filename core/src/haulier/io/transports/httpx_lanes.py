@@ -46,6 +46,7 @@ class HttpxLanes:
         self._slots = asyncio.Semaphore(lanes)
         self._timeout = httpx.Timeout(timeout_s).as_dict()
         self._max_answer_bytes = max_answer_bytes
+        self._url_text, self._url = "", httpx.URL("")
 
     async def send(self, request: Request, added: Added) -> Response:
         """One exchange on a free lane."""
@@ -77,9 +78,11 @@ class HttpxLanes:
         body = request.body
         if not isinstance(body, bytes):
             _check_files(body)
+        if request.url != self._url_text:  # parsing costs as much as all the rest that is ours
+            self._url_text, self._url = request.url, httpx.URL(request.url)
         outgoing = httpx.Request(
             request.method,
-            request.url,
+            self._url,
             headers=headers,
             content=body if isinstance(body, bytes) else None,
             stream=None if isinstance(body, bytes) else _Streamed(body),
