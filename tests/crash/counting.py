@@ -15,6 +15,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 
 @dataclass
@@ -47,7 +48,7 @@ class CountingServer:
     seen: list[Seen] = field(default_factory=list)
     without_intent: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> CountingServer:
+    def __enter__(self) -> Self:
         owner, chance, lock = self, random.Random(self.seed), threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.crash.counting import CountingServer
 
 KILLS = int(os.environ.get("HAULIER_KILLS", "2"))
