@@ -1,0 +1,45 @@
+"""The tests of the plugin: the list that every plugin is held to, and a day at the depot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import haulier_parcels
+from haulier_parcels.emulator import TOKEN, ParcelsEmulator
+
+import haulier
+from haulier.runs.builtins import Builtins
+from haulier.testing.conformance import check_plugin
+from haulier.testing.emulator import Clock, serve
+
+
+def test_it_conforms() -> None:
+    assert check_plugin(haulier_parcels, beside=[Builtins()]) == []
+
+
+def test_parcels_are_announced_and_fetched(tmp_path: Path) -> None:
+    emulator = ParcelsEmulator(clock=Clock.virtual())
+    parcels = [{"id": f"P{number}", "weight": number} for number in range(3)]
+    with serve(emulator) as server:
+        credential = {"token": TOKEN, "origins": [server.url]}
+        announce = {
+            "name": "announce",
+            "connector": "parcels",
+            "endpoint": "announce-parcels",
+            "params": {"depot": "north"},
+            "base_url": server.url,
+        }
+        report = haulier.send(announce, parcels, credential=credential, state=tmp_path)
+        assert (report.state, report.delivered) == ("finished", 3)
+        assert [request.target for request in emulator.requests] == ["/v1/depots/north/parcels"]
+
+        emulator.clock.advance(86_400)
+        fetch = {
+            "name": "fetch",
+            "connector": "parcels",
+            "endpoint": "fetch-parcel",
+            "params": {"id": "{record.id}"},
+            "base_url": server.url,
+        }
+        report = haulier.send(fetch, parcels, credential=credential, state=tmp_path)
+        assert (report.state, report.rejected) == ("finished", 3)
