@@ -1,0 +1,62 @@
+"""destination.md and the JSON Schema of a destination file."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import BaseModel
+
+from haulier.io.destinations import destination_schema
+from haulier.model.destination import (
+    Batching,
+    Destination,
+    GroupingChoice,
+    Limits,
+    ManualRequest,
+    OutputChoice,
+    Retry,
+)
+from reference.markdown import docstring, page
+from reference.settings import Links, settings_table
+
+__all__ = ["destination_page", "destination_schema_text"]
+
+_SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
+    ManualRequest: ("request", "`request`"),
+    Batching: ("batching", "`batching`"),
+    GroupingChoice: ("batchinggrouping", "`batching.grouping`"),
+    Limits: ("limits", "`limits`"),
+    Retry: ("retry", "`retry`"),
+    OutputChoice: ("outputs", "`outputs`"),
+}
+_INTRO = """\
+One YAML file in `destinations/` is one destination; the file's name is the destination's name. It is read by the rules
+of [YAML 1.2](https://yaml.org/spec/1.2.2/) (the core schema): `no` is a word, `0123` is refused rather than guessed.
+Keys that stand twice, aliases and merge keys are refused. Every fault is told with file and line.
+
+A [JSON Schema](destination.schema.json) of the file is there for editors. With the YAML language server
+(<https://github.com/redhat-developer/yaml-language-server>) a first line
+`# yaml-language-server: $schema=PATH/destination.schema.json` is enough.
+
+Write either `endpoint` or `request`, one of the two. Every other setting may be left out. Text marked with `{...}` in
+`params`, `headers` and `request` is an [expression](../concepts.md#expressions)."""
+
+
+def destination_page() -> str:
+    """Every setting of a destination file."""
+    links: Links = {model: f"#{anchor}" for model, (anchor, _) in _SECTIONS.items()}
+    parts = ["## Settings", settings_table(Destination, leave_out=frozenset({"name"}), links=links)]
+    for model, (_, title) in _SECTIONS.items():
+        parts += [f"## {title}", docstring(model), settings_table(model, links=links)]
+    parts[parts.index("## `batching.grouping`") + 2] += (
+        "\n\nBeside `name` stand the settings of the algorithm: see [groupings](groupings.md)."
+    )
+    parts[-1] += (
+        "\n\nBeside `to` stand the settings of the output: see [readers and outputs](readers-and-outputs.md)."
+    )
+    return page("Destination files", _INTRO, *parts)
+
+
+def destination_schema_text() -> str:
+    """The schema as the file has it."""
+    return json.dumps(destination_schema(), indent=2, ensure_ascii=False) + "\n"

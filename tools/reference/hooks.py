@@ -1,0 +1,59 @@
+"""hooks.md: the hooks, and the protocols of what they return."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+
+from haulier.model import connector, parts
+from haulier.plugins import hookspecs
+from reference.markdown import code, docstring, page, signature, table
+from reference.settings import settings_table
+
+__all__ = ["HOOKS", "hooks_page"]
+
+HOOKS = tuple(sorted(name for name in hookspecs.__all__ if name.startswith("haulier_")))
+_INTRO = """\
+A plugin is a module (or object) that a distribution names in the entry point group `haulier`. It answers the hooks
+below; a hook that it leaves out brings nothing. [Writing a plugin](../writing-a-plugin.md) shows how. Everything named
+here is imported from `haulier.authoring`."""
+
+
+def hooks_page() -> str:
+    """Every hook with its exact signature, and what hooks return."""
+    told = ["## Hooks"]
+    for name in HOOKS:
+        hook = getattr(hookspecs, name)
+        told += [f"### `{name}`", code(f"def {signature(name, hook)}", "python"), docstring(hook)]
+    told += ["## What hooks return"]
+    for model in (connector.Connector, connector.EndpointTemplate, connector.Parameter):
+        told += [f"### `{model.__name__}`", docstring(model), settings_table(model, head="field")]
+    for name in parts.__all__:
+        thing = getattr(parts, name)
+        if dataclasses.is_dataclass(thing) and isinstance(thing, type):
+            told += [f"### `{name}`", docstring(thing), _fields(thing)]
+    told += ["## Protocols: the objects that work"]
+    for name in parts.__all__:
+        thing = getattr(parts, name)
+        if getattr(thing, "_is_protocol", False):
+            told += [f"### `{name}`", docstring(thing), *_methods(thing)]
+    return page("Hooks", _INTRO, *told)
+
+
+def _fields(kind: type) -> str:
+    rows = []
+    for field in dataclasses.fields(kind):
+        has_default = field.default is not dataclasses.MISSING
+        default = getattr(field.default, "__name__", repr(field.default)) if has_default else ""
+        if field.default_factory is not dataclasses.MISSING:
+            has_default, default = True, "{}"
+        rows.append((f"`{field.name}`", f"`{field.type}`", f"`{default}`" if has_default else "**required**"))
+    return table(("field", "type", "default"), rows)
+
+
+def _methods(protocol: type) -> list[str]:
+    told = []
+    for name, method in vars(protocol).items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            told += [code(f"def {signature(name, method)}", "python"), docstring(method)]
+    return told

@@ -1,0 +1,56 @@
+"""Writes docs/reference from the code: `.venv/bin/python tools/write_reference.py [--check]`.
+
+With --check nothing is written; pages that are not current are named, and the exit code is 1.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# The pages describe what this repository brings, whatever else is installed.
+os.environ["HAULIER_PLUGINS"] = "imagga,batching"
+
+from haulier.runs.builtins import load_registry
+from reference import api, catalog, commands, destination, errors, hooks
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every generated page."""
+    registry = load_registry()
+    return {
+        "api.md": api.api_page(),
+        "cli.md": commands.commands_page(),
+        "connectors.md": catalog.connectors_page(registry),
+        "credentials.md": catalog.credentials_page(registry),
+        "destination.md": destination.destination_page(),
+        "destination.schema.json": destination.destination_schema_text(),
+        "encoders.md": catalog.encoders_page(registry),
+        "errors.md": errors.errors_page(),
+        "groupings.md": catalog.groupings_page(registry),
+        "hooks.md": hooks.hooks_page(),
+        "readers-and-outputs.md": catalog.readers_and_outputs_page(registry),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or say which are not current."""
+    old = []
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        path = FOLDER / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        old.append(name)
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+            print(f"docs/reference/{name}")
+    if old and "--check" in arguments:
+        print(f"not current, run `make docs`: {', '.join(old)}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
