@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_in_any_second_no_more_than_the_rate_start(gaps: list[float], interval: 
     """A timer that fires a little late may be made up for; half an interval never is."""
     arrivals = [100 + sum(gaps[: index + 1]) for index in range(len(gaps))]
     found = starts(Pacing(interval_s=interval), arrivals)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert after - before >= interval * 0.5
 
 
