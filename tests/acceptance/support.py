@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import pty
+import select
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from haulier.io.credentials import CredentialStore
+from haulier.runs.builtins import load_registry
 from haulier.testing.emulator import LoggedRequest
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ImaggaEmulator
 
@@ -314,20 +318,64 @@ class Project:
         """The objects of a JSONL file, such as an output."""
         return [json.loads(line) for line in (self.root / path).read_text().splitlines()]
 
-    def add_credential(self, origin: str, *, name: str = "imagga-test", secret: str = DEMO_SECRET) -> None:
-        """Store the emulator's demo credential, bound to `origin`."""
-        self.haulier(
-            "credential",
-            "add",
-            "imagga",
-            "--name",
-            name,
-            "--origin",
-            origin,
-            "--from-env",
-            IMAGGA_API_KEY=DEMO_KEY,
-            IMAGGA_API_SECRET=secret,
-        )
+    def add_credential(self, origin: str, *, name: str = "imagga-test", secret: str = DEMO_SECRET) -> str:
+        """Store the emulator's demo credential, bound to `origin`; its name."""
+        return self.store("imagga", {"api_key": DEMO_KEY, "api_secret": secret}, origin, name=name)
+
+    def store(self, kind: str, values: Mapping[str, str], origin: str, *, name: str) -> str:
+        """Store a credential as `haulier credential add` does, without a process for it; its name."""
+        store = CredentialStore(self.root / ".haulier" / "credentials.json")
+        store.add(name, load_registry().credential_type(kind), values, [origin], replace=True)
+        return name
+
+    def at_terminal(self, *arguments: object, talk: Sequence[tuple[str, str]], code: int = 0) -> str:
+        """Run `haulier` on a terminal and answer what it asks; everything the terminal showed.
+
+        talk: (what is waited for, what is typed then), in order.
+        """
+        texts = tuple(str(argument) for argument in arguments)
+        ours, theirs = pty.openpty()
+        shown = b""
+        # A session of its own: a hidden question then asks this terminal, not the one the tests were started from.
+        with subprocess.Popen(
+            [sys.executable, "-m", "haulier", *texts],
+            cwd=self.root,
+            env=self.environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        ) as running:
+            os.close(theirs)
+            try:
+                for question, answer in talk:
+                    shown += _shown_until(ours, question.encode())
+                    os.write(ours, answer.encode() + b"\n")
+                shown += _shown_until(ours, None)
+                ended = running.wait(PATIENCE_S)
+            finally:
+                running.kill()
+                os.close(ours)
+        text = shown.decode(errors="replace")
+        Ended(texts, ended, text, text).expect(code)
+        return text
+
+
+def _shown_until(terminal: int, expected: bytes | None) -> bytes:
+    """What a terminal shows until `expected` stands there, or to the end."""
+    shown = b""
+    while expected is None or expected not in shown:
+        ready, _, _ = select.select([terminal], [], [], PATIENCE_S)
+        assert ready, f"waited for {expected!r} in vain after {shown!r}"
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # the other side is closed: how a terminal says that it is over
+            piece = b""
+        if not piece:
+            assert expected is None, f"ended before {expected!r} was shown: {shown!r}"
+            return shown
+        shown += piece
+    return shown
 
 
 @dataclass
@@ -400,6 +448,9 @@ def in_order(values: Sequence[Any], key: str) -> list[Any]:
     return sorted(values, key=lambda value: value[key])
 
 
-def words(text: str) -> str:
-    """A text with runs of white space as one blank."""
-    return re.sub(r"\s+", " ", text)
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return once something holds; fails when it does not come to hold."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.01)
