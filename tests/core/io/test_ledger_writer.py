@@ -6,12 +6,13 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from tests.core.io.test_ledger_store import new_run, row_of
+
 from haulier.errors import LedgerError
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger
 from haulier.io.ledger.writer import Writer
 from haulier.model.delivery import State
-from tests.core.io.test_ledger_store import new_run, row_of
 
 
 def test_every_commit_is_written_in_order_and_told_once_durable(tmp_path: Path) -> None:
