@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -55,30 +56,40 @@ def run_child(
             stderr=stderr,
             env={**os.environ, **environment},
         )
-        seconds: float | None = None
-        stop_at = began + timeout_s
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            now = time.perf_counter()
-            if pid:
-                break
-            if now > stop_at:
-                process.kill()
-            elif seconds is None and done is not None and done():
-                seconds, stop_at = time.perf_counter() - began, now + _STOP_S
-                process.terminate()
-            time.sleep(_POLL_S)
-    process.returncode = os.waitstatus_to_exitcode(status)  # it was waited for here, not by subprocess
-    if seconds is None and now > stop_at:
-        raise TimeoutError(f"{argv[0]} took longer than {timeout_s:,.0f} s")
+    try:
+        seen_done, usage = _wait(process, began + timeout_s, done)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     return Ended(
-        seconds=now - began if seconds is None else seconds,
+        seconds=(seen_done or time.perf_counter()) - began,
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_bytes=usage.ru_maxrss * 1024,
-        code=process.returncode if seconds is None else None,
+        code=process.returncode if seen_done is None else None,
         output=out.read_text(errors="replace"),
         errors=err.read_text(errors="replace"),
     )
+
+
+def _wait(
+    process: subprocess.Popen[bytes], give_up_at: float, done: Callable[[], bool] | None
+) -> tuple[float | None, resource.struct_rusage]:
+    """(when its work was seen to be done and it was ended for that, if so; what it used)."""
+    seen_done: float | None = None
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)  # waited for here, not by subprocess
+            return seen_done, usage
+        now = time.perf_counter()
+        if now > give_up_at:
+            raise TimeoutError(f"{process.args!r} did not end in time")
+        if seen_done is None and done is not None and done():
+            seen_done = time.perf_counter()
+            give_up_at = seen_done + _STOP_S
+            process.terminate()
+        time.sleep(_POLL_S)
 
 
 def program(name: str) -> str:
