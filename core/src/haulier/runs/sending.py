@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from haulier.model.expression import RunFacts
 from haulier.runs.authority import CredentialLike, authority_of
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
+from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve
 from haulier.runs.site import DestinationLike, site_of
@@ -38,6 +41,8 @@ def prepare(
     site = site_of(destination, state=state)
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
+    # What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind.
+    resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
     authority = authority_of(site, resolved, registry, credential)
     return Sitting(
         Orders(
