@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from ssl import SSLContext
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,6 +23,8 @@ __all__ = ["HttpxLanes"]
 
 # Failures before the first byte of a request was written; everything else may have reached the server.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# A TLS alert after the handshake, such as for a certificate of ours that is missing, comes as a bare ssl.SSLError.
+_UNDER_WAY = (httpx.HTTPError, OSError)
 
 
 class HttpxLanes:
@@ -46,7 +49,7 @@ class HttpxLanes:
         self._slots = asyncio.Semaphore(lanes)
         self._timeout = httpx.Timeout(timeout_s).as_dict()
         self._max_answer_bytes = max_answer_bytes
-        self._url_text, self._url = "", httpx.URL("")
+        self._origin, self._url = "", httpx.URL("")
 
     async def send(self, request: Request, added: Added) -> Response:
         """One exchange on a free lane."""
@@ -78,8 +81,10 @@ class HttpxLanes:
         body = request.body
         if not isinstance(body, bytes):
             _check_files(body)
-        if request.url != self._url_text:  # parsing costs as much as all the rest that is ours
-            self._url_text, self._url = request.url, httpx.URL(request.url)
+        # httpx is told the origin only: the target goes out as we wrote it, of any length, and is not parsed again.
+        origin = "/".join(request.url.split("/", 3)[:3])
+        if origin != self._origin:
+            self._origin, self._url = origin, httpx.URL(origin)
         outgoing = httpx.Request(
             request.method,
             self._url,
@@ -92,11 +97,11 @@ class HttpxLanes:
             response = await lane.handle_async_request(outgoing)
         except _BEFORE_SENDING as error:
             raise TransportError(_said(error, request), sent="no") from error
-        except httpx.HTTPError as error:
+        except _UNDER_WAY as error:
             raise TransportError(_said(error, request), sent="maybe") from error
         try:
             content = await self._read(response)
-        except httpx.HTTPError as error:
+        except _UNDER_WAY as error:
             raise TransportError(f"the answer broke off: {_said(error, request)}", sent="maybe") from error
         finally:
             await response.aclose()
@@ -149,6 +154,6 @@ class _Streamed(httpx.AsyncByteStream):
 
 def _said(error: Exception, request: Request) -> str:
     """An httpx error in words that name the server; httpx leaves many messages empty."""
-    host = httpx.URL(request.url).netloc.decode("ascii")
+    host = urlsplit(request.url).netloc
     told = str(error) or type(error).__name__
     return f"{host}: {told}"
