@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import fsync  # noqa: TID251 - opens nothing
 
 import msgspec
 from pydantic import Field
@@ -32,6 +33,7 @@ class Receipts:
             keys = told.get("keys") or [told.get("key")]
             self._file.writelines(f"{key}\t{told['state']}\n".encode() for key in keys)
         self._file.flush()
+        fsync(self._file.fileno())
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,17 @@
+"""Every command of the tutorial does what the page shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.docs.blocks import REPOSITORY
+from tests.docs.session import Session
+
+
+def test_the_tutorial_can_be_followed_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    session = Session(tmp_path)
+    try:
+        session.carry_out(REPOSITORY / "docs" / "tutorial.md")
+    finally:
+        session.close()
