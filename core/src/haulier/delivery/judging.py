@@ -116,7 +116,7 @@ def retry_after(response: Response) -> float | None:
                 parsedate_to_datetime(text) - parsedate_to_datetime(response.header("date") or "")
             ).total_seconds(),
         )
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 
