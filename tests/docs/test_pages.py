@@ -1,0 +1,110 @@
+"""The pages hold together: links lead somewhere, generated pages are current, and nothing goes unmentioned."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import REPOSITORY, prose_of
+
+from haulier import errors
+from haulier.model.destination import Destination
+from haulier.plugins.hookspecs import __all__ as hook_names
+
+DOCS = REPOSITORY / "docs"
+WRITTEN = sorted(DOCS.glob("*.md"))
+_PATTERNS = ("docs/**/*.md", "*.md", "core/README.md", "plugins/*/README.md", "examples/*/*.md")
+PAGES = sorted(page for pattern in _PATTERNS for page in REPOSITORY.glob(pattern))
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"(?m)^#{1,6} (.+)$")
+_NAMES = [name for name in hook_names if name.startswith("haulier_")]
+# Where a heading's link text is not what the words say: https://github.github.com/gfm/ strips these marks.
+_STRIPPED = re.compile(r"[^\w\- ]")
+
+
+def _anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings of a page."""
+    texts = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in _HEADING.findall(prose_of(page)))
+    return {_STRIPPED.sub("", text.strip().lower()).replace(" ", "-") for text in texts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = []
+    for link in _LINK.findall(prose_of(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_generated_pages_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/write_reference.py", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_hook_stands_on_its_page_and_in_the_guide() -> None:
+    reference = (DOCS / "reference" / "hooks.md").read_text(encoding="utf-8")
+    guide = (DOCS / "writing-a-plugin.md").read_text(encoding="utf-8")
+    assert [name for name in _NAMES if f"def {name}() -> " not in reference] == []
+    assert [name for name in _NAMES if f"`{name}`" not in guide] == []
+
+
+def test_every_command_is_used_or_explained_on_a_written_page() -> None:
+    reference = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    groups = {
+        "haulier",
+        "haulier credential",
+        "haulier destination",
+        "haulier dead-letters",
+        "haulier imagga",
+    }
+    commands = set(re.findall(r"(?m)^## `(.+)`$", reference)) - groups
+    written = "\n".join(page.read_text(encoding="utf-8") for page in [*WRITTEN, REPOSITORY / "README.md"])
+    assert len(commands) >= 25
+    assert [command for command in sorted(commands) if command not in written] == []
+
+
+def test_every_setting_of_a_destination_stands_on_its_page_with_a_description() -> None:
+    text = (DOCS / "reference" / "destination.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"(?m)^\| `(\w+)` \|.*\| ([^|]*) \|$", text))
+    settings = [name for name in Destination.model_fields if name != "name"]
+    assert [name for name in settings if not rows.get(name, "").strip()] == []
+
+
+def test_every_error_class_stands_on_its_page() -> None:
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    assert [name for name in errors.__all__ if name not in text] == []
+
+
+def test_every_word_of_the_glossary_is_used_elsewhere() -> None:
+    rows = re.findall(r"(?m)^\| (\*\*.+?) \| ", (DOCS / "glossary.md").read_text(encoding="utf-8"))
+    words = [word for row in rows for word in re.findall(r"\*\*(.+?)\*\*", row)]
+    pages = [page for page in PAGES if page.name != "glossary.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages).lower()
+    assert len(words) >= 50
+    assert [word for word in words if word.lower() not in text] == []
+
+
+def test_no_page_uses_another_word_for_what_the_glossary_names() -> None:
+    elsewhere = {"sink", "dead letter queue", "dlq", "webserver", "config file", "tuple of records"}
+    found = [
+        (page.name, word)
+        for page in PAGES
+        if page.name != "glossary.md"
+        for word in elsewhere
+        if re.search(rf"\b{word}s?\b", page.read_text(encoding="utf-8").lower())
+    ]
+    assert found == []
