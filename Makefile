@@ -16,7 +16,7 @@ PIP_QUIET := --disable-pip-version-check --quiet --quiet
 export PICTURES LIVE
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup demo test crash-test check format bench requirements build clean
+.PHONY: FORCE help setup demo test crash-test check format docs bench requirements build clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ check: setup  ## lint, formatting, types, import rules, documentation
 format: setup  ## rewrite the code as ruff formats it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup  ## write the reference pages in docs/ anew from the code
+	$(BIN)/python tools/write_reference.py
 
 bench: setup  ## measure speed against peers and the limit
 	$(BIN)/python bench/run.py
