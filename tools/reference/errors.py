@@ -19,6 +19,8 @@ _EXIT = {
     "CredentialError": "2",
     "ExpressionError": "2",
     "PluginError": "2",
+    "InputError": "2 before a run begins, 3 in the middle of one",
+    "LedgerError": "2 before a run begins, 3 in the middle of one",
     "RecordError": "none by itself: the record is rejected, the others go on",
     "TransportError": "3 where no run is there to try again (`haulier test`)",
     "RunStopped": "3",
