@@ -214,9 +214,6 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
         Ledger.create(tmp_path)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the journal mode of the foreign file is changed before it is looked at"
-)
 def test_a_foreign_database_is_left_as_it_is(tmp_path: Path) -> None:
     before = _foreign(tmp_path / "ledger.db")
     with pytest.raises(LedgerError):

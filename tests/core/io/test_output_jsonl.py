@@ -101,7 +101,6 @@ def test_a_missing_file_to_read_is_a_matter_of_configuration(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.xfail(strict=True, reason="what could not be written is tried again by close, which then raises")
 def test_a_full_disk_is_told_by_write_and_close_still_closes() -> None:
     output = open_output(Path("/dev"), "full")
     with pytest.raises(OSError, match="No space left"):

@@ -280,13 +280,11 @@ def test_get_and_delete_carry_no_body() -> None:
         assert "Content-Type" not in dict(request.headers)
 
 
-@pytest.mark.xfail(strict=True, reason="`request.body` beside the grouping `array` ends in a TypeError")
 def test_a_value_beside_a_list_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(ConfigurationError, match="source"):
         planner_of(batching={"size": 2}, request={"body": {"source": "catalog"}})
 
 
-@pytest.mark.xfail(strict=True, reason="a value of `request.body` named as the property replaces the records")
 def test_a_value_that_would_take_the_place_of_the_records_is_refused() -> None:
     """The batch would go out without its records, and count as delivered."""
     grouping = {"name": "property", "property_name": "records"}

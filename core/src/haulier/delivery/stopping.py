@@ -21,16 +21,26 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     exhausted_in_a_row: int = 0
     provisional: int = 0
     in_flight_limit: int = 1
+    failures_in_a_row: int = 0
+
+    @property
+    def probing(self) -> bool:
+        """Whether the service seems to be down: then one delivery at a time finds out, and the others wait for it."""
+        return self.failures_in_a_row >= self.stop_after
+
+    def failure(self) -> None:
+        """An attempt failed in a way that is tried again."""
+        self.failures_in_a_row += 1
 
     def success(self, most: int) -> None:
         """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`."""
         self.successes += 1
-        self.exhausted_in_a_row = 0
+        self.exhausted_in_a_row = self.failures_in_a_row = 0
         self.in_flight_limit = min(most, self.in_flight_limit * 2)
 
     def rejection(self, reason: str) -> str:
         """A delivery was refused: why the run stops now, or an empty text."""
-        self.exhausted_in_a_row = 0
+        self.exhausted_in_a_row = self.failures_in_a_row = 0
         if self.successes:
             return ""
         self.provisional += 1
@@ -47,6 +57,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         again: it was its second round; since: successes counted when the first round ended.
         """
         self.exhausted_in_a_row += 1
+        self.failures_in_a_row += 1
         self.in_flight_limit = 1
         if self.exhausted_in_a_row >= self.stop_after:
             return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"

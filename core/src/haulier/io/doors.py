@@ -25,7 +25,7 @@ class FolderDoors:
         place = self._below(path)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            return place.open("a+b")
+            return place.open("a+b", buffering=0)
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another path") from None
 

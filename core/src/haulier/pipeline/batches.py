@@ -43,6 +43,10 @@ class OpenBatch:
         """Let go of the first `count` records."""
         del self.items[:count]
         del self.records[:count]
+        if len(self._spans) == 1:
+            only = self._spans[0][count:]
+            self._spans = [only] if only else []
+            return
         left: list[range] = []
         for span in self._spans:
             if count >= len(span):
@@ -57,6 +61,8 @@ class OpenBatch:
         return self._spans[0].start
 
     def _positions(self, start: int, stop: int) -> Positions:
+        if len(self._spans) == 1:
+            return self._spans[0][start:stop]
         found: list[range] = []
         for span in self._spans:
             if start < len(span):

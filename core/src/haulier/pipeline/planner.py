@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -21,9 +21,13 @@ from haulier.pipeline.encoding import digest_of, length_of
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
+if TYPE_CHECKING:
+    import hashlib
+
 __all__ = ["Planned", "Planner", "idempotency_key"]
 
 
+_Hash: TypeAlias = "hashlib._Hash"  # noqa: SLF001 - the name type stubs give it
 _MOST_HELD = 10_000  # records that wait for company, over all addresses
 
 
@@ -36,11 +40,17 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
 
 def idempotency_key(run_id: str, positions: Positions, digest: bytes) -> str:
     """32 hexadecimal digits that belong to one exact body of one run."""
+    return _key(sha256(run_id.encode()), positions, digest)
+
+
+def _key(run: _Hash, positions: Positions, digest: bytes) -> str:
     if isinstance(positions, range):
-        told = b"%d-%d" % (positions.start, positions.stop)
+        told = b"\n%d-%d\n" % (positions.start, positions.stop)
     else:
-        told = b",".join(b"%d" % position for position in positions)
-    return sha256(b"%s\n%s\n%s" % (run_id.encode(), told, digest)).hexdigest()[:32]
+        told = b"\n%s\n" % b",".join([b"%d" % position for position in positions])
+    whole = run.copy()
+    whole.update(told + digest)
+    return whole.hexdigest()[:32]
 
 
 class Planner:
@@ -49,6 +59,7 @@ class Planner:
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._payloads = Payloads(spec)
+        self._run = sha256(spec.run_id.encode())
         self._number = 0
         self._open: dict[Address, OpenBatch] = {}
         # What stands beside the records of a batch is the same for all of them.
@@ -246,7 +257,7 @@ class Planner:
             headers = (*headers, ("Content-Type", body.media_type))
         key = ""
         if spec.idempotency_key:
-            key = idempotency_key(spec.run_id, positions, digest)
+            key = _key(self._run, positions, digest)
             headers = (*headers, ("Idempotency-Key", key))
         number = self._number
         self._number = number + 1

@@ -33,8 +33,9 @@ class Delivery:
 class Crew:
     """Workers are made as they are needed and kept; all calls belong to the loop's thread.
 
-    carry: follows a delivery until it settles or waits. limit: how many may be under way now. rested: called when a
-    worker has no delivery any more. failed: called with what a worker raised, which ends that worker.
+    carry: follows a delivery until it settles or waits. limit: how many may be under way now. probing: whether the
+    service seems to be down: then one delivery goes through all its attempts before another one leaves. rested: called
+    when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class Crew:
         *,
         carry: Callable[[Delivery], Awaitable[None]],
         limit: Callable[[], int],
+        probing: Callable[[], bool],
         pacing: Pacing,
         rested: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._carry = carry
         self._limit = limit
+        self._probing = probing
+        self._probe: Delivery | None = None
         self._pacing = pacing
         self._rested = rested
         self._failed = failed
@@ -94,23 +98,42 @@ class Crew:
 
     def pump(self) -> None:
         """Hand out what may leave now."""
-        ready = self._ready
-        while ready and not self._stopped and self.active < self._limit():
+        while self._ready and not self._stopped and self.active < self._limit():
             now = self._loop.time()
             wait = self._pacing.wait(now)
             if wait > 0:
                 if self._pump_at is None:
                     self._pump_at = self._loop.call_later(wait, self._pump_again)
                 return
+            delivery = self._next()
+            if delivery is None:
+                return
             self._pacing.started(now)
             self.active += 1
-            delivery = ready.popleft()
             if self._idle:
                 self._idle.popleft().set_result(delivery)
             else:
                 worker = asyncio.create_task(self._work(delivery))
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
+
+    def _next(self) -> Delivery | None:
+        """The next to leave. While the service seems to be down, only the one that finds out, alone."""
+        if not self._probing():
+            self._probe = None
+            return self._ready.popleft()
+        if self.active:
+            return None
+        if self._probe not in self._waiting and self._probe not in self._ready:
+            begun = (delivery for delivery in self._ready if delivery.tries)
+            self._probe = next(begun, None) or min(self._waiting, key=self._due, default=self._ready[0])
+        if self._probe is None or self._probe in self._waiting:
+            return None
+        self._ready.remove(self._probe)
+        return self._probe
+
+    def _due(self, delivery: Delivery) -> float:
+        return self._waiting[delivery].when()
 
     def _pump_again(self) -> None:
         self._pump_at = None

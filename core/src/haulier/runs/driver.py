@@ -63,6 +63,7 @@ class Driver:
         self._crew = Crew(
             carry=self._carry,
             limit=lambda: self._rules.in_flight_limit,
+            probing=lambda: self._rules.probing,
             pacing=self._pacing,
             rested=self._rested,
             failed=self._fail,
@@ -289,6 +290,7 @@ class Driver:
             self._exhausted(delivery, wish)
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
+        self._rules.failure()
         self._crew.later(delivery, wish.seconds)
         if not wish.asked:
             return
@@ -310,6 +312,7 @@ class Driver:
             self._success()
         elif verdict.kind == "rejected" and not self._rules.successes:
             self._provisional.append((delivery, wish))
+            self._outstanding_bytes -= delivery.request.length
             self._put_back(delivery, verdict.reason)
             if why := self._rules.rejection(verdict.reason):
                 self.stop(why)
@@ -326,6 +329,7 @@ class Driver:
         provisional, self._provisional = self._provisional, []
         for delivery, wish in provisional:
             assert isinstance(wish.verdict, Verdict)
+            self._outstanding_bytes += delivery.request.length
             self._finish(delivery, wish.verdict, 0, wish.response)
 
     def _finish(self, delivery: Delivery, verdict: Verdict, attempts: int, response: Response | None) -> None:

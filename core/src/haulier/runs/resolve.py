@@ -5,6 +5,10 @@ Everything that can be known to be wrong before the first record is said here.
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.model.connector import Connector
 from haulier.model.destination import Destination, Limits
@@ -100,8 +104,25 @@ def _grouping(
     settings = written_settings(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
-    algorithm.factory(settings)
+    grouping = algorithm.factory(settings)
+    if pieces.body:
+        item = {} if algorithm.needs == "values" else msgspec.Raw(b"{}")
+        _check_beside(pieces, algorithm.name, grouping.build([item]))
     return algorithm, settings
+
+
+def _check_beside(pieces: Pieces, grouping: str, payload: Any) -> None:
+    """Further values of the body need an object to stand in, and a name of their own."""
+    for value in pieces.body:
+        if not isinstance(payload, dict):
+            raise DestinationError(
+                f"{value.name}: the grouping {grouping} makes no JSON object in which a value could stand beside "
+                "the records; use the grouping property"
+            )
+        if value.name in payload:
+            raise DestinationError(
+                f"{value.name}: the grouping {grouping} sets this property itself; take another name"
+            )
 
 
 def _way(

@@ -6,7 +6,7 @@ import sqlite3
 
 from haulier.errors import LedgerError
 
-__all__ = ["APPLICATION_ID", "VERSION", "prepare"]
+__all__ = ["APPLICATION_ID", "VERSION", "check", "prepare"]
 
 APPLICATION_ID = 0x4841554C  # "HAUL": says whose file this is to `file` and to us
 VERSION = 1
@@ -75,18 +75,23 @@ create table owed(
 """
 
 
-def prepare(db: sqlite3.Connection, path: str) -> None:
-    """Make the tables of a new file; refuse a file that is not ours or newer than this version."""
+def check(db: sqlite3.Connection, path: str) -> None:
+    """Refuse a file that is not ours, or newer than this version; it is left as it is."""
     application = db.execute("pragma application_id").fetchone()[0]
     version = db.execute("pragma user_version").fetchone()[0]
-    if version == 0 and application == 0 and not db.execute("select 1 from sqlite_master").fetchone():
-        db.executescript(
-            f"begin immediate;{_TABLES}pragma application_id={APPLICATION_ID};pragma user_version={VERSION};commit;"
-        )
-        return
+    if application == version == 0 and not db.execute("select 1 from sqlite_master").fetchone():
+        return  # new and empty
     if application != APPLICATION_ID:
         raise LedgerError(f"{path} is no ledger of Haulier; choose another folder with --state")
     if version > VERSION:
         raise LedgerError(
             f"{path} was written by a newer version (ledger {version}, this one knows {VERSION}): upgrade haulier"
+        )
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables of a new file, all or none."""
+    if db.execute("pragma user_version").fetchone()[0] == 0:
+        db.executescript(
+            f"begin immediate;{_TABLES}pragma application_id={APPLICATION_ID};pragma user_version={VERSION};commit;"
         )

@@ -12,7 +12,7 @@ from typing import Any
 from haulier.errors import LedgerError
 from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.rows import Commit, RunRow, Unsettled, unpack_positions
-from haulier.io.ledger.schema import prepare
+from haulier.io.ledger.schema import check, prepare
 from haulier.model.delivery import State
 
 __all__ = ["Ledger", "LedgerView", "ledger_path"]
@@ -187,11 +187,12 @@ class Ledger(LedgerView):
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+            check(db, str(path))
             db.execute("pragma journal_mode=wal")
             db.execute("pragma synchronous=full")
             if sys.platform == "darwin":
                 db.execute("pragma fullfsync=on")
-            prepare(db, str(path))
+            prepare(db)
         except (OSError, sqlite3.Error) as error:
             lock.close()
             raise LedgerError(f"cannot open the ledger {path}: {error}") from None

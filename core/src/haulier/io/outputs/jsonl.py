@@ -31,13 +31,17 @@ class JsonlOutput:
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append the lines and wait until the disk has them."""
-        self._file.write(b"".join(line + b"\n" for line in lines))
-        self._file.flush()
+        self._write(b"".join(line + b"\n" for line in lines))
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
 
     def _mend(self) -> None:
         size = self._file.seek(0, os.SEEK_END)

@@ -42,7 +42,8 @@ class HttpxLanes:
         max_answer_bytes: int = 16 << 20,
         verify: SSLContext | None = None,
     ) -> None:
-        self._context = verify
+        # Made now and not with the first request, which would leave late and have the next one at its heels.
+        self._context = verify or httpx.create_ssl_context()
         self._lanes = lanes
         self._free: list[httpx.AsyncHTTPTransport] = []
         self._made: list[httpx.AsyncHTTPTransport] = []
@@ -66,8 +67,6 @@ class HttpxLanes:
             await lane.aclose()
 
     def _new_lane(self) -> httpx.AsyncHTTPTransport:
-        if self._context is None:
-            self._context = httpx.create_ssl_context()
         lane = httpx.AsyncHTTPTransport(
             verify=self._context,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
