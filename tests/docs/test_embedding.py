@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.docs.blocks import REPOSITORY
-from tests.docs.session import Session
+from tests.docs.walkthrough import Walkthrough
 
 
 def test_the_examples_of_embedding_run_as_they_stand(tmp_path: Path) -> None:
-    session = Session(tmp_path)
+    walkthrough = Walkthrough(tmp_path)
     try:
-        session.carry_out(REPOSITORY / "docs" / "embedding.md")
+        walkthrough.carry_out(REPOSITORY / "docs" / "embedding.md")
     finally:
-        session.close()
+        walkthrough.close()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.docs.blocks import REPOSITORY
-from tests.docs.session import Session
+from tests.docs.walkthrough import Walkthrough
 
 
 def test_the_tutorial_can_be_followed_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    session = Session(tmp_path)
+    walkthrough = Walkthrough(tmp_path)
     try:
-        session.carry_out(REPOSITORY / "docs" / "tutorial.md")
+        walkthrough.carry_out(REPOSITORY / "docs" / "tutorial.md")
     finally:
-        session.close()
+        walkthrough.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.blocks import REPOSITORY, blocks_of
-from tests.docs.session import Session
+from tests.docs.walkthrough import Walkthrough
 
 PAGE = REPOSITORY / "docs" / "writing-a-plugin.md"
 PLUGIN = REPOSITORY / "examples" / "plugin"
@@ -53,8 +53,8 @@ def test_its_own_tests_pass(installed: Path) -> None:
 
 
 def test_it_can_be_tried_as_the_page_shows(installed: Path, tmp_path: Path) -> None:
-    session = Session(tmp_path, environment={"PYTHONPATH": str(installed)})
+    walkthrough = Walkthrough(tmp_path, environment={"PYTHONPATH": str(installed)})
     try:
-        session.carry_out(PAGE)
+        walkthrough.carry_out(PAGE)
     finally:
-        session.close()
+        walkthrough.close()

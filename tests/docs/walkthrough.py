@@ -16,7 +16,7 @@ PORT = "8123"
 _LONGEST_S = 60
 
 
-class Session:
+class Walkthrough:
     """Carries out blocks. folder: where it begins; `cd` moves on from there."""
 
     def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
