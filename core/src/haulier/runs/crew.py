@@ -71,7 +71,8 @@ class Crew:
 
     def later(self, delivery: Delivery, seconds: float) -> None:
         """This one comes back after a while, before those that have not begun."""
-        self._waiting[delivery] = self._loop.call_later(seconds, self._back, delivery)
+        # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
+        self._waiting[delivery] = self._loop.call_later(max(seconds, 0.001), self._back, delivery)
 
     def stop(self) -> None:
         """Hand out nothing more; what is under way goes on."""
