@@ -153,7 +153,7 @@ def look_back(demo: Demo, taken: int) -> None:
     uploads = read_lines(demo.folder / "out/uploads.jsonl", "key")
     tags = read_lines(demo.folder / "out/tags-of-uploads.jsonl", "key")
     by_address = read_lines(demo.folder / "out/tags-of-addresses.jsonl", "key")
-    rows = [("sku", "picture", "upload id", "first tags", "state")]
+    rows: list[tuple[str, ...]] = [("sku", "picture", "upload id", "first tags", "state")]
     for record in read_lines(demo.folder / "pictures.jsonl", "sku").values():
         sent, tagged = uploads.get(record["sku"], {}), tags.get(record["sku"], {})
         rows.append(
@@ -199,7 +199,7 @@ def service(live: bool) -> Iterator[str]:
         return
     say("An emulator of Imagga stands in for the service (LIVE=1 goes to the real one)")
     print("\n$ haulier imagga emulate --port 0 &", flush=True)
-    command = [HAULIER, "imagga", "emulate", "--port", "0"]
+    command = [str(HAULIER), "imagga", "emulate", "--port", "0"]
     # What it is and does not know goes to its standard error: docs/emulator.md says the same.
     emulator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from haulier.cli.options import json_option
@@ -20,7 +22,7 @@ def command(*, folder: str, as_json: bool) -> None:
     """
     from haulier.io.project import Project, shown
 
-    project, made = Project.init(folder)
+    project, made = Project.init(Path(folder).resolve())
     if as_json:
         out_json({"root": str(project.root), "made": [str(path) for path in made]})
         return

@@ -103,10 +103,11 @@ def _carry(
 
 def _stopped(progress: Progress, passed: Gate, error: Exception) -> Report:
     """The report of a run that an error ended in the middle; where none had begun, the error itself is the answer."""
+    from haulier.errors import ConfigurationError
     from haulier.runs.history import run_under_way
 
     report = run_under_way(passed.state_dir, progress.run_id) if progress.run_id else None
-    if report is None:
+    if report is None or isinstance(error, ConfigurationError):
         raise error
     progress.end()
     say(f"haulier: {error}")

@@ -9,6 +9,7 @@ import click
 
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out_json, say
+from haulier.errors import ConfigurationError
 
 __all__ = ["command"]
 
@@ -34,7 +35,13 @@ def command(*, of: str, output: Path | None, state: str | None, as_json: bool) -
     if output is None:
         written, missing = export_dead_letters(of, sys.stdout.buffer, state=state, explained=as_json)
     else:
-        with output.open("xb") as file:
+        try:
+            file = output.open("xb")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{output}: cannot be written: {error.strerror}; give a new file"
+            ) from None
+        with file:
             written, missing = export_dead_letters(of, file, state=state, explained=as_json)
         if as_json:
             out_json({"written": written, "missing": missing, "path": str(output)})
