@@ -39,8 +39,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project, made by hand so that rows about something else need no command; it is the current folder."""
     for name in ("HAULIER_PLUGINS", "IMAGGA_API_KEY", "IMAGGA_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    root = tmp_path / "project"
-    (root / "destinations").mkdir(parents=True)
-    (root / "haulier.yaml").write_text("version: 1\n")
-    monkeypatch.chdir(root)
-    return Project(root)
+    made = Project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    return made

@@ -268,10 +268,12 @@ class Ended:
 
 
 class Project:
-    """A folder that a person works in. `haulier` starts the command line there, as they would."""
+    """A project folder that a person works in. `haulier` starts the command line there, as they would."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        (root / "destinations").mkdir(parents=True)
+        (root / "haulier.yaml").write_text("version: 1\n")
         self.environment = {
             name: value
             for name, value in os.environ.items()
@@ -280,6 +282,10 @@ class Project:
 
     def haulier(self, *arguments: object, code: int = 0, stdin: str = "", **environment: str) -> Ended:
         """Run `haulier` with these arguments; the test fails unless it exits with `code`."""
+        return self.try_haulier(*arguments, stdin=stdin, **environment).expect(code)
+
+    def try_haulier(self, *arguments: object, stdin: str = "", **environment: str) -> Ended:
+        """Run `haulier` with these arguments, however it ends."""
         texts = tuple(str(argument) for argument in arguments)
         ended = subprocess.run(
             [sys.executable, "-m", "haulier", *texts],
@@ -291,12 +297,7 @@ class Project:
             timeout=PATIENCE_S,
             check=False,
         )
-        return Ended(texts, ended.returncode, ended.stdout, ended.stderr).expect(code)
-
-    def init(self) -> Project:
-        """Make the folder a project, by the command."""
-        self.haulier("init")
-        return self
+        return Ended(texts, ended.returncode, ended.stdout, ended.stderr)
 
     def write(self, path: str, content: str | bytes) -> Path:
         """Write a file below the project's folder."""

@@ -1014,7 +1014,8 @@ def test_f49_preview_without_network(project: Project, server: RecordingServer) 
     shown = project.haulier(*preview, "--full", **alone).out
     told = project.haulier(*preview, "--json", **alone).json
     assert server.connections == 0
-    project.haulier("run", "items", "--records", "records.jsonl", "--activate", "--limit", 2, code=0)
+    project.haulier("test", "items", "--records", "records.jsonl", code=99, **alone)  # the hook does bite
+    project.haulier("run", "items", "--records", "records.jsonl", "--activate", "--limit", 2)
     assert "t0p-s3cret-token" not in shown + json.dumps(told)
     assert (len(server.seen), len(told["samples"])) == (2, 2)
     for seen, sample in zip(sorted(server.seen, key=lambda seen: seen.target), told["samples"], strict=True):
