@@ -1,0 +1,275 @@
+"""Preview is the wire: method, target, headers and body of a sample are the bytes that a server reads."""
+
+from __future__ import annotations
+
+import base64
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import counts, destination, records, rows, within
+from tests.core.runs.wire import Asked, Wire, answer
+
+import haulier
+from haulier.errors import CredentialError
+from haulier.model.request import FilePart
+
+DESTINATIONS: dict[str, dict[str, Any]] = {
+    "one by one": {},
+    "a batch": {"batching": {"size": 3}},
+    "a batch in a property": {
+        "batching": {
+            "size": 3,
+            "grouping": {"name": "property", "property_name": "items", "other_props": {"a": 1}},
+        }
+    },
+    "one left out": {"exclude": ["text"], "batching": {"size": 2}},
+    "GET": {"request": {"method": "GET"}},
+    "DELETE": {"request": {"method": "DELETE"}, "target": "/x/{record.id}"},
+    "PUT with headers": {"request": {"method": "PUT", "headers": "x-one:{record.id},x-two:2"}},
+    "form": {"request": {"content_format": "form"}},
+    "multipart": {"request": {"content_format": "multipart"}},
+    "files": {
+        "files_root": "pictures",
+        "request": {"content_format": "multipart", "attributes": "none", "files": {"image": "{record.file}"}},
+    },
+    "body values": {"request": {"body": {"more": "{record.text}", "n": 1, "at": "{now}"}}},
+    "odd target": {"target": "/a/{record.text}/b?q={record.text}&r=%26"},
+    "no key": {"request": {"idempotency_key": False}},
+}
+CARRIED = [
+    {"id": number, "text": text, "file": f"{number % 2}.png"}
+    for number, text in enumerate(["plain", "a b&c=d/e?f#g%h+i", "ü€😀", '"quoted"', "x" * 300])
+]
+
+
+@pytest.mark.parametrize("kind", DESTINATIONS)
+def test_what_preview_shows_is_what_goes_out(kind: str, folder: Path) -> None:
+    (folder / "pictures").mkdir()
+    for number in range(2):
+        (folder / "pictures" / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]) * 5000)
+    with Wire() as wire:
+        made = destination(wire.url, limits={"max_in_flight": 1}, **DESTINATIONS[kind])
+        shown = haulier.preview(made, CARRIED, n=100).samples
+        report = within(20, lambda: haulier.send(made, CARRIED, state="state"))
+        assert counts(report) == {"delivered": 5}
+        assert len(wire.asked) == len(shown)
+        stored = rows(Path("state"), "select sha256 from request order by id")
+        for sample, asked, (digest,) in zip(shown, wire.asked, stored, strict=True):
+            varies = {text.split()[-1] for text in sample.varies}
+            assert _head(asked, varies) == _shown_head(sample, varies)
+            if "{run.id}" in varies:  # {now} is in the body: only its length is the same
+                assert len(asked.body) == sample.length
+                continue
+            body = b"".join(
+                Path(part.path).read_bytes() if isinstance(part, FilePart) else part
+                for part in _parts(sample)
+            )
+            assert asked.body == body
+            assert sample.sha256 == digest.hex()
+            if isinstance(
+                sample.body, bytes
+            ):  # with files it is made of their hashes, which are known before
+                assert sha256(asked.body).hexdigest() == sample.sha256
+
+
+def _parts(sample: haulier.Sample) -> Any:
+    return (sample.body,) if isinstance(sample.body, bytes) else sample.body
+
+
+def _head(asked: Asked, varies: set[str]) -> list[str]:
+    first, *lines = asked.head.decode("latin-1").split("\r\n")
+    return [first, *(line for line in lines if line.split(":")[0] not in varies)]
+
+
+def _shown_head(sample: haulier.Sample, varies: set[str]) -> list[str]:
+    lines = [f"{name}: {value}" for name, value in sample.headers if name not in varies]
+    return [f"{sample.method} {sample.target} HTTP/1.1", *lines]
+
+
+def test_a_key_differs_from_run_to_run_and_nothing_else_does() -> None:
+    with Wire() as wire:
+        for key in ("a", "b"):
+            haulier.send(destination(wire.url), records(1), state="state", run_key=key)
+        first, second = wire.asked
+        assert first.header("idempotency-key") != second.header("idempotency-key")
+        assert _head(first, {"Idempotency-Key"}) == _head(second, {"Idempotency-Key"})
+
+
+# -- credentials -----------------------------------------------------------------------------------------------------
+
+SECRET = "s3cr3t-\u00fc/+=&value"
+CREDENTIALS: dict[str, tuple[dict[str, Any], str]] = {
+    "bearer": ({"type": "bearer", "token": "t0ken-of-mine"}, "t0ken-of-mine"),
+    "basic": ({"type": "basic", "username": "me", "password": "passw0rd-of-mine"}, "passw0rd-of-mine"),
+    "header": ({"type": "api-key", "value": "k3y-of-mine", "name": "X-Key"}, "k3y-of-mine"),
+    "query": ({"type": "api-key", "value": "k3y-of-mine", "name": "key", "place": "query"}, "k3y-of-mine"),
+}
+
+
+def _traces(folder: Path, secret: str) -> list[str]:
+    """Files in which a secret stands, as it is or in base64."""
+    forms = {secret.encode(), base64.b64encode(secret.encode()), base64.b64encode(f"me:{secret}".encode())}
+    found = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and any(form in path.read_bytes() for form in forms)
+    ]
+    return [path.name for path in found]
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 503])
+def test_a_secret_that_a_service_sends_back_stands_nowhere(kind: str, status: int, folder: Path) -> None:
+    """In no row of the ledger, no output, no report and no error."""
+    credential, secret = CREDENTIALS[kind]
+
+    def echo(asked: Asked) -> bytes:
+        told = json.dumps({"target": asked.target, "auth": asked.headers}).encode()
+        return answer(200 if asked.number == 0 and status == 400 else status, told)
+
+    told: list[haulier.Delivered] = []
+    with Wire(echo) as wire:
+        made = destination(wire.url, outputs=[{"to": "jsonl", "path": "out.jsonl"}])
+        report = within(
+            20,
+            lambda: haulier.send(
+                made, records(3), state="state", credential=credential, on_delivery=told.append
+            ),
+        )
+        assert any(secret in str(asked.headers) + asked.target for asked in wire.asked) or kind == "basic"
+    assert secret not in repr(report)
+    assert all(secret not in one.reason for one in told)
+    assert _traces(folder, secret) == []
+
+
+def test_a_stored_credential_goes_only_where_it_is_bound_to() -> None:
+    with Wire() as wire, Wire() as other:
+        credential = {"type": "bearer", "token": "t0ken-of-mine", "origins": [other.url]}
+        with pytest.raises(CredentialError) as refused:
+            haulier.send(destination(wire.url), records(1), state="state", credential=credential)
+        assert "t0ken-of-mine" not in str(refused.value)
+        assert wire.url in str(refused.value)
+        assert wire.asked == []
+        assert counts(
+            haulier.send(destination(other.url), records(1), state="state", credential=credential)
+        ) == {"delivered": 1}
+
+
+@pytest.mark.parametrize(
+    ("credential", "word"),
+    [
+        ("nobody", "nobody"),
+        ({"type": "bearer"}, "token"),
+        ({"type": "bearre", "token": "t0ken-of-mine"}, "bearer"),
+        ({"type": "bearer", "token": "t0ken-of-mine", "colour": "red"}, "colour"),
+        ({"type": "bearer", "token": "t0ken-of-mine", "origins": ["not an origin"]}, "origin"),
+    ],
+)
+def test_a_credential_that_does_not_hold_is_named_before_anything_is_sent(credential: Any, word: str) -> None:
+    with Wire() as wire:
+        with pytest.raises(haulier.ConfigurationError, match=word) as refused:
+            haulier.send(destination(wire.url), records(1), state="state", credential=credential)
+        assert "t0ken-of-mine" not in str(refused.value)
+        assert wire.asked == []
+
+
+# -- params, limits of addresses, other loops ------------------------------------------------------------------------
+
+
+def test_a_param_fills_its_place_and_a_missing_one_is_named() -> None:
+    with Wire() as wire:
+        made = destination(wire.url, target="/{param.shelf}", request={"body": {"n": "{param.n}"}})
+        with pytest.raises(haulier.ConfigurationError, match=r"param"):
+            haulier.send(made, records(1), state="state")
+        haulier.send(made, records(1), state="state", params={"shelf": "a b", "n": "7"})
+        assert wire.asked[0].target == "/a%20b"
+        assert json.loads(wire.asked[0].body) == {"id": 0, "n": "7"}
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/../b", "%2e%2e", "a\\b", "a\nb"])
+def test_a_record_cannot_steer_out_of_its_path(value: str) -> None:
+    with Wire() as wire:
+        made = destination(wire.url, target="/uploads/{record.name}")
+        carried = [{"name": "good"}, {"name": value}, {"name": "fine"}]
+        report = haulier.send(made, carried, state="state")
+        targets = {asked.target for asked in wire.asked}
+        assert {"/uploads/good", "/uploads/fine"} <= targets
+        assert all(target.startswith("/uploads/") and ".." not in target.split("/") for target in targets)
+        if value in ("", ".", "..", "a\\b", "a\nb"):
+            assert counts(report) == {"delivered": 2, "rejected": 1}
+
+
+def test_a_very_long_target_stops_nobody_else() -> None:
+    with Wire() as wire:
+        made = {"name": "d", "request": {"method": "GET", "url": wire.url}}
+        report = within(
+            10, lambda: haulier.send(made, [{"a": 1}, {"a": "x" * 100_000}, {"a": 3}], state="state")
+        )
+        assert counts(report) == {"delivered": 3}
+
+
+def test_headers_of_any_language_are_refused_or_sent_and_stop_nobody_else() -> None:
+    with Wire() as wire:
+        made = destination(wire.url, request={"headers": "x-name:{record.name}"})
+        carried = [
+            {"name": name} for name in ("plain", "caf\u00e9", "\u65e5\u672c", "a\r\nX-Evil: 1", "tab\there")
+        ]
+        report = within(10, lambda: haulier.send(made, carried, state="state"))
+        assert report.state == "finished"
+        assert sum(counts(report).values()) == 5
+        assert all(asked.header("x-evil") is None for asked in wire.asked)
+
+
+def test_send_works_inside_a_running_loop_and_asend_on_it() -> None:
+    import asyncio
+
+    async def main(wire: Wire) -> tuple[haulier.Report, haulier.Report, int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.005)
+                ticks += 1
+
+        ticking = asyncio.create_task(tick())
+        inside = haulier.send(destination(wire.url), records(3), state="one")
+        ticks = 0
+        beside = await haulier.asend(destination(wire.url), records(20), state="two")
+        ticking.cancel()
+        return inside, beside, ticks
+
+    with Wire(delay_s=0.02) as wire:
+        inside, beside, ticks = asyncio.run(main(wire))
+    assert (counts(inside), counts(beside)) == ({"delivered": 3}, {"delivered": 20})
+    assert ticks > 5
+
+
+def test_a_cancelled_asend_stops_at_once_and_can_be_resumed() -> None:
+    import asyncio
+
+    Path("in.jsonl").write_text("".join(f'{{"id":{number}}}\n' for number in range(50)))
+
+    async def main(wire: Wire) -> float:
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(haulier.asend(destination(wire.url), "in.jsonl", state="state"))
+        await asyncio.sleep(0.5)
+        began = loop.time()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        return loop.time() - began
+
+    with Wire(delay_s=0.2) as wire:
+        assert within(10, lambda: asyncio.run(main(wire))) < 0.5
+        wire.delay_s = 0.0
+        report = within(10, lambda: haulier.send(destination(wire.url), "in.jsonl", state="state"))
+        assert counts(report) == {"delivered": 50}
+        bodies: dict[str | None, set[bytes]] = {}
+        for asked in wire.asked:
+            bodies.setdefault(asked.header("idempotency-key"), set()).add(asked.body)
+        assert len(bodies) == 50
+        assert all(len(found) == 1 for found in bodies.values())
