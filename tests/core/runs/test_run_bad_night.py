@@ -295,7 +295,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_retry_after_is_waited_for_by_the_whole_run(form: str) -> None:
     with Wire(lambda asked: answer(429, **FORMS[form]) if asked.number == 2 else answer()) as wire:
-        assert counts(send(wire.url, records(10))) == {"delivered": 10}
+        assert counts(send(wire.url, records(10), limits={"max_in_flight": 2})) == {"delivered": 10}
         after = [asked.at for asked in wire.asked if asked.at > wire.asked[2].at + 0.3]
         assert len(after) >= 4
         assert min(after) - wire.asked[2].at >= 0.99

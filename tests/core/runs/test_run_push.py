@@ -285,7 +285,7 @@ def test_a_child_after_a_fork_is_told_that_the_run_is_not_its_own() -> None:
             start_new_session=True,
         )
         try:
-            out, _ = process.communicate(timeout=4)
+            out, _ = process.communicate(timeout=2.5)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
