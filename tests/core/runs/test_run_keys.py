@@ -127,9 +127,6 @@ def test_a_finished_key_with_other_input_sends_nothing_and_warns() -> None:
         assert "another input" in report.note
 
 
-@pytest.mark.xfail(
-    strict=True, reason="under a given key a finished run is compared by the quick fingerprint alone"
-)
 @pytest.mark.parametrize("kind", ["records", "file"])
 def test_a_finished_key_with_other_content_warns_also_where_a_quick_look_sees_none(kind: str) -> None:
     """DESIGN, 7: nothing is skipped on the quick fingerprint alone."""
@@ -254,9 +251,6 @@ def test_a_record_that_cannot_be_read_again_goes_on_under_its_key_from_what_the_
         assert sorted(record["id"] for asked in good for record in json.loads(asked.body)) == list(range(40))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`_pending_again` plans all gaps of a block before the first is taken in"
-)
 def test_a_low_water_mark_is_never_committed_above_a_record_that_waits() -> None:
     """Two gaps of one block are planned at once; the mark between them must wait for the request of both."""
     from tests.core.pipeline.test_planner import planner_of

@@ -71,10 +71,6 @@ def stop_after(wire: Wire, *chunks: tuple[str, list[dict[str, Any]]], **written:
     return run.report
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="positions below the low-water mark are not in what a resume knows, so settled chunks are sent again",
-)
 def test_a_settled_chunk_is_acknowledged_without_sending() -> None:
     many = records(30)
     with Wire() as wire:
@@ -141,7 +137,6 @@ def test_a_program_that_goes_on_writing_to_a_stopped_run_is_told() -> None:
         assert run.close() == report
 
 
-@pytest.mark.xfail(strict=True, reason="`write` looks whether the run goes on only where the queue is full")
 def test_a_write_after_the_run_has_stopped_is_never_swallowed() -> None:
     with Wire(lambda asked: answer(401)) as wire:
         run = open_run(wire)
@@ -153,7 +148,6 @@ def test_a_write_after_the_run_has_stopped_is_never_swallowed() -> None:
         within(10, run.close)
 
 
-@pytest.mark.xfail(strict=True, reason="`close` raises where the queue is full, and the report is lost")
 def test_a_run_that_stopped_while_much_was_waiting_still_gives_its_report() -> None:
     hold = threading.Event()
 
@@ -221,16 +215,7 @@ def crash(wire: Wire, name: str, count: int) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "count",
-    [
-        5,
-        pytest.param(
-            15,
-            marks=pytest.mark.xfail(strict=True, reason="what lies below the low-water mark is sent again"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("count", [5, 15])
 def test_a_chunk_that_a_crash_took_is_sent_when_it_is_written_again(count: int) -> None:
     with Wire() as wire:
         crash(wire, "a", count)
@@ -242,9 +227,6 @@ def test_a_chunk_that_a_crash_took_is_sent_when_it_is_written_again(count: int) 
         assert sorted(ids(wire)) == list(range(count))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a run ends as finished though records it has read are pending and gone"
-)
 def test_a_run_does_not_finish_without_the_records_a_crash_took() -> None:
     """When a run is finished, pending = sending = 0 (DESIGN, 7)."""
     with Wire() as wire:
@@ -275,7 +257,6 @@ print(run.close().delivered, flush=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.xfail(strict=True, reason="a forked child waits for ever for threads that it does not have")
 def test_a_child_after_a_fork_is_told_that_the_run_is_not_its_own() -> None:
     with Wire() as wire:
         process = subprocess.Popen(
