@@ -13,7 +13,7 @@ from tests.docs.blocks import REPOSITORY, Block, blocks_of, difference
 
 from haulier.io.destinations import load_destination
 from haulier.io.project import Project
-from haulier.runs.builtins import Builtins, load_registry
+from haulier.runs.builtins import load_registry
 from haulier.runs.resolve import resolve
 from haulier.testing.conformance import check_plugin
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ImaggaEmulator, serve
@@ -71,7 +71,7 @@ def test_the_plugin_of_the_readme_conforms() -> None:
     block = _block("plugin")
     plugin = ModuleType("haulier_acme")
     exec(compile(block.text, "README.md", "exec"), vars(plugin))
-    assert check_plugin(plugin, beside=[Builtins()]) == []
+    assert check_plugin(plugin) == []
 
 
 def _python(words: list[str], folder: Path) -> str:

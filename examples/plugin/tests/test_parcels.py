@@ -8,13 +8,12 @@ import haulier_parcels
 from haulier_parcels.emulator import TOKEN, ParcelsEmulator
 
 import haulier
-from haulier.runs.builtins import Builtins
 from haulier.testing.conformance import check_plugin
 from haulier.testing.emulator import Clock, serve
 
 
 def test_it_conforms() -> None:
-    assert check_plugin(haulier_parcels, beside=[Builtins()]) == []
+    assert check_plugin(haulier_parcels) == []
 
 
 def test_parcels_are_announced_and_fetched(tmp_path: Path) -> None:

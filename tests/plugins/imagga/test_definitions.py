@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 import haulier_imagga
 from haulier.model.request import Request
-from haulier.runs.builtins import Builtins
 from haulier.testing.conformance import check_plugin
 from haulier_imagga import IMAGGA, IMAGGA_KEY, TEMPLATES
 from haulier_imagga.hand_made import warnings
@@ -20,7 +19,7 @@ SEED = "https://docs.nexla.com/user-guides/connectors/imagga_api/imagga_api_dest
 
 
 def test_the_plugin_conforms() -> None:
-    assert check_plugin(haulier_imagga, beside=[Builtins()]) == []
+    assert check_plugin(haulier_imagga) == []
 
 
 def test_the_calls_are_these() -> None:

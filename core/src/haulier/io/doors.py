@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,10 @@ class FolderDoors:
             return place.open("a+b", buffering=0)
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another path") from None
+
+    def make_durable(self, file: BinaryIO) -> None:
+        """Wait until the disk has it."""
+        os.fsync(file.fileno())
 
     def _below(self, path: str) -> Path:
         place = (self._root / path).resolve()

@@ -55,7 +55,6 @@ class Parameter(Described):
         default="", description="what the service takes where nothing is sent; never sent by Haulier"
     )
     example: str = ""
-    secret: bool = False
 
 
 class EndpointTemplate(Described):
@@ -86,7 +85,6 @@ class EndpointTemplate(Described):
     minimum_records: int = Field(default=1, ge=1, description="fewest records a call may carry")
     booleans: Literal["words", "digits"] = "words"
     takes: Mapping[str, str] = Field(default_factory=dict)
-    success_status: tuple[int, ...] = ()
     verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
         default_factory=dict
     )

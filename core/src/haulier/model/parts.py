@@ -6,8 +6,8 @@ readers and outputs, which do it through the `Doors` they are handed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -123,7 +123,11 @@ class Doors(Protocol):
         ...
 
     def open_append(self, path: str) -> BinaryIO:
-        """Open a file below the allowed root for appending, creating folders on the way."""
+        """Open a file below the allowed root for appending, unbuffered, creating folders on the way."""
+        ...
+
+    def make_durable(self, file: BinaryIO) -> None:
+        """Wait until the disk has what was written to a file these doors opened."""
         ...
 
 
@@ -170,7 +174,4 @@ class OutputType:
     description: str
     settings: type[Settings]
     factory: Callable[[Any, Doors], Output]
-    options: Mapping[str, str] = field(default_factory=dict)
 
-
-Records: TypeAlias = "str | Iterable[Mapping[str, Any]] | Iterable[bytes]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -12,7 +12,10 @@ __all__ = ["Body", "FilePart", "Header", "Positions", "Request", "Response", "co
 
 Header: TypeAlias = tuple[str, str]
 # The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
-Positions: TypeAlias = "range | array[int]"
+if TYPE_CHECKING:
+    Positions: TypeAlias = range | array[int]
+else:
+    Positions = range | array  # an array takes no type argument before Python 3.12
 
 
 class FilePart(msgspec.Struct, frozen=True, gc=False, kw_only=True):

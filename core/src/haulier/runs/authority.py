@@ -22,6 +22,7 @@ from haulier.model.origin import canonical_origin
 from haulier.model.parts import Added, CredentialType
 from haulier.model.request import Request
 from haulier.plugins.registry import Registry
+from haulier.runs.guarding import guarded
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import Site
 
@@ -44,7 +45,7 @@ class Authority:
         kind, credential = self.type, self.credential
         if kind is None or credential is None:
             return lambda _: _NOTHING
-        apply, settings = kind.apply, credential.settings
+        apply, settings = guarded(kind.apply, f"credential type {kind.name}"), credential.settings
         return lambda request: apply(request, settings, time.time())
 
     def redactor(self) -> Redactor:

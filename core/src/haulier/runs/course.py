@@ -51,8 +51,8 @@ class Source(Protocol):
 class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is to be driven. window: intents committed together; stored: what of a request the ledger keeps.
 
-    interval_s: between two starts, 0 for none; patience_s: longest wait a service may ask for; paused: asked now and
-    then; stop_after, first_rejections: see StopRules.
+    run_key: names the run to people. interval_s: between two starts, 0 for none. patience_s: longest wait a service may
+    ask for. paused: asked now and then. stop_after, first_rejections: see StopRules.
     """
 
     judging: Judging
@@ -63,6 +63,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     authorize: Callable[[Request], Added]
     stored: Callable[[Request], bytes | None]
     paused: Callable[[], bool]
+    run_key: str = ""
     window: int = 64
     stop_after: int = 5
     first_rejections: int = 20

@@ -66,7 +66,7 @@ class Driver:
             probing=lambda: self._rules.probing,
             pacing=self._pacing,
             rested=self._rested,
-            failed=self._fail,
+            failed=self.fail,
         )
         self._window: list[Delivery] = []
         self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
@@ -96,7 +96,7 @@ class Driver:
     def committed(self, count: int, error: LedgerError | None) -> None:
         """The writer made `count` commits durable since the start, or failed for good."""
         if error is not None:
-            self._fail(error)
+            self.fail(error)
             return
         while self._uncommitted and self._durable_count < count:
             commit, window = self._uncommitted.popleft()
@@ -118,7 +118,7 @@ class Driver:
             ended_early = await self._take_all_in()
             await self._until_settled()
             if ended_early:
-                self.stop(ended_early)
+                self.stop(f"{ended_early}; mended, it goes on under the run key {self._course.run_key}")
             await self._second_round()
         except asyncio.CancelledError:
             at_once = True
@@ -134,13 +134,15 @@ class Driver:
         if self.error is not None:
             raise self.error
 
-    async def flush(self) -> None:
-        """Commit what came up since, and wait until it is durable."""
+    async def flush(self, *, last: bool = False) -> None:
+        """Commit what came up since, and wait until it is durable; at last, raise what went wrong meanwhile."""
         if self._book.anything_new:
             self._commit()
         await self._all_durable()
+        if last and self.error is not None:
+            raise self.error
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Something is wrong with a plugin, the ledger or us: stop, and raise it at the end."""
         self.error = self.error or error
         self.stop(f"{type(error).__name__}: {error}")
@@ -162,7 +164,7 @@ class Driver:
         except InputError as error:
             return str(error)  # what was read stands, and goes out
         except Exception as error:  # noqa: BLE001 - a caller's iterator or a plugin: raised again at the end
-            self._fail(error)
+            self.fail(error)
         finally:
             taking.cancel()
             stopping.cancel()

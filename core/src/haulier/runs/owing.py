@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from haulier.errors import HaulierError
+from haulier.errors import HaulierError, PluginError
 from haulier.io.ledger.rows import Commit
 from haulier.model.parts import Output
 
@@ -13,10 +13,17 @@ __all__ = ["Owing"]
 
 
 class Owing:
-    """paid: called in the loop's thread with the seqs an output has made durable; failed: with why it could not."""
+    """outputs: (name of its type, output). paid: called in the loop's thread with the seqs an output has made durable.
+
+    failed: called with why an output could not write; what it raises that it should not comes as a PluginError.
+    """
 
     def __init__(
-        self, outputs: Sequence[Output], *, paid: Callable[[list[int]], None], failed: Callable[[str], None]
+        self,
+        outputs: Sequence[tuple[str, Output]],
+        *,
+        paid: Callable[[list[int]], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._outputs = outputs
         self._paid = paid
@@ -43,19 +50,22 @@ class Owing:
 
     def close(self) -> None:
         """Let outputs go."""
-        for output in self._outputs:
+        for _, output in self._outputs:
             output.close()
 
     async def _serve(self) -> None:
         while self._lines:
             lines, self._lines = self._lines, []
-            for index, output in enumerate(self._outputs):
+            for index, (name, output) in enumerate(self._outputs):
                 mine = [(seq, line) for seq, at, line in lines if at == index]
                 if not mine:
                     continue
                 try:
                     await asyncio.to_thread(output.write, [line for _, line in mine])
                 except (HaulierError, OSError) as error:
-                    self._failed(f"output {index + 1} cannot be written: {error}")
+                    self._failed(OSError(f"output {index + 1} ({name}) cannot be written: {error}"))
+                    return
+                except Exception as error:  # noqa: BLE001 - an output is a plugin's code
+                    self._failed(PluginError(f"output {name} raised {type(error).__name__}: {error}"))
                     return
                 self._paid([seq for seq, _ in mine])

@@ -7,12 +7,13 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
-from haulier.errors import ConfigurationError, RunStopped
+from haulier.errors import ConfigurationError, LedgerError, RunStopped
 from haulier.io.readers import open_records
 from haulier.model.block import Block
 from haulier.runs.authority import CredentialLike
@@ -71,6 +72,7 @@ class Run:
         self._intake = intake
         self._stop = stop
         self._closed = False
+        self._process = os.getpid()
         self._written: set[str] = set()
         self.report: Report | None = None
 
@@ -108,7 +110,8 @@ class Run:
         """Carry everything to its end and return the report."""
         if not self._closed:
             self._closed = True
-            self._put(None)
+            with suppress(RunStopped):
+                self._put(None)
             self.report = self._thread.result()
         assert self.report is not None
         return self.report
@@ -139,13 +142,16 @@ class Run:
 
     def _put(self, block: Block | None) -> None:
         while True:
+            self._check_open()
             try:
                 self._intake.written.put(block, timeout=0.1)
                 return
             except queue.Full:
-                self._check_open()
+                continue
 
     def _check_open(self) -> None:
+        if os.getpid() != self._process:
+            raise LedgerError("this run belongs to the process that opened it; open another one after a fork")
         if self._thread.ended:
             report = self._thread.result()
             raise RunStopped(

@@ -13,6 +13,7 @@ from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
+from haulier.runs.guarding import GuardedGrouping, guarded
 
 __all__ = ["FileParameter", "Pieces", "Resolved"]
 
@@ -117,7 +118,9 @@ class Resolved:
         template = self.template
         return Judging(
             verdicts={**(template.verdicts if template else {}), **self.destination.verdicts},
-            judge=template.judge if template else None,
+            judge=guarded(template.judge, f"judge of endpoint {template.connector}/{template.name}")
+            if template and template.judge
+            else None,
             answers_json=(self.destination.answers or (template.answers if template else "any")) == "json",
             ticket=template.ticket if template else "",
         )
@@ -129,7 +132,7 @@ class Resolved:
             PlanSpec(
                 method=self.method,
                 address=compile_address(self.address, facts),
-                encode=self.encoder.encode,
+                encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
                 encoder_settings=self.encoder_settings,
                 way=self.way,
                 run_id=facts.run_id,
@@ -137,7 +140,9 @@ class Resolved:
                 exclude=frozenset(self.destination.exclude),
                 body=tuple(value.resolve(facts) for value in self.body),
                 files=tuple(file.name for file in self.files),
-                grouping=algorithm.factory(self.grouping_settings) if algorithm is not None else None,
+                grouping=GuardedGrouping(algorithm.factory(self.grouping_settings), algorithm.name)
+                if algorithm is not None
+                else None,
                 size=0 if self.pieces.whole or batching is None else batching.size,
                 minimum=self.pieces.minimum,
                 item=batching.item if batching is not None else "",

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from haulier.delivery.retry import Policy
-from haulier.errors import ConfigurationError, LedgerError, RunStopped
+from haulier.errors import ConfigurationError, LedgerError, PluginError, RunStopped
 from haulier.io.activation import activation, changed, settings_of
 from haulier.io.doors import FolderDoors
 from haulier.io.ledger.rows import RunRow
@@ -29,6 +29,7 @@ from haulier.runs.course import Course
 from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
+from haulier.runs.guarding import guarded
 from haulier.runs.intake import Input
 from haulier.runs.joining import Joining
 from haulier.runs.owing import Owing
@@ -71,6 +72,7 @@ class Sitting:
         self._driver: Driver | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_reason = ""
+        self._outputs: list[tuple[str, Output]] = []
 
     def stop(self, reason: str) -> None:
         """Take nothing more in, finish what is in flight, then end; the run can be resumed."""
@@ -102,10 +104,11 @@ class Sitting:
         run_key = orders.run_key or (f"{name}:{fingerprint}" if fingerprint else f"{name}:{uuid.uuid4().hex}")
         earlier = ledger.latest(run_key)
         if earlier is not None and earlier.state == "finished" and not orders.again:
-            note = await self._note_for_finished(earlier, fingerprint, given=given)
+            note = await self._note_for_finished(earlier, given=given)
             if note is not None:
                 return report_of(ledger, earlier, name, repeated=True, note=note)
             earlier = None
+        self._outputs = self._open_outputs()
         if earlier is not None and earlier.state != "finished":
             self._check_settings(earlier)
             try:
@@ -115,7 +118,8 @@ class Sitting:
                     raise InputChanged(
                         f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading "
                         f"{earlier.source} (fingerprint {earlier.fingerprint[:24]}); this input is "
-                        f"{orders.intake.name} (fingerprint {fingerprint[:24]}): {error}. Give the same input, or take another --run-key"
+                        f"{orders.intake.name} (fingerprint {fingerprint[:24]}): {error}. "
+                        "Give the same input, or take another --run-key"
                     ) from None
         return await self._drive(ledger, ledger.start(self._new_run(run_key, fingerprint)), resumed=False)
 
@@ -143,17 +147,20 @@ class Sitting:
             attempts=0,
         )
 
-    async def _note_for_finished(self, earlier: RunRow, fingerprint: str, *, given: bool) -> str | None:
+    async def _note_for_finished(self, earlier: RunRow, *, given: bool) -> str | None:
         """What to say beside the report of a finished run; None where the input is another one, to be sent."""
+        intake = self._orders.intake
+        if given and not intake.repeatable:
+            return "a run under this key finished before; nothing was read or sent (--again repeats it)"
+        same = await asyncio.to_thread(intake.whole_digest) == (earlier.read, earlier.digest)
         if given:
-            if earlier.fingerprint == fingerprint:
+            if same:
                 return "this run finished before; nothing was sent (--again repeats it)"
             return (
                 "a run under this key finished before with another input; nothing was sent. "
                 "Take another --run-key for this input, or --again"
             )
-        records, digest = await asyncio.to_thread(self._orders.intake.whole_digest)
-        if (records, digest) != (earlier.read, earlier.digest):
+        if not same:
             return None
         if msgspec.json.decode(earlier.settings) != msgspec.json.decode(self._settings()):
             return None
@@ -200,8 +207,8 @@ class Sitting:
 
     async def _carry(self, ledger: Ledger, run: RunRow, source: PlanSource) -> Report:
         orders, resolved = self._orders, self._orders.resolved
-        outputs = self._open_outputs()
-        course = self._course()
+        outputs = self._outputs
+        course = self._course(run.run_key)
         book = Book(
             run,
             outputs=len(outputs),
@@ -218,8 +225,11 @@ class Sitting:
         def done(count: int, error: LedgerError | None) -> None:
             loop.call_soon_threadsafe(driver.committed, count, error)
 
-        def failed(reason: str) -> None:
-            driver.stop(reason)
+        def failed(error: Exception) -> None:
+            if isinstance(error, PluginError):
+                driver.fail(error)
+            else:
+                driver.stop(str(error))
 
         writer = Writer(ledger, run.id, done)
         owing = Owing(outputs, paid=book.paid, failed=failed)
@@ -242,7 +252,7 @@ class Sitting:
         try:
             await driver.run()
             await owing.finish()
-            await driver.flush()
+            await driver.flush(last=True)
         except Exception as error:
             # An input's iterator, a plugin or the ledger: everything in flight has come to rest, the run can go on.
             writer.close()
@@ -257,6 +267,15 @@ class Sitting:
 
     def _end(self, ledger: Ledger, run: RunRow, stop_reason: str) -> Report:
         """Close the books of this sitting; the report."""
+        row = ledger.run(run.run_id)
+        if row is None:
+            raise RunStopped(f"run {run.run_id} is no longer in its ledger")
+        pending = report_of(ledger, row, self._orders.resolved.destination.name).pending
+        if pending and not stop_reason:
+            stop_reason = (
+                f"{pending:,} records that an earlier sitting had taken in were not given again; "
+                "write them once more, under the name their chunk had"
+            )
         state = "stopped" if stop_reason else "finished"
         reason = self._orders.authority.redactor()(stop_reason)
         ledger.end(run, state=state, reason=reason, ended=time.time())
@@ -265,7 +284,7 @@ class Sitting:
             raise RunStopped(f"run {run.run_id} is no longer in its ledger")
         return report_of(ledger, row, self._orders.resolved.destination.name)
 
-    def _course(self) -> Course:
+    def _course(self, run_key: str) -> Course:
         orders, resolved = self._orders, self._orders.resolved
         limits = resolved.limits
         in_flight = limits.max_in_flight or _MOST_IN_FLIGHT
@@ -280,6 +299,7 @@ class Sitting:
             authorize=orders.authority.authorize(),
             stored=_nothing if orders.intake.repeatable else store,
             paused=lambda: _paused_since(orders.state_dir, since),
+            run_key=run_key,
             window=min(256, max(4, 4 * in_flight)),
         )
 
@@ -303,12 +323,13 @@ class Sitting:
             include=include,
         )
 
-    def _open_outputs(self) -> list[Output]:
+    def _open_outputs(self) -> list[tuple[str, Output]]:
         doors = FolderDoors(self._orders.root)
-        opened: list[Output] = []
+        opened: list[tuple[str, Output]] = []
         for choice in self._orders.resolved.destination.outputs:
             kind = self._orders.registry.output(choice.to)
-            opened.append(kind.factory(kind.settings.model_validate(choice.settings), doors))
+            make = guarded(kind.factory, f"output {kind.name}")
+            opened.append((kind.name, make(kind.settings.model_validate(choice.settings), doors)))
         return opened
 
 
@@ -317,7 +338,7 @@ def _left_over(ledger: Ledger, run: RunRow) -> Resumed:
         read=run.read,
         digest=run.digest,
         low_water=run.low_water,
-        known=PositionSet(ledger.known_above(run)),
+        known=PositionSet([range(run.low_water), *ledger.known_above(run)]),
         unsettled=ledger.unsettled(run),
         next_number=ledger.next_number(run),
     )

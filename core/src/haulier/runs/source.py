@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 
@@ -120,14 +120,12 @@ class PlanSource:
             return None
         return self._planner.rebuild(left.number, parts)
 
-    def _pending_again(self, block: Block, resumed: Resumed) -> list[Taken]:
-        """Records that were read but never became a request, or were given back."""
+    def _pending_again(self, block: Block, resumed: Resumed) -> Iterator[Taken]:
+        """Records that were read but never became a request, or were given back; each stretch planned in its turn."""
         start, stop = max(block.first, resumed.low_water), block.first + len(block.lines)
-        taken: list[Taken] = []
         for gap in resumed.known.missing(start, stop):
             part = part_of(block, gap.start, gap.stop)
-            taken.append(Taken(block=part, planned=self._planner.feed(part)))
-        return taken
+            yield Taken(block=part, planned=self._planner.feed(part))
 
 
 def _hex(digest: bytes | None) -> str:

@@ -23,8 +23,10 @@ from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.model.delivery import Stop, Verdict
 from haulier.model.parts import CredentialType, GroupingAlgorithm
 from haulier.model.request import Request, Response
+from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.offers import Plugin
+from haulier.runs.builtins import Builtins
 
 __all__ = ["check_endpoint", "check_grouping", "check_plugin"]
 
@@ -82,12 +84,12 @@ def check_plugin(
 ) -> list[str]:
     """Everything that is wrong with a plugin, each in a sentence; empty where nothing is.
 
-    plugin: the module (or object) that holds the hooks. beside: plugins it builds upon: what it refers to
-    (another's connector, an encoder, a credential type) must be brought by them or by itself.
+    plugin: the module (or object) that holds the hooks. beside: other plugins it builds upon: what it refers to
+    (another's connector, a credential type) must be brought by core, by them or by itself.
     settings: by name, settings with which its groupings are tried; those that need none may be left out.
     """
     try:
-        loaded = load([*beside, plugin], allowed="")
+        loaded = load([Builtins(), http, *beside, plugin], allowed="")
     except PluginError as error:
         return [str(error)]
     own = loaded.plugins[-1]

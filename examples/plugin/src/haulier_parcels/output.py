@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import fsync  # noqa: TID251 - opens nothing
 
 import msgspec
 from pydantic import Field
@@ -24,7 +23,7 @@ class Receipts:
 
     def __init__(self, settings: ReceiptsSettings, doors: Doors) -> None:
         """Open the file through the doors."""
-        self._file = doors.open_append(settings.path)
+        self._doors, self._file = doors, doors.open_append(settings.path)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Be durable before returning: what was written is not given again."""
@@ -32,8 +31,7 @@ class Receipts:
             told = msgspec.json.decode(line)
             keys = told.get("keys") or [told.get("key")]
             self._file.writelines(f"{key}\t{told['state']}\n".encode() for key in keys)
-        self._file.flush()
-        fsync(self._file.fileno())
+        self._doors.make_durable(self._file)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -26,13 +26,14 @@ class JsonlOutput:
     """Appends lines; a last line that a crash tore is cut off first, and comes again from the ledger."""
 
     def __init__(self, settings: JsonlSettings, doors: Doors) -> None:
+        self._doors = doors
         self._file = doors.open_append(settings.path)
         self._mend()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append the lines and wait until the disk has them."""
         self._write(b"".join(line + b"\n" for line in lines))
-        os.fsync(self._file.fileno())
+        self._doors.make_durable(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -32,6 +32,11 @@ class SourceDoors:
         raise ConfigurationError(f"{path}: a reader may not write; it was handed the input {self._source}")
 
 
+    def make_durable(self, file: BinaryIO) -> None:
+        """Refused: readers write nothing."""
+        raise ConfigurationError("a reader may not write; there is nothing to make durable")
+
+
 def _standard_input() -> BinaryIO:
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None:

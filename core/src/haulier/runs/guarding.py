@@ -1,0 +1,39 @@
+"""Around plugin code: whatever it raises that it should not becomes a PluginError that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from haulier.errors import HaulierError, PluginError
+from haulier.model.parts import Grouping
+
+__all__ = ["GuardedGrouping", "guarded"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def guarded(call: Callable[P, T], what: str) -> Callable[P, T]:
+    """The same function, whose unexpected exceptions name `what`, such as `grouping sums`."""
+
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except HaulierError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{what} raised {type(error).__name__}: {error}") from error
+
+    return within
+
+
+class GuardedGrouping:
+    """A grouping whose unexpected exceptions name it."""
+
+    def __init__(self, grouping: Grouping, name: str) -> None:
+        self._build = guarded(grouping.build, f"grouping {name}")
+
+    def build(self, items: Sequence[Any]) -> Any:
+        """What the grouping builds."""
+        return self._build(items)
