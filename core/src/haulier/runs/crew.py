@@ -156,7 +156,12 @@ class Crew:
                 return
             idle: asyncio.Future[Delivery | None] = self._loop.create_future()
             self._idle.append(idle)
-            self.pump()
+            try:
+                self.pump()
+            except BaseException:
+                if idle in self._idle:  # nobody is to hand a delivery to a worker that ends
+                    self._idle.remove(idle)
+                raise
             delivery = await idle
 
     def _ended(self, worker: asyncio.Task[None]) -> None:
