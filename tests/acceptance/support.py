@@ -18,6 +18,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email import policy
 from email.parser import BytesParser
@@ -298,6 +299,13 @@ class Project:
             check=False,
         )
         return Ended(texts, ended.returncode, ended.stdout, ended.stderr)
+
+    def together(self, *commands: tuple[object, ...], code: int = 0) -> list[Ended]:
+        """Run commands that have nothing to do with each other at once: starting a process takes longest."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [
+                ended.expect(code) for ended in pool.map(lambda given: self.try_haulier(*given), commands)
+            ]
 
     def write(self, path: str, content: str | bytes) -> Path:
         """Write a file below the project's folder."""

@@ -29,6 +29,7 @@ from tests.acceptance.support import (
     png,
 )
 
+from haulier.runs.history import dead_letters
 from haulier_imagga.emulator import Fault
 
 RUN = ("run", "mine", "--records", "records.jsonl", "--activate")
@@ -360,15 +361,15 @@ def test_bad_records_stop_only_themselves(what: str, project: Project, server: R
     lines = ["", case.good, *(line for bad in case.bad for line in (bad.line, case.good))]
     project.write("records.jsonl", "\n".join(lines) + "\n")
     ended = project.haulier(*RUN, "--json", code=4)
-    told = project.haulier("dead-letters", "list", "mine", "--json").json["dead_letters"]
+    told = list(dead_letters("mine"))
     assert len(server.seen) == 1 + len(case.bad)
     assert all("x-evil" not in name.lower() for seen in server.seen for name, _ in seen.headers)
     assert (ended.json["delivered"], ended.json["rejected"]) == (1 + len(case.bad), len(case.bad))
     for number, (bad, letter) in enumerate(zip(case.bad, told, strict=True)):
-        assert (letter["position"], letter["state"]) == (2 * number + 1, "rejected")
-        assert f"line {2 * number + 3}" in letter["reason"], letter
+        assert (letter.position, letter.state) == (2 * number + 1, "rejected")
+        assert f"line {2 * number + 3}" in letter.reason, letter
         for text in bad.says:
-            assert any(way in letter["reason"] for way in text.split("|")), (bad.line, letter["reason"])
+            assert any(way in letter.reason for way in text.split("|")), (bad.line, letter.reason)
 
 
 def test_csv_rows_that_do_not_fit(project: Project, server: RecordingServer) -> None:

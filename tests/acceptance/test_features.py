@@ -106,22 +106,20 @@ def test_f01_send_a_record_set(project: Project, server: RecordingServer) -> Non
 
 def test_f02_choose_the_connector(project: Project, imagga: Imagga) -> None:
     """Installed connectors are listed; `imagga` is taken by name; a wrong name gives the names there are."""
-    listed = {one["name"]: one for one in project.haulier("connectors", "--json").json["connectors"]}
-    assert listed["imagga"]["origin"] == "https://api.imagga.com"
-    assert "http" in listed
-    assert all(name in project.haulier("connectors").said for name in listed)
-    chosen = ["--endpoint", "usage", "--base-url", imagga.url]
-    project.haulier("destination", "new", "mine", "--connector", "imagga", *chosen)
     credential = project.add_credential(imagga.url)
-    project.haulier(
-        "destination", "new", "yours", "--connector", "imagga", *chosen, "--credential", credential
+    new = ("destination", "new")
+    chosen = ("--endpoint", "usage", "--base-url", imagga.url, "--credential", credential)
+    listed, shown, _ = project.together(
+        ("connectors", "--json"), ("connectors",), (*new, "mine", "--connector", "imagga", *chosen)
     )
+    connectors = {one["name"]: one for one in listed.json["connectors"]}
+    assert connectors["imagga"]["origin"] == "https://api.imagga.com"
+    assert "http" in connectors
+    assert all(name in shown.said for name in connectors)
     project.records([{}])
-    project.haulier("run", "yours", "--records", "records.jsonl", "--activate")
+    project.haulier("run", "mine", "--records", "records.jsonl", "--activate")
     assert (imagga.only.target, imagga.only.status) == ("/v2/usage", 200)
-    wrong = project.haulier(
-        "destination", "new", "other", "--connector", "imaga", "--endpoint", "usage", code=2
-    )
+    wrong = project.haulier(*new, "other", "--connector", "imaga", "--endpoint", "usage", code=2)
     assert "imaga" in wrong.err
     assert "did you mean 'imagga'?" in wrong.said
     assert not (project.root / "destinations/other.yaml").exists()
@@ -134,14 +132,13 @@ def test_f03_use_an_existing_credential(project: Project, imagga: Imagga) -> Non
     project.destination("usage", imagga.to("usage", credential="prod"))
     project.records([{}])
     with_records = ("usage", "--records", "records.jsonl")
-    said += [
-        project.haulier("credential", "list"),
-        project.haulier("credential", "list", "--json"),
-        project.haulier("destination", "show", "usage"),
-        project.haulier("preview", *with_records, "--full"),
-        project.haulier("test", *with_records, "--json"),
-        project.haulier("run", *with_records, "--activate"),
-    ]
+    said += project.together(
+        ("credential", "list"),
+        ("destination", "show", "usage"),
+        ("preview", *with_records, "--full"),
+        ("test", *with_records, "--json"),
+        ("run", *with_records, "--activate"),
+    )
     assert [one.user for one in imagga.requests] == [DEMO_KEY, DEMO_KEY], "test and run signed in"
     pair = base64.b64encode(f"{DEMO_KEY}:{DEMO_SECRET}".encode()).decode()
     for ended in said:
@@ -162,19 +159,20 @@ def test_f04_create_a_credential_in_the_flow(project: Project, imagga: Imagga) -
     shown = project.at_terminal("credential", "add", "imagga", "--name", "typed", *common, talk=talk)
     assert DEMO_KEY not in shown
     assert DEMO_SECRET not in shown
+    project.environment |= {"IMAGGA_API_KEY": DEMO_KEY, "IMAGGA_API_SECRET": DEMO_SECRET}
+    add = ("credential", "add", "imagga", *common, "--name")
     from_file = ("--value", f"api_key={DEMO_KEY}", "--value", "api_secret=file:secret.txt")
-    project.haulier("credential", "add", "imagga", "--name", "from-file", *common, *from_file)
-    environment = {"IMAGGA_API_KEY": DEMO_KEY, "IMAGGA_API_SECRET": DEMO_SECRET}
-    project.haulier("credential", "add", "imagga", "--name", "from-env", *common, "--from-env", **environment)
+    project.together((*add, "from-file", *from_file), (*add, "from-env", "--from-env"))
     checks = [(one.method, one.target, one.user, one.status) for one in imagga.requests]
     assert checks == [("GET", "/v2/usage", DEMO_KEY, 200)] * 3
     imagga.emulator.log.clear()
-    for name in ("typed", "from-file", "from-env"):
+    names = ("typed", "from-file", "from-env")
+    for name in names:
         project.destination(name, imagga.to("usage", credential=name))
-        project.haulier("run", name, "--records", "records.jsonl", "--activate", **environment)
+    project.together(*(("run", name, "--records", "records.jsonl", "--activate") for name in names))
     assert [(one.user, one.status) for one in imagga.requests] == [(DEMO_KEY, 200)] * 3
     bad = ("--value", f"api_key={DEMO_KEY}", "--value", "api_secret=wrong-one")
-    ended = project.haulier("credential", "add", "imagga", "--name", "bad", *common, *bad, code=2)
+    ended = project.haulier(*add, "bad", *bad, code=2)
     assert "401" in ended.said
     assert "wrong-one" not in ended.said
 
@@ -186,13 +184,17 @@ def test_f05_two_ways_to_configure(project: Project, imagga: Imagga) -> None:
     template = ("--endpoint", "tag-image", "--param", "image_url={record.url}")
     url = "https://api.imagga.com/v2/tags?image_url={record.url}"
     by_hand = ("--method", "GET", "--url", url, "--exclude", "id,url")
-    project.haulier("destination", "new", "by-template", *common, *template)
-    project.haulier("destination", "new", "by-hand", *common, *by_hand)
+    new = ("destination", "new")
+    project.together((*new, "by-template", *common, *template), (*new, "by-hand", *common, *by_hand))
+    names = ("by-template", "by-hand")
+    for name, checked in zip(
+        names, project.together(*(("destination", "check", name) for name in names)), strict=True
+    ):
+        assert type(load_destination(project.root / f"destinations/{name}.yaml")) is haulier.Destination
+        assert f"{name}: ok" in checked.said
     project.records(URLS[:1])
     targets = []
-    for name in ("by-template", "by-hand"):
-        assert type(load_destination(project.root / f"destinations/{name}.yaml")) is haulier.Destination
-        assert f"{name}: ok" in project.haulier("destination", "check", name).said
+    for name in names:
         imagga.emulator.log.clear()
         project.haulier("run", name, "--records", "records.jsonl", "--activate")
         assert imagga.only.status == 200
@@ -228,21 +230,19 @@ def test_f06_connector_wording(project: Project, server: RecordingServer) -> Non
 
 def test_f07_endpoints_with_information(project: Project) -> None:
     """All templates are listed; one is shown with method, URL, formats, parameters and notes."""
-    listed = project.haulier("endpoints", "imagga").out
+    names = ("upload-image", "categorize-image")
+    listed, *pages = project.together(
+        ("endpoints", "imagga"), *(("endpoints", "imagga", name) for name in names)
+    )
     for template in TEMPLATES:
-        (line,) = [line for line in listed.splitlines() if line.split()[:1] == [template.name]]
+        (line,) = [line for line in listed.out.splitlines() if line.split()[:1] == [template.name]]
         assert line.split()[1:3] == [template.method, template.path]
-    for name in ("upload-image", "categorize-image"):
+    for name, page in zip(names, pages, strict=True):
         (template,) = [one for one in TEMPLATES if one.name == name]
-        page = project.haulier("endpoints", "imagga", name).said
-        facts = [
-            f"{template.method} https://api.imagga.com{template.path}",
-            template.title,
-            *template.content_formats,
-        ]
+        facts = [f"{template.method} https://api.imagga.com{template.path}", template.title]
         facts += [text for one in template.parameters for text in (one.name, one.description)]
-        for fact in (*facts, *template.notes, template.source):
-            assert " ".join(fact.split()) in page, (name, fact)
+        for fact in (*facts, *template.content_formats, *template.notes, template.source):
+            assert " ".join(fact.split()) in page.said, (name, fact)
     ended = project.haulier("endpoints", "imagga", "upload-imag", code=2)
     assert "did you mean 'upload-image'?" in ended.said
 
@@ -974,12 +974,14 @@ def test_f20_adjust_and_test_again(project: Project, imagga: Imagga) -> None:
     path = project.destination("tag", imagga.to("tag-image", credential=credential, params=params))
     project.records(URLS)
     before = path.read_bytes()
-    for change in ("params.limit=1", "params.limit=4", 'params.language="no"'):
-        project.haulier("test", "tag", "--records", "records.jsonl", "--set", change)
-    ended = project.haulier("test", "tag", "--records", "records.jsonl", "--set", "params.limit=-2", code=2)
+    test = ("test", "tag", "--records", "records.jsonl", "--set")
+    project.together(
+        *((*test, change) for change in ("params.limit=1", "params.limit=4", 'params.language="no"'))
+    )
+    ended = project.haulier(*test, "params.limit=-2", code=2)
     assert "-2" in ended.said
-    queries = [one.target.partition("big")[2] for one in imagga.requests]
-    assert queries == ["&limit=1", "&limit=4", "&language=no"]
+    queries = sorted(one.target.partition("big")[2] for one in imagga.requests)
+    assert queries == ["&language=no", "&limit=1", "&limit=4"]
     assert path.read_bytes() == before
 
 
@@ -1011,10 +1013,12 @@ def test_f49_preview_without_network(project: Project, server: RecordingServer) 
     project.write("hook/sitecustomize.py", NO_SOCKETS)
     preview = ("preview", "items", "--records", "records.jsonl", "-n", 2)
     alone = {"PYTHONPATH": str(project.root / "hook")}
-    shown = project.haulier(*preview, "--full", **alone).out
-    told = project.haulier(*preview, "--json", **alone).json
+    project.environment |= alone
+    full, values = project.together((*preview, "--full"), (*preview, "--json"))
+    shown, told = full.out, values.json
     assert server.connections == 0
-    project.haulier("test", "items", "--records", "records.jsonl", code=99, **alone)  # the hook does bite
+    project.haulier("test", "items", "--records", "records.jsonl", code=99)  # the hook does bite
+    del project.environment["PYTHONPATH"]
     project.haulier("run", "items", "--records", "records.jsonl", "--activate", "--limit", 2)
     assert "t0p-s3cret-token" not in shown + json.dumps(told)
     assert (len(server.seen), len(told["samples"])) == (2, 2)
@@ -1040,8 +1044,8 @@ def test_f50_expand_one_sample(project: Project, server: RecordingServer) -> Non
     long = [{"sku": f"S{n}", "text": f"{n}" * 5000, "list": list(range(50))} for n in range(5)]
     project.records(long)
     preview = ("preview", "items", "--records", "records.jsonl")
-    short = project.haulier(*preview, "--sample", 3).out
-    full = project.haulier(*preview, "--sample", 3, "--full").out
+    laid_out, exact = project.together((*preview, "--sample", 3), (*preview, "--sample", 3, "--full"))
+    short, full = laid_out.out, exact.out
     body = json.loads(next(line for line in full.splitlines() if line.startswith('{"sku"')))
     assert body == long[3]
     assert "--full" in short
@@ -1055,8 +1059,10 @@ def test_f50_expand_one_sample(project: Project, server: RecordingServer) -> Non
 def test_f50_a_sample_that_does_not_exist(project: Project, server: RecordingServer) -> None:
     """A number too high is refused with the number of requests there are, as `haulier test` does."""
     by_hand_file(project, server)
-    for command in ("test", "preview"):
-        ended = project.haulier(command, "items", "--records", "records.jsonl", "--sample", 5, code=2)
+    for ended in project.together(
+        *((command, "items", "--records", "records.jsonl", "--sample", 5) for command in ("test", "preview")),
+        code=2,
+    ):
         assert "there are no records" not in ended.said
         assert "3 requests" in ended.said
 
@@ -1065,8 +1071,9 @@ def test_f51_samples_are_always_current(project: Project, server: RecordingServe
     """After a change of settings or records the next preview shows it: nothing is kept from the last one."""
 
     def body() -> Any:
-        samples = project.haulier("preview", "items", "--records", "records.jsonl", "--json").json["samples"]
-        return [json.loads(sample["body"]) for sample in samples]
+        return [
+            json.loads(bytes(sample.body)) for sample in haulier.preview("items", "records.jsonl").samples
+        ]
 
     by_hand_file(project, server)
     assert body() == PRODUCTS
@@ -1147,9 +1154,9 @@ def test_f55_done_saves_the_destination(project: Project, server: RecordingServe
     assert (saved.name, saved.request.method, saved.exclude, saved.key) == ("shelf", "PUT", ["stock"], "sku")
     assert isinstance(saved.batching, Batching)
     assert saved.batching.size == 2
-    assert "shelf: ok" in project.haulier("destination", "check", "shelf").said
-    shown = project.haulier("destination", "show", "shelf").said
-    assert f'request.url: "{server.url}/items/{{record.sku}}"' in shown
+    checked, shown = project.together(("destination", "check", "shelf"), ("destination", "show", "shelf"))
+    assert "shelf: ok" in checked.said
+    assert f'request.url: "{server.url}/items/{{record.sku}}"' in shown.said
     project.records(PRODUCTS[:1] * 2)
     project.haulier("run", "shelf", "--records", "records.jsonl", "--activate")
     sent = {name: value for name, value in PRODUCTS[0].items() if name != "stock"}
@@ -1180,10 +1187,10 @@ def test_f56_activate(project: Project, server: RecordingServer) -> None:
     """An explicit step switches a destination on, shown in the list; the same run then sends."""
     by_hand_file(project, server)
     run = ("run", "items", "--records", "records.jsonl")
-    project.haulier(*run, code=2)
-    assert project.haulier("destination", "list", "--json").json["destinations"][0]["activation"] != "active"
+    (before,) = project.haulier("destination", "list", "--json").json["destinations"]
     assert "active" in project.haulier("activate", "items").said
-    assert project.haulier("destination", "list", "--json").json["destinations"][0]["activation"] == "active"
+    (after,) = project.haulier("destination", "list", "--json").json["destinations"]
+    assert (before["activation"] != "active", after["activation"]) == (True, "active")
     assert server.connections == 0, "activating sends nothing"
     project.haulier(*run)
     assert in_order([seen.json for seen in server.seen], "sku") == PRODUCTS
@@ -1210,7 +1217,7 @@ def test_f58_activate_now_or_later(project: Project, server: RecordingServer) ->
     assert server.connections == 0
     many = [{"sku": f"S{number}"} for number in range(60)]
     project.records(many, "many.jsonl")
-    project.destination("items", to(server, limits={"requests_per_second": 30, "max_in_flight": 1}))
+    project.destination("items", to(server, limits={"requests_per_second": 10, "max_in_flight": 1}))
     project.haulier("activate", "items")
     with subprocess.Popen(
         [sys.executable, "-m", "haulier", *run, "many.jsonl", "--json"],
@@ -1228,6 +1235,7 @@ def test_f58_activate_now_or_later(project: Project, server: RecordingServer) ->
     assert "paused" in stopped["reason"]
     assert 3 <= stopped["delivered"] < 60
     project.haulier(*run, "many.jsonl", code=2)
+    project.destination("items", to(server))
     project.haulier("activate", "items")
     project.haulier(*run, "many.jsonl", "--json")
     assert sorted(seen.json["sku"] for seen in server.seen) == sorted(record["sku"] for record in many), (

@@ -23,7 +23,7 @@ FULL = os.environ.get("HAULIER_FULL") == "1"
 FEW, MANY = 10_000, 1_000_000 if FULL else 200_000
 MOST_MB = 100
 # What may be added between the two: the ledger's page cache fills up, no more.
-FLAT_MB = 10
+FLAT_MB = 15
 
 # On Linux VmHWM, as ru_maxrss of a process begins at what the process it was forked from had in memory
 # (https://man7.org/linux/man-pages/man5/proc_pid_status.5.html); elsewhere ru_maxrss, in bytes on macOS.

@@ -127,9 +127,12 @@ def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
     """Runs that succeed, fail, stop and are echoed at: neither what they wrote nor what they said holds the secret."""
     said: dict[str, str] = {}
 
+    def run_all(*commands: tuple[object, ...], code: int = 0) -> None:
+        for ended in project.together(*commands, code=code):
+            said[f"command {len(said)}: {' '.join(ended.arguments)}"] = ended.out + ended.err
+
     def run(*arguments: object, code: int = 0) -> None:
-        ended = project.haulier(*arguments, code=code)
-        said[f"command {len(said)}: {' '.join(ended.arguments)}"] = ended.out + ended.err
+        run_all(arguments, code=code)
 
     emulator = ImaggaEmulator(credentials={KEY: SECRET}, monthly_limit=10_000)
     project.write("pictures/a.png", png(4, 4))
@@ -138,16 +141,18 @@ def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
     with serve(emulator) as server, RecordingServer() as echo:
         values = ("--value", f"api_key={KEY}", "--value", f"api_secret={SECRET}")
         run("credential", "add", "imagga", "--name", "key", "--origin", server.url, *values, "--check")
-        run("credential", "list", "--json")
         common = {"connector": "imagga", "credential": "key", "base_url": server.url, "limits": QUICK}
         output = {"outputs": [{"to": "jsonl", "path": "out/answers.jsonl"}]}
         upload = {"endpoint": "upload-image", "params": {"image": "{record.file}"}, "files_root": "pictures"}
         project.destination(
             "upload", {**common, **upload, **output, "retry": {"attempts": 2, "base_s": 0.01}}
         )
-        run("destination", "show", "upload", "--json")
-        run("preview", "upload", *records, "--full")
-        run("test", "upload", *records, "--json")
+        run_all(
+            ("credential", "list", "--json"),
+            ("destination", "show", "upload", "--json"),
+            ("preview", "upload", *records, "--full"),
+            ("test", "upload", *records, "--json"),
+        )
         emulator.faults.add(Fault.refused(503, count=None))
         run("run", "upload", *records, "--activate", code=3)
         emulator.faults.clear()
@@ -155,12 +160,21 @@ def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
         for kind, secrets in ECHO.items():
             project.store(kind, secrets, echo.url, name=kind)
             request = {"method": "POST", "url": echo.url + "/in"}
-            project.destination(
-                kind, {"request": request, "credential": kind, "limits": QUICK, **output, "key": "id"}
+            outputs = [{"to": "jsonl", "path": f"out/{kind}.jsonl"}]
+            settings = {
+                "request": request,
+                "credential": kind,
+                "limits": QUICK,
+                "key": "id",
+                "outputs": outputs,
+            }
+            project.destination(kind, settings)
+        for status, code in ((200, 0), (400, 4), (302, 3)):
+            echo.answer = lambda seen, status=status: thrown_back(seen, status)
+            run_all(
+                *(("run", kind, *records, "--activate", "--run-key", f"{kind}-{status}") for kind in ECHO),
+                code=code,
             )
-            for status, code in ((200, 0), (400, 4), (302, 3)):
-                echo.answer = lambda seen, status=status: thrown_back(seen, status)
-                run("run", kind, *records, "--activate", "--run-key", f"{kind}-{status}", code=code)
         run("dead-letters", "list", "basic")
         sent = [seen.target + str(seen.headers) for seen in echo.seen]
         assert any(SECRET in text for text in sent), "it was sent, or this test would prove nothing"
