@@ -150,10 +150,10 @@ def test_two_runs_in_one_ledger_keep_apart(ledger: Ledger) -> None:
         )
     assert [list(one.positions) for one in ledger.unsettled(second)] == [[0, 1]]
     assert [one["reason"] for one in ledger.records(first)] == ["of a1"]
-    assert ledger.owed(second) == [(0, 0, b"b1")]
+    assert ledger.owed(second, output=0, after=-1, most=9) == [(0, b"b1")]
     assert ledger.chunks(second) == {"c": (0, 2)}
     ledger.commit(first.id, [Commit(paid=[0])])
-    assert (ledger.owed(first), ledger.owed(second)) == ([], [(0, 0, b"b1")])
+    assert (ledger.owing(first), ledger.owing(second)) == ({}, {0: (1, 0)})
     assert ledger.latest("key") == row_of(ledger, "a1")
     assert (ledger.run("b"), ledger.run("")) == (row_of(ledger, "b1"), None)
 

@@ -15,6 +15,7 @@ __all__ = [
     "IntentRow",
     "OutcomeRow",
     "RecordRow",
+    "ReplayRow",
     "RunRow",
     "Unsettled",
     "intent_row",
@@ -22,6 +23,8 @@ __all__ = [
     "unpack_positions",
 ]
 
+# No answer, or one of a server that gave up: the request may have been carried out all the same.
+_UNANSWERED = frozenset({None, 408, 500, 502, 504})
 # id, first, count, positions, sha256, key, state, stored
 IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None"]
 # state, status, attempts, reason, ticket, id
@@ -31,7 +34,11 @@ RecordRow: TypeAlias = "tuple[int, int, int | None, str, bytes | None]"
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as the ledger has it. `started` and `ended` in Unix seconds; counts in records."""
+    """A run as the ledger has it. `started` and `ended` in Unix seconds; counts in records.
+
+    parent: of a replay, the ids of the runs whose dead letters it carries, with commas between. active_s: seconds under
+    way, over all sittings; busy_s, waited_s: sums over its requests, of their attempts and of the waits between.
+    """
 
     id: int
     run_id: str
@@ -53,6 +60,10 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     in_doubt: int
     attempts: int
+    active_s: float = 0.0
+    busy_s: float = 0.0
+    waited_s: float = 0.0
+    compacted: int = 0
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +85,20 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
             return True
         return self.attempts > 0 and (self.status is None or self.status == 408 or self.status >= 500)
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether an attempt got no answer that says what became of it: what `unanswered: park` leaves alone."""
+        return self.may_have_been_sent and (self.state == State.SENDING or self.status in _UNANSWERED)
+
 
 class Commit(msgspec.Struct, kw_only=True):
     """One transaction: outcomes of finished requests, intents of the next window, and how far the input was read.
 
-    owed: (seq, output, line) that outputs are to make durable; paid: the seqs of those that have.
-    chunks: (id, first position, records) as pushed. Counts are what this
-    commit adds, in records; attempts in requests.
+    before: outcomes that come before the intents, of requests that are tried once more in this very commit.
+    slow: (number, seconds) of slow requests. owed: (seq, output, line) that outputs are to make durable; paid: the
+    seqs of those that have.
+    split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records), as
+    pushed. Counts are what this commit adds, in records; attempts in requests.
     """
 
     intents: list[IntentRow] = []
@@ -89,6 +107,9 @@ class Commit(msgspec.Struct, kw_only=True):
     owed: list[tuple[int, int, bytes]] = []
     paid: list[int] = []
     chunks: list[tuple[str, int, int]] = []
+    split: list[tuple[int | None, int, str, int]] = []
+    before: list[OutcomeRow] = []
+    slow: list[tuple[int, float]] = []
     read: int = 0
     digest: bytes | None = None
     low_water: int = 0
@@ -97,6 +118,16 @@ class Commit(msgspec.Struct, kw_only=True):
     rejected: int = 0
     in_doubt: int = 0
     attempts: int = 0
+    busy_s: float = 0.0
+    waited_s: float = 0.0
+
+
+class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a replay: the dead letter it comes from, by id of the run's row and position, and its text now."""
+
+    parent: int
+    parent_position: int
+    text: bytes
 
 
 def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:

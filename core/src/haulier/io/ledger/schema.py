@@ -1,4 +1,4 @@
-"""The tables of a ledger and their version."""
+"""The tables of a ledger, version by version. A new file goes through the same steps as an old one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from haulier.errors import LedgerError
 __all__ = ["APPLICATION_ID", "VERSION", "check", "prepare"]
 
 APPLICATION_ID = 0x4841554C  # "HAUL": says whose file this is to `file` and to us
-VERSION = 1
 
-_TABLES = """
+_FIRST = """
 create table run(
     id integer primary key,
     run_id text not null unique,
     run_key text not null,
-    parent text not null default '',
+    parent text not null default '',  -- of a replay: ids of the runs whose dead letters it carries, with commas
     state text not null,              -- open, stopped, finished
     reason text not null default '',
     started real not null,
@@ -73,25 +72,63 @@ create table owed(
     line blob not null
 );
 """
+_SECOND = """
+alter table run add column active_s real not null default 0;   -- seconds under way, over all sittings
+alter table run add column busy_s real not null default 0;     -- seconds its requests were under way
+alter table run add column waited_s real not null default 0;   -- seconds its requests waited for another attempt
+alter table run add column compacted integer not null default 0;
+create table merged(                  -- requests of a finished run, delivered at once, many in a row as one
+    id integer primary key,           -- run << 40 | number of the first
+    requests integer not null,
+    first integer not null,           -- position
+    size integer not null,            -- records of each request
+    status integer not null,
+    keyed integer not null,           -- whether they had idempotency keys, which follow from the rest
+    sha256 blob not null              -- 32 bytes of each request
+);
+create table slow(                    -- the slowest requests of a run
+    run integer not null,
+    number integer not null,
+    seconds real not null,            -- of the slowest attempt
+    primary key(run, number)
+) without rowid;
+create table replay(                  -- where the records of a replay come from
+    run integer not null,
+    position integer not null,
+    parent integer not null,          -- the run they are dead letters of
+    parent_position integer not null,
+    text blob,                        -- as it is sent; null once the replay is finished
+    primary key(run, position)
+) without rowid;
+create index replay_of on replay(parent, parent_position);
+"""
+_STEPS = (_FIRST, _SECOND)
+VERSION = len(_STEPS)
 
 
-def check(db: sqlite3.Connection, path: str) -> None:
-    """Refuse a file that is not ours, or newer than this version; it is left as it is."""
+def check(db: sqlite3.Connection, path: str) -> int:
+    """The version of a ledger; 0 for a new and empty file.
+
+    Raises LedgerError for a file that is not ours, or newer than this version; it is left as it is.
+    """
     application = db.execute("pragma application_id").fetchone()[0]
-    version = db.execute("pragma user_version").fetchone()[0]
+    version = int(db.execute("pragma user_version").fetchone()[0])
     if application == version == 0 and not db.execute("select 1 from sqlite_master").fetchone():
-        return  # new and empty
+        return 0
     if application != APPLICATION_ID:
         raise LedgerError(f"{path} is no ledger of Haulier; choose another folder with --state")
     if version > VERSION:
         raise LedgerError(
             f"{path} was written by a newer version (ledger {version}, this one knows {VERSION}): upgrade haulier"
         )
+    return version
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Make the tables of a new file, all or none."""
-    if db.execute("pragma user_version").fetchone()[0] == 0:
+    """Bring a file to this version: all steps that it lacks in one transaction, all or none."""
+    version = db.execute("pragma user_version").fetchone()[0]
+    if version < VERSION:
+        steps = "".join(_STEPS[version:])
         db.executescript(
-            f"begin immediate;{_TABLES}pragma application_id={APPLICATION_ID};pragma user_version={VERSION};commit;"
+            f"begin immediate;{steps}pragma application_id={APPLICATION_ID};pragma user_version={VERSION};commit;"
         )

@@ -1,0 +1,74 @@
+"""Pruning: old finished runs go, with all that belongs to them. What is not finished or not settled stays."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from haulier.io.ledger.compacting import transaction
+
+__all__ = ["Pruned", "prune_runs", "remove_run"]
+
+_NUMBER = (1 << 40) - 1
+_BY_NUMBER = ("request", "merged")
+_LETTERS = (
+    "select count(*) from record where run = ? and not exists"
+    " (select 1 from replay where parent = record.run and parent_position = record.position)"
+)
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pruning took away: ids of runs. kept: old runs that stay, for dead letters nobody replayed."""
+
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Pruned:
+    """Remove finished runs but the newest `keep` runs of any state; then give the room back to the disk.
+
+    Runs with dead letters that were not replayed stay, unless `dead_letters`; so do those an unfinished replay reads.
+    """
+    old = db.execute(
+        "select id, run_id from run where state = 'finished' and id not in"
+        " (select id from run order by id desc limit ?) and id not in"
+        " (select parent from replay join run on run.id = replay.run where run.state != 'finished') order by id",
+        (keep,),
+    ).fetchall()
+    removed: list[str] = []
+    kept: list[str] = []
+    for id, run_id in old:
+        if not dead_letters and db.execute(_LETTERS, (id,)).fetchone()[0]:
+            kept.append(run_id)
+        else:
+            remove_run(db, id)
+            removed.append(run_id)
+    if removed:
+        _shrink(db)
+    return Pruned(removed=tuple(removed), kept=tuple(kept))
+
+
+def remove_run(db: sqlite3.Connection, id: int) -> None:
+    """Remove a run and all that belongs to it."""
+    with transaction(db):
+        for table in _BY_NUMBER:
+            db.execute(
+                f"delete from {table} where id between ? and ?",  # noqa: S608 - names of our own
+                (id << 40, id << 40 | _NUMBER),
+            )
+        db.execute("delete from owed where seq between ? and ?", (id << 40, id << 40 | _NUMBER))
+        for table in ("record", "chunk", "slow", "replay"):
+            db.execute(f"delete from {table} where run = ?", (id,))  # noqa: S608 - names of our own
+        db.execute("delete from replay where parent = ?", (id,))
+        db.execute("delete from run where id = ?", (id,))
+
+
+def _shrink(db: sqlite3.Connection) -> None:
+    pages, free = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+    if free * 4 < pages:
+        return
+    try:
+        db.execute("vacuum")
+    except sqlite3.OperationalError:
+        return  # no room for the copy it makes: the free pages are used again by the next runs

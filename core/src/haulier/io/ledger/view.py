@@ -1,0 +1,270 @@
+"""Reading a ledger, beside whoever writes it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from haulier.errors import LedgerError
+from haulier.io.ledger.compacting import merged_requests
+from haulier.io.ledger.rows import RunRow, Unsettled, unpack_positions
+from haulier.io.ledger.schema import VERSION, check
+from haulier.io.ledger.trouble import cannot_read
+from haulier.model.delivery import State
+
+__all__ = ["LedgerView", "ledger_path"]
+
+_RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
+_NUMBER = (1 << 40) - 1
+_PATIENCE_S = 2.0
+_REQUEST = ("number", "first", "count", "sha256", "key", "state", "status", "attempts", "reason", "ticket")
+_RECORD = ("position", "state", "number", "reason", "text", "replayed")
+
+
+def ledger_path(state_dir: Path) -> Path:
+    """Where the ledger of a destination stands below its state folder."""
+    return state_dir / "ledger.db"
+
+
+class LedgerView:
+    """Reading a ledger; never holds up the writer."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    @classmethod
+    def open(cls, state_dir: Path) -> LedgerView:
+        """Open for reading only; a ledger of an older version is brought to this one first.
+
+        Raises LedgerError where there is none yet, or where it is not ours, newer, or cannot be read.
+        """
+        path = ledger_path(state_dir)
+        if not path.exists():
+            raise LedgerError(
+                f"nothing was sent to this destination yet (there is no {path.name} in its state folder)"
+            )
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            db = _connect(path)
+            if db is not None:
+                return cls(db)
+            try:
+                _migrate(state_dir)
+            except LedgerError:
+                # Who holds it may be bringing it to this version at this moment.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def runs(self) -> list[RunRow]:
+        """All runs, newest first."""
+        return self._runs("order by id desc")
+
+    def run(self, run_id: str) -> RunRow | None:
+        """The run of this id, or of an unambiguous beginning of it."""
+        rows = self._runs("where substr(run_id, 1, ?) = ? limit 2", len(run_id), run_id)
+        return rows[0] if len(rows) == 1 else None
+
+    def latest(self, run_key: str) -> RunRow | None:
+        """The newest run of a run key."""
+        rows = self._runs("where run_key = ? order by id desc limit 1", run_key)
+        return rows[0] if rows else None
+
+    def replays(self) -> list[RunRow]:
+        """Runs that carry dead letters of others, newest first."""
+        return self._runs("where parent != '' order by id desc")
+
+    def sending(self, run: RunRow) -> int:
+        """Records whose request may have been sent and has no outcome yet."""
+        return self._one(
+            # A number and no question mark: else the index of unsettled requests is not used.
+            f"select coalesce(sum(count), 0) from request where state = {State.SENDING:d}"  # noqa: S608
+            " and id between ? and ?",
+            _ids(run),
+        )
+
+    def unsettled(self, run: RunRow) -> list[Unsettled]:
+        """Intents without outcome, in the order of their numbers."""
+        rows = self._db.execute(
+            "select id, first, count, positions, sha256, key, state, attempts, status, stored from request"
+            " where state in (0, 1) and id between ? and ? order by id",
+            _ids(run),
+        )
+        return [
+            Unsettled(
+                number=id & _NUMBER,
+                positions=unpack_positions(first, count, positions),
+                sha256=sha256,
+                key=key,
+                state=State(state),
+                attempts=attempts,
+                status=status,
+                stored=stored,
+            )
+            for id, first, count, positions, sha256, key, state, attempts, status, stored in rows
+        ]
+
+    def known_above(self, run: RunRow) -> Iterator[Sequence[int]]:
+        """Positions from the low-water mark on that have a row of any state."""
+        rows = self._db.execute(
+            "select first, count, positions from request where first + count > ? and positions is null"
+            " and id between ? and ?",
+            (run.low_water, *_ids(run)),
+        )
+        yield from (unpack_positions(*row) for row in rows)
+        rows = self._db.execute(
+            "select first, count, positions from request where positions is not null and id between ? and ?",
+            _ids(run),
+        )
+        yield from (unpack_positions(*row) for row in rows)
+        yield [
+            row[0]
+            for row in self._db.execute(
+                "select position from record where run = ? and position >= ?", (run.id, run.low_water)
+            )
+        ]
+
+    def chunks(self, run: RunRow) -> dict[str, tuple[int, int]]:
+        """Chunk id -> (first position, records) of what was pushed."""
+        rows = self._db.execute("select id, first, count from chunk where run = ?", (run.id,))
+        return {id: (first, count) for id, first, count in rows}
+
+    def next_number(self, run: RunRow) -> int:
+        """The number after the highest one used."""
+        return 1 + self._one(
+            "select coalesce(max(id) & ?, -1) from request where id between ? and ?",
+            (_NUMBER, *_ids(run)),
+        )
+
+    def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:
+        """Every request of a run with its state, in order; those that were merged too."""
+        rows = self._db.execute(
+            "select id & ?, first, count, sha256, key, state, status, attempts, reason, ticket from request"
+            " where id between ? and ? order by id",
+            (_NUMBER, *_ids(run)),
+        )
+        own = (dict(zip(_REQUEST, row, strict=True)) for row in rows)
+        return merge(own, merged_requests(self._db, run), key=itemgetter("number"))
+
+    def tickets(self, run: RunRow) -> list[str]:
+        """Tickets of requests that the service accepted and works on, in order."""
+        rows = self._db.execute(
+            "select ticket from request where state = ? and ticket is not null and id between ? and ? order by id",
+            (State.ACCEPTED, *_ids(run)),
+        )
+        return [row[0] for row in rows]
+
+    def cost(self, run: RunRow) -> tuple[int, int]:
+        """(requests that went out, those of them that went out more than once)."""
+        row = self._db.execute(
+            "select coalesce(sum(attempts > 0), 0), coalesce(sum(attempts > 1), 0) from request"
+            " where id between ? and ?",
+            _ids(run),
+        ).fetchone()
+        merged = self._one(
+            "select coalesce(sum(requests), 0) from merged where id between ? and ?", _ids(run)
+        )
+        return row[0] + merged, row[1]
+
+    def slowest(self, run: RunRow) -> list[tuple[int, float]]:
+        """(number, seconds of its slowest attempt) of the slowest requests, slowest first."""
+        return self._db.execute(
+            "select number, seconds from slow where run = ? order by seconds desc, number", (run.id,)
+        ).fetchall()
+
+    def reasons(self, run: RunRow) -> list[tuple[int, str, int]]:
+        """(state, reason, records) of what was rejected or is in doubt, the most frequent first."""
+        return self._db.execute(
+            "select state, reason, count(*) as records from record where run = ? group by state, reason"
+            " order by records desc, min(position)",
+            (run.id,),
+        ).fetchall()
+
+    def records(self, run: RunRow) -> Iterator[dict[str, Any]]:
+        """Rejected and in-doubt records of a run, by position. replayed: id of the newest run that took it, or None."""
+        for row in self._db.execute(
+            "select position, state, number, reason, text, (select run_id from replay join run on run.id = replay.run"
+            " where replay.parent = record.run and parent_position = position order by replay.run desc limit 1)"
+            " from record where run = ? order by position",
+            (run.id,),
+        ):
+            yield dict(zip(_RECORD, row, strict=True))
+
+    def replay_texts(self, run: RunRow, start: int, most: int) -> list[bytes]:
+        """Texts of the records of a replay from a position on, in order."""
+        rows = self._db.execute(
+            "select text from replay where run = ? and position >= ? order by position limit ?",
+            (run.id, start, most),
+        )
+        return [row[0] for row in rows]
+
+    def origin(self, run: RunRow, position: int) -> tuple[str, int] | None:
+        """(run id, position) of the dead letter that a record of a replay was; None for other runs, or once pruned."""
+        found = self._db.execute(
+            "select run_id, parent_position from replay join run on run.id = replay.parent"
+            " where replay.run = ? and position = ?",
+            (run.id, position),
+        ).fetchone()
+        return (found[0], found[1]) if found else None
+
+    def owed(self, run: RunRow, *, output: int, after: int, most: int) -> list[tuple[int, bytes]]:
+        """(seq, line) that one output has not made durable, oldest first, with a seq above `after`; `most` of them."""
+        return self._db.execute(
+            "select seq & ?, line from owed where seq between ? and ? and output = ? order by seq limit ?",
+            (_NUMBER, (run.id << 40) + after + 1, run.id << 40 | _NUMBER, output, most),
+        ).fetchall()
+
+    def owing(self, run: RunRow) -> dict[int, tuple[int, int]]:
+        """Output -> how many lines it has not made durable, and the highest seq of them."""
+        rows = self._db.execute(
+            "select output, count(*), max(seq) & ? from owed where seq between ? and ? group by output",
+            (_NUMBER, *_ids(run)),
+        )
+        return {output: (count, newest) for output, count, newest in rows}
+
+    def _runs(self, rest: str, *values: Any) -> list[RunRow]:
+        rows = self._db.execute(f"select {_RUN_COLUMNS} from run {rest}", values)  # noqa: S608 - words of our own
+        return [RunRow(**dict(zip(RunRow.__struct_fields__, row, strict=True))) for row in rows]
+
+    def _one(self, statement: str, values: Sequence[Any]) -> int:
+        return int(self._db.execute(statement, values).fetchone()[0])
+
+
+def _ids(run: RunRow) -> tuple[int, int]:
+    return run.id << 40, run.id << 40 | _NUMBER
+
+
+def _connect(path: Path) -> sqlite3.Connection | None:
+    """A connection that reads; None where the file is of an older version."""
+    try:
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
+        )
+    except sqlite3.Error as error:
+        raise cannot_read(path, error) from None
+    try:
+        if check(db, str(path)) == VERSION:
+            return db
+    except sqlite3.Error as error:
+        db.close()
+        raise cannot_read(path, error) from None
+    except LedgerError:
+        db.close()
+        raise
+    db.close()
+    return None
+
+
+def _migrate(state_dir: Path) -> None:
+    from haulier.io.ledger.store import Ledger  # noqa: PLC0415 - it is built on this module
+
+    Ledger.create(state_dir).close()

@@ -1,0 +1,146 @@
+"""Writing commits: few statements of many rows each.
+
+Every row that is stepped through gives the interpreter's lock away once, and against a busy event loop takes it back
+milliseconds later. Measured with windows of 256 beside a busy thread: 17 k requests/s so, 3 k with a call per row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+from haulier.io.ledger.rows import Commit, OutcomeRow
+
+__all__ = ["write_commits"]
+
+# Few sizes, so that statements stay prepared; 999 values a statement is what an old SQLite takes.
+_SIZES = (96, 12, 1)
+_MOST_SLOW = 10
+
+
+def write_commits(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
+    """Write commits in their order, inside a transaction of the caller's. active_s: since the last transaction."""
+    for commit in commits:
+        _write_requests(db, commit)
+        _write_beside(db, run, commit)
+    _write_run(db, run, commits, active_s)
+
+
+def _write_requests(db: sqlite3.Connection, commit: Commit) -> None:
+    _settle(db, commit.before)
+    # A request tried again after all others has its row already: it is on its way once more.
+    _insert(
+        db,
+        "insert into request(id, first, count, positions, sha256, key, state, stored) values",
+        commit.intents,
+        " on conflict(id) do update set state = excluded.state",
+    )
+    _settle(db, commit.outcomes)
+    if commit.split:
+        db.executemany(
+            "update request set state = 4, count = 0, positions = null, status = ?, attempts = attempts + ?,"
+            " reason = ? where id = ?",
+            commit.split,
+        )
+
+
+def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
+    _insert(
+        db,
+        "insert or replace into record(run, position, state, number, reason, text) values",
+        [(run, *row) for row in commit.records],
+    )
+    _insert(
+        db,
+        "insert or ignore into chunk(run, id, first, count) values",
+        [(run, *row) for row in commit.chunks],
+    )
+    _insert(
+        db,
+        "insert into owed(seq, run, output, line) values",
+        [(run << 40 | seq, run, output, line) for seq, output, line in commit.owed],
+    )
+    for part in _parts([run << 40 | seq for seq in commit.paid]):
+        db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
+    if commit.slow:
+        _write_slow(db, run, commit.slow)
+
+
+def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
+    digest = next((commit.digest for commit in reversed(commits) if commit.digest is not None), None)
+    db.execute(
+        "update run set read = max(read, ?), digest = coalesce(?, digest), low_water = max(low_water, ?),"
+        " delivered = delivered + ?, accepted = accepted + ?, rejected = rejected + ?, in_doubt = in_doubt + ?,"
+        " attempts = attempts + ?, busy_s = busy_s + ?, waited_s = waited_s + ?, active_s = active_s + ? where id = ?",
+        (
+            max((commit.read for commit in commits), default=0),
+            digest,
+            max((commit.low_water for commit in commits), default=0),
+            sum(commit.delivered for commit in commits),
+            sum(commit.accepted for commit in commits),
+            sum(commit.rejected for commit in commits),
+            sum(commit.in_doubt for commit in commits),
+            sum(commit.attempts for commit in commits),
+            sum(commit.busy_s for commit in commits),
+            sum(commit.waited_s for commit in commits),
+            active_s,
+            run,
+        ),
+    )
+
+
+def _settle(db: sqlite3.Connection, outcomes: Iterable[OutcomeRow]) -> None:
+    """Outcomes that say the same go into one statement; a request with two of them gets them in their order."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    seen: set[int] = set()
+    for state, status, attempts, reason, ticket, id in outcomes:
+        if id in seen:
+            _settle_groups(db, groups)
+            groups, seen = {}, set()
+        seen.add(id)
+        groups.setdefault((state, status, attempts, reason, ticket), []).append(id)
+    _settle_groups(db, groups)
+
+
+def _settle_groups(db: sqlite3.Connection, groups: dict[tuple[Any, ...], list[int]]) -> None:
+    for outcome, ids in groups.items():
+        for part in _parts(ids):
+            db.execute(
+                "update request set state = ?, status = ?, attempts = attempts + ?, reason = ?, ticket = ?"  # noqa: S608
+                f" where id in ({_marks(len(part))})",
+                (*outcome, *part),
+            )
+
+
+def _write_slow(db: sqlite3.Connection, run: int, slow: Sequence[tuple[int, float]]) -> None:
+    db.executemany(
+        "insert into slow(run, number, seconds) values(?, ?, ?)"
+        " on conflict(run, number) do update set seconds = max(seconds, excluded.seconds)",
+        [(run, number, seconds) for number, seconds in slow],
+    )
+    db.execute(
+        "delete from slow where run = ? and number not in"
+        " (select number from slow where run = ? order by seconds desc limit ?)",
+        (run, run, _MOST_SLOW),
+    )
+
+
+def _insert(db: sqlite3.Connection, head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> None:
+    for part in _parts(rows):
+        row = f"({_marks(len(part[0]))})"
+        db.execute(f"{head} {', '.join([row] * len(part))}{tail}", list(chain.from_iterable(part)))
+
+
+def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """The rows in order, in slices of a few fixed lengths."""
+    at = 0
+    for size in _SIZES:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
