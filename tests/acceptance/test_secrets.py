@@ -185,7 +185,6 @@ def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
     assert search(places, {"key": KEY, "secret": SECRET}) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the headers of the answer are handed back and printed unredacted")
 @pytest.mark.parametrize("kind", ECHO)
 def test_a_test_send_holds_no_secret(kind: str, project: Project, server: RecordingServer) -> None:
     """What a test prints of an answer that throws the credential back has it taken out, headers included."""

@@ -33,7 +33,14 @@ with `[project.entry-points.haulier]` and `acme = "haulier_acme"` in its pyproje
 
 from __future__ import annotations
 
-from haulier.errors import ConfigurationError, InputError, PluginError, RecordError
+from haulier.errors import (
+    ConfigurationError,
+    InputError,
+    OutputBusy,
+    PluginError,
+    RecordError,
+    TransportError,
+)
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
@@ -76,6 +83,7 @@ __all__ = [
     "Judge",
     "NoSettings",
     "Output",
+    "OutputBusy",
     "OutputType",
     "Parameter",
     "Payload",
@@ -88,6 +96,7 @@ __all__ = [
     "Response",
     "Settings",
     "Stop",
+    "TransportError",
     "Verdict",
     "hookimpl",
     "look_up",

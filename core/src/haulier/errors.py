@@ -10,6 +10,7 @@
     |-- InputError              the input ended early or cannot be read: mend it, run again
     |-- LedgerError             free the ledger: another process, disk, version
     |-- TransportError          nobody's fault here: a request got no answer; carries `sent`
+    |-- OutputBusy              an output takes nothing just now: its lines are kept and come again
     `-- RunStopped              read the reason, mend it, run again: the run goes on where it stopped (exit 3)
 
 A message names the thing, its place and value (never a secret), and the way out.
@@ -27,6 +28,7 @@ __all__ = [
     "HaulierError",
     "InputError",
     "LedgerError",
+    "OutputBusy",
     "PluginError",
     "RecordError",
     "RunStopped",
@@ -74,11 +76,21 @@ class TransportError(HaulierError):
     """A request got no (whole) answer.
 
     `sent` is "no" only where the failure came before the first byte was written; everything else is "maybe".
+    `status`: of an answer whose head arrived and whose body broke off; None where no head arrived.
     """
 
-    def __init__(self, message: str, *, sent: Literal["no", "maybe"]) -> None:
+    def __init__(self, message: str, *, sent: Literal["no", "maybe"], status: int | None = None) -> None:
         super().__init__(message)
         self.sent: Literal["no", "maybe"] = sent
+        self.status = status
+
+
+class OutputBusy(HaulierError):
+    """Raised by an output that cannot take lines now; they are handed to it again, after `wait_s` seconds if given."""
+
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class RunStopped(HaulierError):

@@ -200,17 +200,22 @@ def test_a_header_value_from_a_record_is_one_line_of_ascii() -> None:
 @pytest.mark.parametrize(
     ("url", "headers", "message"),
     [
-        ("https://h/{param.up}/x", "", "request.url: path parameter {param.up} is `..`"),
+        ("https://h/{param.up}/x", "", "request.url: path parameter {param.up} is `..`; write another value"),
         (
             "https://h/x",
             "X:{param.line}",
-            "headers.X: header X holds a line break (U+000A), which would begin another header",
+            "headers.X: header X holds a line break (U+000A), which would begin another header; "
+            "write another value",
         ),
-        ("https://h/x?q={param.half}", "", "request.url: {param.half} holds half a surrogate pair"),
+        (
+            "https://h/x?q={param.half}",
+            "",
+            "request.url: {param.half} holds half a surrogate pair; write another value",
+        ),
         (
             "https://h/{param.half}",
             "",
-            "request.url: path parameter {param.half} holds half a surrogate pair",
+            "request.url: path parameter {param.half} holds half a surrogate pair; write another value",
         ),
         ("https://h/{param.gone}", "", "request.url: {param.gone} was not given; add --param gone=VALUE"),
     ],

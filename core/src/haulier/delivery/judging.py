@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
 
-from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.delivery.outcomes import holds, map_outcomes, text_at
+from haulier.model.answers import Condition, OutcomeMapping
+from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 
@@ -25,19 +28,37 @@ class History(msgspec.Struct, gc=False):
 
 
 class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The rules of one destination. verdicts: status -> verdict, the destination's before the template's."""
+    """The rules of one destination. verdicts: status -> verdict, the destination's before the template's.
+
+    key: attribute that names a record; outcomes: where an answer speaks of each. container: whether a refused request
+    may be split; all_or_nothing: whether one bad record makes the service refuse all with 400 or 422. remaining: names
+    of headers that say how much of a quota is left, in lower case.
+    """
 
     verdicts: Mapping[int, str] = {}
     judge: Judge | None = None
     answers_json: bool = False
     ticket: str = ""
+    success_when: Condition | None = None
+    reason_at: str | None = None
+    outcomes: OutcomeMapping | None = None
+    key: str | None = None
+    container: bool = False
+    all_or_nothing: bool = False
+    remaining: tuple[str, ...] = ("ratelimit-remaining", "x-ratelimit-remaining")
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether a verdict can depend on the body of an answer."""
+        looks = self.judge or self.answers_json or self.ticket or self.success_when or self.outcomes
+        return bool(looks)
 
     def __call__(
         self, request: Request, response: Response, *, resend: bool, history: History
-    ) -> Verdict | Stop:
+    ) -> Verdict | Outcomes | Stop:
         """The verdict on an answer. `resend`: an earlier attempt may have reached the server."""
         status = response.status
-        if status == 200 and self.judge is None and not (self.verdicts or self.answers_json or self.ticket):
+        if status == 200 and not (self.verdicts or self.needs_body):
             return DELIVERED
         written = self.verdicts.get(status)
         if written is not None:
@@ -45,9 +66,19 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         verdict = self.judge(request, response) if self.judge is not None else None
         if verdict is not None:
             return verdict
+        if (
+            self.outcomes is not None
+            and (spoken := self._spoken(self.outcomes, request, response)) is not None
+        ):
+            return spoken
         if 200 <= status < 300:
             return self._success(response, history)
-        return self._no_success(response, resend=resend, history=history)
+        return self._no_success(request, response, resend=resend, history=history)
+
+    def _spoken(self, mapping: OutcomeMapping, request: Request, response: Response) -> Outcomes | None:
+        count = len(request.positions)
+        verdicts = map_outcomes(mapping, response, count, lambda: _keys(request.records, self.key))
+        return Outcomes(verdicts) if verdicts is not None else None
 
     def _written(self, kind: str, response: Response) -> Verdict | Stop:
         if kind == "stop":
@@ -64,27 +95,38 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
                     "look at the URL (`base_url`, `request.url`), a login page or proxy may have answered"
                 )
             return Verdict("unknown", f"answered {response.status} with a web page where JSON was expected")
+        if self.success_when is not None and not holds(self.success_when, response):
+            return Verdict("rejected", f"the service answered {self._told(response)}")
         if self.ticket:
             ticket = look_up(response.body, self.ticket)
             if isinstance(ticket, str) and ticket:
                 return Verdict("accepted", ticket=ticket)
         return ACCEPTED if response.status == 202 and self.ticket else DELIVERED
 
-    def _no_success(self, response: Response, *, resend: bool, history: History) -> Verdict | Stop:
+    def _no_success(
+        self, request: Request, response: Response, *, resend: bool, history: History
+    ) -> Verdict | Stop:
         if response.status in _RETRY:
-            return Verdict("retry", f"the service answered {_quote(response)}", retry_after(response))
+            return Verdict("retry", f"the service answered {self._told(response)}", retry_after(response))
         if response.status < 400:
             return _redirected(response)
-        return self._refused(response, resend=resend, history=history)
+        return self._refused(request, response, resend=resend, history=history)
 
-    def _refused(self, response: Response, *, resend: bool, history: History) -> Verdict | Stop:
-        status, told = response.status, _quote(response)
+    def _told(self, response: Response) -> str:
+        """The status and what the service says of it."""
+        reason = text_at(self.reason_at, response) if self.reason_at is not None else ""
+        return f"{response.status}: {reason}" if reason else _quote(response)
+
+    def _refused(
+        self, request: Request, response: Response, *, resend: bool, history: History
+    ) -> Verdict | Stop:
+        status, told = response.status, self._told(response)
         if status == 401:
             return Stop(
                 f"the service answered {told}: it does not accept the credential; see: haulier credential check"
             )
         if status == 403:
-            if retry_after(response) is not None:
+            if retry_after(response) is not None or self._is_used_up(response):
                 return Verdict("retry", f"the service answered {told}", retry_after(response))
             if not history.succeeded or history.forbidden + 1 >= _FORBIDDEN_IN_A_ROW:
                 return Stop(
@@ -94,7 +136,18 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return Verdict("retry", f"the service answered {told} to a repeated request")
         if resend and status == 422:
             return Verdict("unknown", f"the service answered {told} to a repeated request")
-        return Verdict("rejected", f"the service answered {told}")
+        together = self.container and len(request.positions) > 1
+        split = together and (status == 413 or (self.all_or_nothing and status in (400, 422)))
+        return Verdict("rejected", f"the service answered {told}", split=split)
+
+    def _is_used_up(self, response: Response) -> bool:
+        return any((response.header(name) or "").strip() == "0" for name in self.remaining)
+
+
+def _keys(records: Sequence[bytes], key: str | None) -> list[Any]:
+    """The value of each record's key; None where there is none."""
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    return [decode(record).get(key) if key is not None else None for record in records]
 
 
 def retry_after(response: Response) -> float | None:

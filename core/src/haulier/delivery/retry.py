@@ -14,7 +14,7 @@ import msgspec
 
 from haulier.delivery.judging import History, Judging
 from haulier.errors import TransportError
-from haulier.model.delivery import Stop, Verdict
+from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
 
 __all__ = ["Exhausted", "Flow", "Policy", "Send", "Settle", "Wait", "deliver"]
@@ -38,7 +38,7 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
 class Settle(msgspec.Struct, frozen=True, gc=False):
     """The delivery is done with this verdict, after `attempts` tries."""
 
-    verdict: Verdict | Stop
+    verdict: Verdict | Outcomes | Stop
     attempts: int
     response: Response | None
 
@@ -76,36 +76,62 @@ def deliver(
     jitter: Callable[[], float],
     *,
     resend: bool = False,
+    spent: int = 0,
 ) -> Flow:
-    """Carry one request to its verdict. jitter: 0 to 1, random; resend: an earlier run may have sent it."""
-    attempt = 0
+    """Carry one request to its verdict. jitter: 0 to 1, random; resend: an earlier run may have sent it.
+
+    spent: attempts that the request it is a part of has used up; then it begins with a wait.
+    """
+    attempt = spent
+    if spent:
+        yield Wait(_backoff(policy, spent, jitter), False, "the service asked for these records again")
     while True:
         attempt += 1
         answer = yield Send(attempt, resend)
-        wait_s: float | None = None
+        own = attempt - spent
         if isinstance(answer, Response):
             verdict = judging(request, answer, resend=resend, history=history)
+            if (again := _all_again(verdict)) is not None and attempt < policy.attempts:
+                yield Wait(_backoff(policy, attempt, jitter), False, again)
+                continue
             if not isinstance(verdict, Verdict) or verdict.kind != "retry":
-                yield Settle(verdict, attempt, answer)
+                yield Settle(verdict, own, answer)
                 return
-            reason, wait_s = verdict.reason, verdict.wait_s
-            if answer.status == 408 or answer.status >= 500:
-                resend = True
-            if policy.park and answer.status in _UNANSWERED:
-                yield Settle(Verdict("unknown", reason), attempt, answer)
-                return
+            resend = resend or answer.status == 408 or answer.status >= 500
+            parked = policy.park and answer.status in _UNANSWERED
+            reason, wait_s, response = verdict.reason, verdict.wait_s, answer
         else:
             assert isinstance(answer, TransportError)
-            reason = str(answer)
-            if answer.sent == "maybe":
-                resend = True
-                if policy.park:
-                    yield Settle(Verdict("unknown", f"no answer: {reason}"), attempt, None)
-                    return
-        response = answer if isinstance(answer, Response) else None
-        if attempt >= policy.attempts:
-            yield Exhausted(reason, response is not None, resend, attempt, response)
+            if (taken := _taken_unread(answer, judging)) is not None:
+                yield Settle(taken, own, None)
+                return
+            resend = resend or answer.sent == "maybe"
+            parked = policy.park and answer.sent == "maybe"
+            reason, wait_s, response = str(answer), None, None
+        if parked:
+            told = reason if response is not None else f"no answer: {reason}"
+            yield Settle(Verdict("unknown", told), own, response)
             return
-        backoff = min(policy.cap_s, policy.base_s * 2.0 ** (attempt - 1)) * jitter()
+        if attempt >= policy.attempts:
+            yield Exhausted(reason, response is not None, resend, own, response)
+            return
         asked_s = max(wait_s or 0.0, 0.0)  # `Retry-After: 0` is no leave to hammer
-        yield Wait(asked_s or backoff, asked_s > 0, reason)
+        yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason)
+
+
+def _all_again(verdict: Verdict | Outcomes | Stop) -> str | None:
+    """Why the service wants every record of the request again, having spoken of each; None where it does not."""
+    if isinstance(verdict, Outcomes) and all(one.kind == "retry" for one in verdict.verdicts):
+        return verdict.verdicts[0].reason
+    return None
+
+
+def _taken_unread(error: TransportError, judging: Judging) -> Verdict | None:
+    """The verdict where a 2xx arrived and its body broke off: taken, though what it came to may be missing."""
+    if error.status is None or not 200 <= error.status < 300:
+        return None
+    return Verdict("unknown", str(error)) if judging.needs_body else DELIVERED
+
+
+def _backoff(policy: Policy, attempt: int, jitter: Callable[[], float]) -> float:
+    return min(policy.cap_s, policy.base_s * 2.0 ** (attempt - 1)) * jitter()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["StopRules"]
+__all__ = ["StopRules", "stop_rules"]
+
+_LEAST_FOR_SHARES = 100
 
 
 class StopRules(msgspec.Struct, gc=False, kw_only=True):
@@ -22,6 +24,8 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     provisional: int = 0
     in_flight_limit: int = 1
     failures_in_a_row: int = 0
+    max_rejected: int | None = None
+    max_rejected_percent: int | None = None
 
     @property
     def probing(self) -> bool:
@@ -51,6 +55,15 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             f"(the last: {reason})"
         )
 
+    def too_many_rejected(self, rejected: int, settled: int) -> str:
+        """Why the run stops because of `max_rejected`, or an empty text. Shares count from 100 settled records on."""
+        if self.max_rejected is not None and rejected > self.max_rejected:
+            return f"{rejected:,} records were rejected, more than `max_rejected: {self.max_rejected}`"
+        share = self.max_rejected_percent
+        if share is not None and settled >= _LEAST_FOR_SHARES and rejected * 100 > share * settled:
+            return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`"
+        return ""
+
     def exhausted(self, reason: str, *, again: bool, since: int) -> str:
         """A delivery spent its attempts: why the run stops now, or an empty text.
 
@@ -64,3 +77,13 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         if again and self.successes == since:
             return f"a delivery spent all its attempts twice and nothing succeeded in between ({reason})"
         return ""
+
+
+def stop_rules(max_rejected: str | None, stop_after: int, first_rejections: int) -> StopRules:
+    """The rules of a run. max_rejected: as written, a number of records or a share such as `5%`."""
+    rules = StopRules(stop_after=stop_after, first_rejections=first_rejections)
+    if max_rejected is not None and max_rejected.endswith("%"):
+        rules.max_rejected_percent = int(max_rejected[:-1])
+    elif max_rejected is not None:
+        rules.max_rejected = int(max_rejected)
+    return rules

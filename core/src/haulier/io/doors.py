@@ -1,18 +1,33 @@
-"""The doors that readers and outputs are handed: files below one folder, and nothing else."""
+"""The doors that outputs are handed: files below one folder, one transport, and nothing else."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from haulier.errors import ConfigurationError
+from haulier.errors import ConfigurationError, DestinationError, TransportError
+from haulier.io.credentials.bound import Bound, check_binding
+from haulier.io.transports.choose import open_transport
+from haulier.io.transports.protocol import NOTHING_ADDED, Transport
+from haulier.model.headers import header_value
+from haulier.model.parts import Added
+from haulier.model.request import Header, Request, Response
+from haulier.model.url import split_written
 
-__all__ = ["FolderDoors"]
+__all__ = ["FolderDoors", "RunDoors", "plain_url"]
+
+_SILENCE_S = 30.0  # longest silence of a server
+_LONGEST_S = 120.0  # longest exchange in all: an answer that drips holds nobody up for good
 
 
 class FolderDoors:
-    """Opens files below `root`, whatever a path says."""
+    """Opens files below `root`, whatever a path says; sends nothing."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -34,8 +49,106 @@ class FolderDoors:
         """Wait until the disk has it."""
         os.fsync(file.fileno())
 
+    def send(self, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
+        """Refused: these doors open files only."""
+        raise ConfigurationError(f"{method} {url}: nothing can be sent from here; there are files only")
+
     def _below(self, path: str) -> Path:
         place = (self._root / path).resolve()
         if not place.is_relative_to(self._root):
             raise ConfigurationError(f"{path} is outside {self._root}; write a path below it")
         return place
+
+
+class RunDoors(FolderDoors):
+    """What an output of a run is handed. Made in the run's loop; `send` is called from the output's own thread.
+
+    credential: what may be applied to requests, and to what origins; authorize: what it adds to one. The output never
+    sees its values.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        credential: Bound | None = None,
+        authorize: Callable[[Request], Added] = lambda _: NOTHING_ADDED,
+    ) -> None:
+        super().__init__(root)
+        self._loop = asyncio.get_running_loop()
+        self._credential = credential
+        self._authorize = authorize
+        self._transport: Transport | None = None
+        self._under_way: asyncio.Task[Response] | None = None
+        self._closed = False
+
+    def send(self, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
+        """One exchange; CredentialError where the credential is not bound to the origin of `url`."""
+        request = _request(method, url, headers, body)
+        if self._credential is not None:
+            check_binding(self._credential, request.url)
+        if self._transport is None:
+            self._transport = open_transport("auto", in_flight=1, timeout_s=_SILENCE_S)
+        exchange = self._exchange(request, self._transport)
+        try:
+            return asyncio.run_coroutine_threadsafe(exchange, self._loop).result()
+        except CancelledError:
+            raise TransportError("the run ended meanwhile", sent="maybe") from None
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            exchange.close()
+            raise TransportError("the run has ended", sent="no") from None
+
+    async def close(self) -> None:
+        """Break off what is under way; nothing more is sent."""
+        self._closed = True
+        if self._under_way is not None:
+            self._under_way.cancel()
+            await asyncio.wait([self._under_way])
+        if self._transport is not None:
+            await self._transport.close()
+
+    async def _exchange(self, request: Request, transport: Transport) -> Response:
+        if self._closed:
+            raise TransportError("the run has ended", sent="no")
+        self._under_way = asyncio.current_task()
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                return await transport.send(request, self._authorize(request))
+        except TimeoutError:
+            raise TransportError(f"no whole answer within {_LONGEST_S:g} s", sent="maybe") from None
+        finally:
+            self._under_way = None
+
+
+@lru_cache(maxsize=64)
+def plain_url(text: str, *, place: str = "url") -> str:
+    """A written http(s) URL in canonical form; DestinationError where it is none, or holds an `{expression}`."""
+    written = split_written(text, place=place)
+    if not all(isinstance(piece, str) for piece in written.path) or any(
+        item.expression is not None and not all(isinstance(part, str) for part in item.expression.parts)
+        for item in written.query
+    ):
+        raise DestinationError(f"{place}: no record fills this address; write it without expressions")
+    pairs = [
+        item.name if item.expression is None else f"{item.name}={''.join(map(str, item.expression.parts))}"
+        for item in written.query
+    ]
+    return written.origin + "".join(map(str, written.path)) + (f"?{'&'.join(pairs)}" if pairs else "")
+
+
+def _request(method: str, url: str, headers: Sequence[Header], body: bytes) -> Request:
+    for name, value in headers:
+        if not isinstance(header_value(value), str):
+            raise ConfigurationError(f"the header {name} cannot be sent: its value is no plain ASCII text")
+    return Request(
+        number=0,
+        positions=range(0),
+        method=method,
+        url=plain_url(url),
+        headers=(("User-Agent", "haulier"), *headers),
+        body=body,
+        length=len(body),
+        sha256=sha256(body).digest(),
+    )

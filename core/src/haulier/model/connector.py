@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from haulier.model.answers import Condition, OutcomeMapping, Place
 from haulier.model.delivery import Judge
 
 __all__ = [
@@ -90,6 +91,12 @@ class EndpointTemplate(Described):
     )
     judge: Judge | None = Field(default=None, description="reads an answer where statuses do not tell enough")
     answers: Literal["json", "any"] = "any"
+    success_when: Condition | None = None
+    reason_at: Place | None = None
+    outcomes: OutcomeMapping | None = None
+    all_or_nothing: bool = Field(
+        default=False, description="one bad record makes it refuse the whole batch (400, 422)"
+    )
     ticket: str = Field(default="", description="JSON pointer to the ticket of a job that was accepted")
     idempotent: bool = Field(
         default=True, description="False: asking again changes what is there or what is answered"

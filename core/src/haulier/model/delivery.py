@@ -10,7 +10,7 @@ import msgspec
 
 from haulier.model.request import Request, Response
 
-__all__ = ["ACCEPTED", "DELIVERED", "Judge", "State", "Stop", "Verdict", "VerdictKind"]
+__all__ = ["ACCEPTED", "DELIVERED", "Judge", "Outcomes", "State", "Stop", "Verdict", "VerdictKind"]
 
 VerdictKind: TypeAlias = Literal["delivered", "accepted", "retry", "rejected", "unknown"]
 
@@ -32,12 +32,22 @@ class State(IntEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What a judge says of the records of a request. wait_s: seconds the service asked to be left alone."""
+    """What a judge says of the records of a request. wait_s: seconds the service asked to be left alone.
+
+    split: only together were the records refused; halves of them may pass.
+    """
 
     kind: VerdictKind
     reason: str = ""
     wait_s: float | None = None
     ticket: str = ""
+    split: bool = False
+
+
+class Outcomes(msgspec.Struct, frozen=True, gc=False):
+    """What an answer says of each record of a request by itself, in the order of the positions."""
+
+    verdicts: list[Verdict]
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False):
@@ -50,4 +60,4 @@ DELIVERED = Verdict("delivered")
 ACCEPTED = Verdict("accepted")
 
 # A template's own judge: called with an answer before the default rules; None leaves the answer to them.
-Judge: TypeAlias = Callable[[Request, Response], Verdict | Stop | None]
+Judge: TypeAlias = Callable[[Request, Response], Verdict | Outcomes | Stop | None]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from haulier.model.answers import Condition, OutcomeMapping, Place
 from haulier.model.connector import Attributes, Method, Name
 
 __all__ = [
@@ -182,9 +183,31 @@ class Destination(Written):
         default=None,
         description="json: an answer that is a web page is no success; unless written, as the endpoint says",
     )
+    success_when: Condition | None = Field(
+        default=None,
+        description="what a 2xx answer must say to be a success: `{at: /status/type, is: success}`",
+    )
+    reason_at: Place | None = Field(
+        default=None, description="where an answer says why it refused: a JSON pointer, or `header:NAME`"
+    )
+    outcomes: OutcomeMapping | None = Field(
+        default=None, description="where an answer speaks of each record of a batch by itself"
+    )
+    all_or_nothing: bool | None = Field(
+        default=None,
+        description="a 400 or 422 refuses the whole batch for one bad record: halve it until that stands alone",
+    )
+    max_rejected: Annotated[str, StringConstraints(pattern=r"^\d+%?$")] | None = Field(
+        default=None, description="rejected records, a number or a share such as `5%`, that stop the run"
+    )
     verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
         default_factory=dict, description="status -> what it means here"
     )
+
+    @field_validator("max_rejected", mode="before")
+    @classmethod
+    def _a_number_too(cls, value: Any) -> Any:
+        return str(value) if type(value) is int else value
 
     @field_validator("timeout_s", mode="before")
     @classmethod

@@ -19,6 +19,8 @@ _NAME = re.compile(_NAME_CHARS)
 # Pairs part at a comma that a name and a colon follow; `://` is the middle of a URL, and so part of a value.
 # Expressions are stepped over: they may hold both.
 _BORDER = re.compile(rf'\{{(?:"(?:[^"\\]|\\.)*"|[^{{}}"])*\}}|(,)(?=[ \t]*{_NAME_CHARS}[ \t]*:(?!//))')
+# `h1:v1,h2`: a name alone right after a comma is a pair that somebody forgot to finish.
+_BARE = re.compile(rf",({_NAME_CHARS})\s*$")
 _REFUSED = re.compile(r"[^\t\x20-\x7e]")
 _LONGEST_SHOWN = 12
 
@@ -102,6 +104,11 @@ def _split(written: str, place: str) -> Iterable[tuple[str, str]]:
             )
         if value.rstrip().endswith(","):
             raise DestinationError(f"{place}: after the comma that ends pair {number}, a pair is missing")
+        if found := _BARE.search(value):
+            raise DestinationError(
+                f"{place}: pair {number}, `{_beginning(name)}`, is followed by `{_beginning(found[1])}`, which has no "
+                "colon; write NAME:VALUE,NAME:VALUE, or a space after a comma that belongs to the value"
+            )
         yield name.strip(" \t"), value
 
 

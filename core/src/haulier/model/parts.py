@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from haulier.model.block import Block
-from haulier.model.request import Body, Header, Request
+from haulier.model.request import Body, Header, Request, Response
 
 __all__ = [
     "Added",
@@ -130,6 +130,15 @@ class Doors(Protocol):
         """Wait until the disk has what was written to a file these doors opened."""
         ...
 
+    def send(self, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
+        """Send one request and wait for the whole answer; redirects are not followed, nothing is tried again.
+
+        What the credential adds that the output's settings name is added here: the output never sees its values.
+        Raises TransportError where no answer came, CredentialError where the credential is not bound to the origin of
+        `url`, ConfigurationError for readers, which send nothing.
+        """
+        ...
+
 
 class Reader(Protocol):
     """An opened input. repeatable: whether opening it again gives the same records (a file does, a pipe does not)."""
@@ -154,10 +163,19 @@ class ReaderType:
 
 
 class Output(Protocol):
-    """A durable at-least-once consumer of responses; called from one thread, in the order of the ledger."""
+    """A durable at-least-once consumer of responses; made, called and closed in one thread of its own.
+
+    Lines come in the order of the ledger. No delivery ever waits for an output: what it has not taken yet stays in the
+    ledger. It may have two attributes: `at_once`, how many lines a `write` is handed at most (1,000), and `patience_s`,
+    how long one that takes nothing is waited for after the last delivery (60), before the run stops resumably.
+    """
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Make these JSON lines durable before returning; raising keeps them owed and stops the run resumably."""
+        """Make these JSON lines durable before returning.
+
+        Raising OutputBusy or TransportError has them handed again later, the same ones; raising anything else stops the
+        run resumably. Either way they stay owed.
+        """
         ...
 
     def close(self) -> None:
@@ -167,11 +185,15 @@ class Output(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputType:
-    """An output type as registered."""
+    """An output type as registered.
+
+    Three settings mean the same in every output that has them, and are seen to before lines reach it: `include`
+    (attributes of the record besides those sent), `answer` (whether lines carry the answer) and `credential` (what
+    `Doors.send` applies; held against `url`, where there is such a setting, before a run begins).
+    """
 
     name: str
     title: str
     description: str
     settings: type[Settings]
     factory: Callable[[Any, Doors], Output]
-

@@ -237,7 +237,7 @@ def _part(
         return column
     (only,) = column([{}])
     if isinstance(only, Fault):
-        raise DestinationError(f"{expression.place}: {only.reason}")
+        raise DestinationError(f"{expression.place}: {only.reason}; write another value")
     return only
 
 

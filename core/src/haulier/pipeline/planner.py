@@ -118,6 +118,11 @@ class Planner:
         rejected: list[RejectedRecord] = []
         return self._batch_request(found, batch, 0, len(batch), rejected)
 
+    @property
+    def next_number(self) -> int:
+        """The number the next request will have."""
+        return self._number
+
     def start_at(self, number: int) -> None:
         """Number the next request so: a resumed run goes on counting."""
         self._number = number

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from pydantic import SecretStr
-
 from haulier.errors import CredentialError
 from haulier.io.credentials import (
     CredentialStore,
@@ -19,14 +17,14 @@ from haulier.io.credentials import (
     resolve_values,
 )
 from haulier.model.origin import canonical_origin
-from haulier.model.parts import Added, CredentialType
+from haulier.model.parts import Added, CredentialType, Settings
 from haulier.model.request import Request
 from haulier.plugins.registry import Registry
 from haulier.runs.guarding import guarded
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import Site
 
-__all__ = ["Authority", "CredentialLike", "authority_of"]
+__all__ = ["Authority", "CredentialLike", "authority_of", "authority_of_output"]
 
 CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
 _NOTHING = Added()
@@ -34,11 +32,15 @@ _NOTHING = Added()
 
 @dataclass(frozen=True)
 class Authority:
-    """What authenticates the requests of a run. name: of the credential, empty without one."""
+    """What authenticates the requests of a run. name: of the credential, empty without one.
+
+    yields: a header written in the destination stands instead of the credential's (`override_authorization`).
+    """
 
     name: str = ""
     type: CredentialType | None = field(default=None, repr=False)
     credential: ResolvedCredential | None = field(default=None, repr=False)
+    yields: bool = False
 
     def authorize(self) -> Callable[[Request], Added]:
         """What a credential adds to a request, asked at each attempt."""
@@ -46,16 +48,14 @@ class Authority:
         if kind is None or credential is None:
             return lambda _: _NOTHING
         apply, settings = guarded(kind.apply, f"credential type {kind.name}"), credential.settings
+        if self.yields:
+            return lambda request: _less_written(apply(request, settings, time.time()), request)
         return lambda request: apply(request, settings, time.time())
 
-    def redactor(self) -> Redactor:
-        """The last net: takes the secrets of this credential out of any text."""
-        if self.credential is None:
-            return Redactor(())
-        values = (
-            getattr(self.credential.settings, name) for name in type(self.credential.settings).model_fields
-        )
-        return Redactor([value.get_secret_value() for value in values if isinstance(value, SecretStr)])
+    def redactor(self, *others: Authority) -> Redactor:
+        """The last net: takes the secrets of this credential, and of others, out of any text."""
+        credentials = [one.credential for one in (self, *others) if one.credential is not None]
+        return Redactor([secret for credential in credentials for secret in credential.secrets()])
 
 
 def authority_of(
@@ -81,7 +81,32 @@ def authority_of(
     else:
         kind, credential = _from_values(site, resolved, registry, choice)
     check_binding(credential, resolved.origin)
+    return Authority(credential.name, kind, credential, yields=site.destination.override_authorization)
+
+
+def authority_of_output(
+    site: Site, registry: Registry, settings: Settings, *, place: str
+) -> Authority:
+    """The stored credential that an output names in its settings, held against its `url` where it has one."""
+    choice, url = getattr(settings, "credential", None), getattr(settings, "url", None)
+    if not isinstance(choice, str):
+        return Authority()
+    try:
+        store = CredentialStore(site.credentials())
+        kind = registry.credential_type(store.get(choice).type)
+        credential = store.resolve(choice, kind)
+        if isinstance(url, str):
+            check_binding(credential, url)
+    except CredentialError as error:
+        raise CredentialError(f"{place}: {error}") from None
     return Authority(credential.name, kind, credential)
+
+
+def _less_written(added: Added, request: Request) -> Added:
+    """What a credential adds but for headers that the request has by itself."""
+    written = {name.lower() for name, _ in request.headers}
+    kept = tuple(pair for pair in added.headers if pair[0].lower() not in written)
+    return Added(headers=kept, query=added.query)
 
 
 def _from_values(

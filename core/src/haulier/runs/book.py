@@ -6,11 +6,13 @@ one state: read = pending + sending + delivered + accepted + rejected + in doubt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappush, heapreplace
+from typing import Protocol
 
 import msgspec
 
-from haulier.io.ledger.rows import Commit, RunRow, Unsettled, intent_row
+from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
@@ -25,11 +27,24 @@ _STATES = {
 }
 
 
+_MOST_SLOW = 10
+_BEST_FIRST = ("delivered", "accepted", "unknown", "rejected", "retry")
+_AGAIN = Verdict("unknown", "every record of it was asked for again")
+
+
+def _best(verdict: Verdict) -> int:
+    return _BEST_FIRST.index(verdict.kind)
+
+
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """What an observer is told of one request that was settled."""
+    """What an observer is told of records of one request that came to rest together.
+
+    positions and records: all of the request's, or those of which the answer said the same.
+    """
 
     number: int
     positions: Sequence[int]
+    records: Sequence[bytes]
     state: State
     status: int | None
     attempts: int
@@ -39,34 +54,58 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
 
 
-class Book:
-    """lines: makes the output lines of a settled request; outputs: how many outputs each line is owed to.
+class Lines(Protocol):
+    """What outputs are told: (the outputs, by number, that a line is owed to; the line)."""
 
-    redact: takes secrets out of what is kept: a service may send them back in its answer.
+    def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:
+        """Of records that came to rest."""
+        ...
+
+    def unsent(self, rejected: RejectedRecord) -> list[tuple[list[int], bytes]]:
+        """Of a record that never became a request."""
+        ...
+
+    def parked(self, left: Unsettled, reason: str) -> list[tuple[list[int], bytes]]:
+        """Of a request that cannot be made again."""
+        ...
+
+
+class Book:
+    """lines: makes the lines that outputs are owed; None without outputs.
+
+    redact: takes secrets out of what is kept: a service may send them back in its answer. missing: stretches of
+    positions that an earlier sitting had read and that are in no request; each stays pending until it is taken again.
     """
 
     def __init__(
         self,
         run: RunRow,
         *,
-        outputs: int = 0,
-        lines: Callable[[Delivered], list[bytes]] | None = None,
+        lines: Lines | None = None,
         redact: Callable[[str], str] = str,
+        missing: Sequence[range] = (),
     ) -> None:
         self._run = run
-        self._outputs = outputs
         self._lines = lines
         self._redact = redact
         self._commit = Commit()
         self._unsettled: dict[int, int] = {}
         self._read = run.read
         self._pending_from = run.low_water
+        self._missing = list(missing)
+        self._put_back: dict[int, OutcomeRow] = {}
+        self._slow: list[tuple[float, int]] = []
         self._seq = 0
+        self.rejected = run.rejected
+        self.settled = run.delivered + run.accepted + run.rejected + run.in_doubt
 
     # -- taking in -----------------------------------------------------------------------------------------------
 
-    def took(self, block: Block, held: int | None) -> None:
-        """A block was planned; `held`: position of the oldest record the planner still holds."""
+    def took(self, block: Block, held: int | None, requests: Sequence[Request]) -> None:
+        """A block was planned; `held`: position of the oldest record the planner still holds.
+
+        requests: what came of it, to be intended next; a window that closes between two of them forgets none.
+        """
         end = block.first + len(block.lines)
         self._read = max(self._read, end)
         self._commit.read = self._read
@@ -75,15 +114,24 @@ class Book:
         if block.chunk is not None:
             self._commit.chunks.append((block.chunk, block.first, len(block.lines)))
         self._pending_from = end if held is None else held
+        self._unsettled.update((request.number, request.positions[0]) for request in requests)
+        if self._missing:
+            self._missing = [left for gap in self._missing for left in _without(gap, block.first, end)]
 
     def rejected_unsent(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records that never became a request."""
         rows = self._commit.records
         rows += [(record.position, State.REJECTED, None, record.reason, record.line) for record in rejected]
-        self._commit.rejected += len(rejected)
+        self._count(State.REJECTED, len(rejected))
+        if self._lines is not None:
+            for record in rejected:
+                self._owe(self._lines.unsent(record))
 
     def intend(self, request: Request, stored: bytes | None) -> None:
         """This request may be sent once the next commit is durable."""
+        if (row := self._put_back.pop(request.number, None)) is not None:
+            self._commit.outcomes.remove(row)
+            self._commit.before.append(row)
         self._commit.intents.append(intent_row(self._run.id, request, stored))
         self._unsettled[request.number] = request.positions[0]
 
@@ -93,43 +141,93 @@ class Book:
         self, request: Request, verdict: Verdict, attempts: int, response: Response | None
     ) -> Delivered:
         """The records of a request come to rest; outputs are owed their lines from the same commit on."""
-        state = _STATES[verdict.kind]
-        count, commit = len(request.positions), self._commit
-        status = response.status if response is not None else None
-        reason = self._redact(verdict.reason) if verdict.reason else ""
-        commit.outcomes.append(
-            (state, status, attempts, reason or None, verdict.ticket or None, self._id(request))
+        self._close_row(request, verdict, attempts, response)
+        return self._rest(request, range(len(request.positions)), verdict, attempts, response)
+
+    def settle_apart(
+        self, request: Request, verdicts: Sequence[Verdict], attempts: int, response: Response | None
+    ) -> list[Delivered]:
+        """Each record of a request comes to rest by its own verdict; those to be asked for again are in a part."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for at, verdict in enumerate(verdicts):
+            if verdict.kind != "retry":
+                groups.setdefault((verdict.kind, verdict.reason), []).append(at)
+        shown = min(
+            (verdict for verdict in verdicts if verdict.kind != "retry"), key=_best, default=verdicts[0]
         )
-        commit.attempts += attempts
-        if state == State.DELIVERED:
-            commit.delivered += count
-        elif state == State.ACCEPTED:
-            commit.accepted += count
-        else:
-            if state == State.REJECTED:
-                commit.rejected += count
-            else:
-                commit.in_doubt += count
-            texts: Sequence[bytes | None] = request.records or [None] * count
-            commit.records += [
-                (position, state, request.number, reason, text)
-                for position, text in zip(request.positions, texts, strict=True)
-            ]
+        self._close_row(request, shown if shown.kind in _STATES else _AGAIN, attempts, response)
+        return [
+            self._rest(request, places, verdicts[places[0]], attempts, response) for places in groups.values()
+        ]
+
+    def split(self, request: Request, reason: str, attempts: int, status: int | None) -> None:
+        """A request was refused whole and goes on as two; it carries no records any more."""
+        self._commit.split.append((status, attempts, self._redact(reason), self._id(request)))
+        self._commit.attempts += attempts
         del self._unsettled[request.number]
+
+    def _close_row(
+        self, request: Request, verdict: Verdict, attempts: int, response: Response | None
+    ) -> None:
+        status = response.status if response is not None else None
+        reason = self._redact(verdict.reason) if verdict.reason else None
+        self._commit.outcomes.append(
+            (_STATES[verdict.kind], status, attempts, reason, verdict.ticket or None, self._id(request))
+        )
+        self._commit.attempts += attempts
+        del self._unsettled[request.number]
+
+    def _rest(
+        self,
+        request: Request,
+        places: Sequence[int],
+        verdict: Verdict,
+        attempts: int,
+        response: Response | None,
+    ) -> Delivered:
+        """Some records of a request come to rest together: counted, kept where they failed, told to outputs."""
+        state = _STATES[verdict.kind]
+        reason = self._redact(verdict.reason) if verdict.reason else ""
+        whole = len(places) == len(request.positions)
+        positions = request.positions if whole else [request.positions[at] for at in places]
+        records = request.records
+        if records and not whole:
+            records = [records[at] for at in places]
+        self._count(state, len(positions))
+        if state in (State.REJECTED, State.IN_DOUBT):
+            texts: Sequence[bytes | None] = records or [None] * len(positions)
+            self._commit.records += [
+                (position, state, request.number, reason, text)
+                for position, text in zip(positions, texts, strict=True)
+            ]
         told = Delivered(
             number=request.number,
-            positions=request.positions,
+            positions=positions,
+            records=records,
             state=state,
-            status=status,
+            status=response.status if response is not None else None,
             attempts=attempts,
             reason=reason,
             ticket=verdict.ticket,
             response=response,
             request=request,
         )
-        if self._outputs and self._lines is not None:
-            self._owe([self._redact(line.decode()).encode() for line in self._lines(told)])
+        if self._lines is not None:
+            self._owe(self._lines.settled(told))
         return told
+
+    def _count(self, state: State, count: int) -> None:
+        commit = self._commit
+        self.settled += count
+        if state == State.DELIVERED:
+            commit.delivered += count
+        elif state == State.ACCEPTED:
+            commit.accepted += count
+        elif state == State.REJECTED:
+            self.rejected += count
+            commit.rejected += count
+        else:
+            commit.in_doubt += count
 
     def park(self, left: Unsettled, reason: str) -> None:
         """A request of an earlier sitting that cannot be made again: its records are in doubt, never sent by itself."""
@@ -140,21 +238,45 @@ class Book:
         self._commit.records += [
             (position, State.IN_DOUBT, left.number, reason, None) for position in left.positions
         ]
+        if self._lines is not None:
+            self._owe(self._lines.parked(left, reason))
 
     def put_back(self, request: Request, reason: str, attempts: int, status: int | None) -> None:
         """The request is tried again later: its records are pending meanwhile."""
-        self._commit.outcomes.append(
-            (State.PENDING, status, attempts, self._redact(reason) or None, None, self._id(request))
+        row: OutcomeRow = (
+            State.PENDING,
+            status,
+            attempts,
+            self._redact(reason) or None,
+            None,
+            self._id(request),
         )
+        self._put_back[request.number] = row
+        self._commit.outcomes.append(row)
         self._commit.attempts += attempts
+
+    def attempted(self, request: Request, seconds: float) -> None:
+        """An attempt was made and took so long; the slowest are kept for the report."""
+        self._commit.busy_s += seconds
+        if len(self._slow) < _MOST_SLOW:
+            heappush(self._slow, (seconds, request.number))
+        elif seconds > self._slow[0][0]:
+            heapreplace(self._slow, (seconds, request.number))
+        else:
+            return
+        self._commit.slow.append((request.number, seconds))
+
+    def waited(self, seconds: float) -> None:
+        """A request waits so long for its next attempt."""
+        self._commit.waited_s += seconds
 
     def paid(self, seqs: Sequence[int]) -> None:
         """An output has made these lines durable."""
         self._commit.paid += seqs
 
-    def owed_before(self, seqs: Sequence[int]) -> None:
-        """Lines an earlier sitting still owes: go on counting after them."""
-        self._seq = max([self._seq, *(seq + 1 for seq in seqs)])
+    def owed_before(self, newest: int) -> None:
+        """Lines an earlier sitting still owes, up to this seq: go on counting after them."""
+        self._seq = max(self._seq, newest + 1)
 
     # -- committing ----------------------------------------------------------------------------------------------
 
@@ -172,14 +294,25 @@ class Book:
     def turn(self) -> Commit:
         """The commit filled so far; a new one is begun."""
         commit, self._commit = self._commit, Commit()
-        commit.low_water = min([self._pending_from, *self._unsettled.values()])
+        self._put_back.clear()
+        missing = (gap.start for gap in self._missing)
+        commit.low_water = min([self._pending_from, *self._unsettled.values(), *missing])
         return commit
 
-    def _owe(self, lines: list[bytes]) -> None:
-        for output in range(self._outputs):
-            for line in lines:
-                self._commit.owed.append((self._seq, output, line))
+    def _owe(self, lines: list[tuple[list[int], bytes]]) -> None:
+        for outputs, line in lines:
+            clean = self._redact(line.decode()).encode()
+            for output in outputs:
+                self._commit.owed.append((self._seq, output, clean))
                 self._seq += 1
 
     def _id(self, request: Request) -> int:
         return self._run.id << 40 | request.number
+
+
+def _without(gap: range, start: int, stop: int) -> Iterator[range]:
+    """What is left of a stretch of positions outside [start, stop)."""
+    if gap.start < start:
+        yield range(gap.start, min(gap.stop, start))
+    if gap.stop > stop:
+        yield range(max(gap.start, stop), gap.stop)

@@ -6,6 +6,7 @@ import os
 
 from haulier.io.credentials.types import credential_types
 from haulier.io.outputs.jsonl import JSONL
+from haulier.io.outputs.webhook import WEBHOOK
 from haulier.io.readers import reader_types
 from haulier.model.parts import ContentEncoder, CredentialType, OutputType, ReaderType
 from haulier.pipeline.encoding import encoders
@@ -22,7 +23,7 @@ class Builtins:
 
     @hookimpl
     def haulier_credential_types(self) -> tuple[CredentialType, ...]:
-        """none, basic, bearer and api-key."""
+        """none, basic, bearer, api-key and hmac."""
         return credential_types()
 
     @hookimpl
@@ -37,8 +38,8 @@ class Builtins:
 
     @hookimpl
     def haulier_outputs(self) -> tuple[OutputType, ...]:
-        """The JSONL output."""
-        return (JSONL,)
+        """jsonl and webhook."""
+        return (JSONL, WEBHOOK)
 
 
 def load_registry() -> Registry:

@@ -38,6 +38,10 @@ class Source(Protocol):
         """What comes of each block, in order."""
         ...
 
+    def part(self, request: Request, places: Sequence[int]) -> Request | None:
+        """A request of its own for some records of another; None where they make none."""
+        ...
+
     @property
     def idle(self) -> bool:
         """Whether the next ones would have to be waited for."""
@@ -52,7 +56,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is to be driven. window: intents committed together; stored: what of a request the ledger keeps.
 
     run_key: names the run to people. interval_s: between two starts, 0 for none. patience_s: longest wait a service may
-    ask for. paused: asked now and then. stop_after, first_rejections: see StopRules.
+    ask for. paused: asked now and then. max_rejected, stop_after, first_rejections: see StopRules.
     """
 
     judging: Judging
@@ -65,5 +69,6 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     paused: Callable[[], bool]
     run_key: str = ""
     window: int = 64
+    max_rejected: str | None = None
     stop_after: int = 5
     first_rejections: int = 20

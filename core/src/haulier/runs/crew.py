@@ -10,24 +10,46 @@ from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Flow
 from haulier.model.request import Request
 
-__all__ = ["Crew", "Delivery"]
+__all__ = ["Budget", "Crew", "Delivery"]
+
+_SPLITS_PER_BATCH = 64
+
+
+class Budget:
+    """How many more requests may be made by halving one batch."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
 
 
 class Delivery:
     """A request on its way: its flow, and what is known of its attempts so far.
 
-    tries: attempts of this round; status: of the last answer. since, exhausted: left by a first round.
+    tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
+    status: of the last answer. since: successes of the run when its first attempt began. exhausted: left by a first
+    round. splits: budget of halvings, shared by all that came of one batch.
     """
 
-    __slots__ = ("exhausted", "flow", "request", "since", "status", "tries")
+    __slots__ = ("exhausted", "flow", "most_tries", "request", "since", "spent", "splits", "status", "tries")
 
-    def __init__(self, request: Request, flow: Flow) -> None:
+    def __init__(
+        self, request: Request, flow: Flow, *, most_tries: int, spent: int = 0, splits: Budget | None = None
+    ) -> None:
         self.request = request
         self.flow = flow
-        self.tries = 0
+        self.most_tries = most_tries
+        self.splits = splits or Budget(_SPLITS_PER_BATCH)
+        self.tries = self.spent = spent
         self.status: int | None = None
         self.since: int | None = None
         self.exhausted: Exhausted | None = None
+
+    @property
+    def own_tries(self) -> int:
+        """Attempts of this very request."""
+        return self.tries - self.spent
 
 
 class Crew:
@@ -98,7 +120,13 @@ class Crew:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def pump(self) -> None:
-        """Hand out what may leave now."""
+        """Hand out what may leave now; what goes wrong in doing so ends the run instead of leaving it waiting."""
+        try:
+            self._hand_out()
+        except Exception as error:  # noqa: BLE001 - called from timers, where nobody would hear of it
+            self._failed(error)
+
+    def _hand_out(self) -> None:
         while self._ready and not self._stopped and self.active < self._limit():
             now = self._loop.time()
             wait = self._pacing.wait(now)
@@ -156,12 +184,7 @@ class Crew:
                 return
             idle: asyncio.Future[Delivery | None] = self._loop.create_future()
             self._idle.append(idle)
-            try:
-                self.pump()
-            except BaseException:
-                if idle in self._idle:  # nobody is to hand a delivery to a worker that ends
-                    self._idle.remove(idle)
-                raise
+            self.pump()
             delivery = await idle
 
     def _ended(self, worker: asyncio.Task[None]) -> None:

@@ -14,7 +14,7 @@ from random import random
 from haulier.delivery.judging import History
 from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Send, Settle, Wait, deliver
-from haulier.delivery.stopping import StopRules
+from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError, TransportError
 from haulier.io.ledger.rows import Commit
 from haulier.io.transports.protocol import Transport
@@ -22,7 +22,8 @@ from haulier.model.delivery import Stop, Verdict
 from haulier.model.request import Request, Response
 from haulier.runs.book import Book, Delivered
 from haulier.runs.course import Course, Source, Taken
-from haulier.runs.crew import Crew, Delivery
+from haulier.runs.crew import Budget, Crew, Delivery
+from haulier.runs.settling import Settling
 
 __all__ = ["Driver"]
 
@@ -54,11 +55,10 @@ class Driver:
         self._transport = transport
         self._course = course
         self._write = write
-        self._settled = settled
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
         self._pacing = Pacing(interval_s=course.interval_s)
-        self._rules = StopRules(stop_after=course.stop_after, first_rejections=course.first_rejections)
+        self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
         self._history = History()
         self._crew = Crew(
             carry=self._carry,
@@ -77,7 +77,16 @@ class Driver:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._second: list[Delivery] = []
-        self._provisional: list[tuple[Delivery, Settle]] = []
+        self._settling = Settling(
+            book,
+            self._rules,
+            self._history,
+            most=course.max_in_flight,
+            part=source.part,
+            again=self._again,
+            settled=settled,
+            stop=self.stop,
+        )
         self._flush_at: asyncio.TimerHandle | None = None
         self.stop_reason = ""
         self.error: BaseException | None = None
@@ -181,13 +190,13 @@ class Driver:
     def _take(self, taken: Taken) -> None:
         self._book.rejected_unsent(taken.planned.rejected)
         if taken.block is not None:
-            self._book.took(taken.block, self._source.held())
+            self._book.took(taken.block, self._source.held(), taken.planned.requests)
         for left, reason in taken.parked:
             self._book.park(left, reason)
         for request, resend in taken.rebuilt:
             self._intend(self._delivery(request, resend=resend))
         for request in taken.planned.requests:
-            self._intend(self._delivery(request, resend=False))
+            self._intend(self._delivery(request))
         if self._source.idle:
             self._commit()
 
@@ -225,7 +234,7 @@ class Driver:
 
     def _outstanding(self) -> int:
         """Requests that this round has yet to bring to rest."""
-        return self._book.unsettled - len(self._second) - len(self._provisional)
+        return self._book.unsettled - len(self._second) - self._settling.provisional
 
     def _flush_soon(self) -> None:
         if self._flush_at is None:
@@ -260,11 +269,19 @@ class Driver:
 
     # -- one delivery --------------------------------------------------------------------------------------------
 
-    def _delivery(self, request: Request, *, resend: bool) -> Delivery:
+    def _delivery(
+        self, request: Request, *, resend: bool = False, spent: int = 0, splits: Budget | None = None
+    ) -> Delivery:
         course = self._course
-        return Delivery(
-            request, deliver(request, course.judging, course.policy, self._history, random, resend=resend)
+        flow = deliver(
+            request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
         )
+        return Delivery(request, flow, most_tries=course.policy.attempts, spent=spent, splits=splits)
+
+    def _again(self, part: Request, whole: Delivery, spent: int) -> None:
+        """A part of a delivery goes on as a request of its own, from the next commit on."""
+        self._intend(self._delivery(part, spent=spent, splits=whole.splits))
+        self._flush_soon()
 
     def _rested(self) -> None:
         self._changed.set()
@@ -276,13 +293,17 @@ class Driver:
         request, course, flow = delivery.request, self._course, delivery.flow
         reply: Response | TransportError | None
         wish = flow.send(None)
+        if delivery.since is None:
+            delivery.since = self._rules.successes
         while isinstance(wish, Send):
             delivery.tries = wish.number
+            began = self._loop.time()
             try:
                 reply = await self._transport.send(request, course.authorize(request))
                 delivery.status = reply.status
             except TransportError as error:
                 reply, delivery.status = error, None
+            self._book.attempted(request, self._loop.time() - began)
             wish = flow.send(reply)
         if isinstance(wish, Settle):
             self._settle(delivery, wish)
@@ -294,6 +315,7 @@ class Driver:
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
         self._rules.failure()
         self._crew.later(delivery, wish.seconds)
+        self._book.waited(wish.seconds)
         if not wish.asked:
             return
         if wish.seconds > self._course.patience_s:
@@ -309,43 +331,15 @@ class Driver:
             self._put_back(delivery, verdict.reason)
             self.stop(verdict.reason)
             return
-        self._history.forbidden = self._history.forbidden + 1 if delivery.status == 403 else 0
-        if verdict.kind in ("delivered", "accepted"):
-            self._success()
-        elif verdict.kind == "rejected" and not self._rules.successes:
-            self._provisional.append((delivery, wish))
-            self._outstanding_bytes -= delivery.request.length
-            self._put_back(delivery, verdict.reason)
-            if why := self._rules.rejection(verdict.reason):
-                self.stop(why)
-            return
-        self._finish(delivery, verdict, wish.attempts, wish.response)
-
-    def _success(self) -> None:
-        self._history.succeeded += 1
-        self._rules.success(self._course.max_in_flight)
-        if self._provisional:
-            self._settle_provisional()
-
-    def _settle_provisional(self) -> None:
-        provisional, self._provisional = self._provisional, []
-        for delivery, wish in provisional:
-            assert isinstance(wish.verdict, Verdict)
-            self._outstanding_bytes += delivery.request.length
-            self._finish(delivery, wish.verdict, 0, wish.response)
-
-    def _finish(self, delivery: Delivery, verdict: Verdict, attempts: int, response: Response | None) -> None:
-        told = self._book.settle(delivery.request, verdict, attempts, response)
         self._outstanding_bytes -= delivery.request.length
-        if self._settled is not None:
-            self._settled(told)
+        self._settling.settle(delivery, wish)
         self._flush_soon()
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:
-        self._book.put_back(delivery.request, reason, delivery.tries, delivery.status)
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
-        again = delivery.since is not None
+        again = delivery.exhausted is not None
         why = self._rules.exhausted(wish.reason, again=again, since=delivery.since or 0)
         if why or not again:
             self._put_back(delivery, wish.reason)
@@ -353,9 +347,11 @@ class Driver:
             self.stop(why)
         elif again:
             verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
-            self._finish(delivery, verdict, wish.attempts, wish.response)
+            self._outstanding_bytes -= delivery.request.length
+            self._settling.finish(delivery, verdict, wish.attempts, wish.response)
+            self._flush_soon()
         else:
-            delivery.since, delivery.exhausted = self._rules.successes, wish
+            delivery.exhausted = wish
             self._outstanding_bytes -= delivery.request.length
             self._second.append(delivery)
 
@@ -369,7 +365,7 @@ class Driver:
         for delivery in second:
             assert delivery.exhausted is not None
             again = self._delivery(delivery.request, resend=delivery.exhausted.resend)
-            again.since = delivery.since
+            again.since, again.exhausted = delivery.since, delivery.exhausted
             self._intend(again)
         self._commit()
         await self._until_settled()
@@ -377,7 +373,7 @@ class Driver:
     def _conclude(self) -> None:
         """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""
         if not self.stop_reason:
-            self._settle_provisional()
+            self._settling.settle_provisional()
             return
         uncommitted = (delivery for _, window in self._uncommitted for delivery in window)
         for delivery in (*self._crew.left(), *uncommitted, *self._window):

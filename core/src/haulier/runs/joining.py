@@ -1,32 +1,54 @@
 """Answers joined to their records: the lines that outputs get.
 
-One line a record where a request carries one record, else one line a request. Every line has `run`, `request`,
-`positions`, `key` (or `keys`), `state`, `status` and `attempts`; what the endpoint template takes out of the answer
-stands beside them under its own name (`upload_id`), so that the next destination reads the line as a record;
-`record` holds the attributes that were sent, and those that the output asks for with `include`.
+One line a request, or one for each group of its records that came to the same where an answer speaks of them apart;
+and one for each record that never became a request. Every line has `id`, `run`, `request`, `positions`, `key` (or
+`keys`), `state`, `status` and `attempts`; what the endpoint template takes out of the answer stands beside them under
+its own name (`upload_id`), so that the next destination reads the line as a record; `record` holds the attributes
+that were sent, and those that the output asks for with `include`; `answer` the whole answer, where it asks for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from haulier.io.ledger.rows import Unsettled
+from haulier.model.block import RejectedRecord
 from haulier.model.pointer import pick
+from haulier.model.request import Response
 from haulier.runs.book import Delivered
 
-__all__ = ["Joining"]
+__all__ = ["Joining", "Lines"]
 
 _decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+# What tells a receiver how to read an answer, how to find it at the service, and how hard it may be pressed.
+_HEADERS = frozenset(
+    {
+        "content-type",
+        "date",
+        "etag",
+        "location",
+        "request-id",
+        "retry-after",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+_HEADER_FAMILIES = ("ratelimit", "x-ratelimit")
+_MOST_TEXT = 65_536
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
     """key: attribute that names a record. takes: name -> JSON pointer into the answer.
 
-    sent: decides which attributes of a record were sent; include: attributes wished for besides.
+    sent: decides which attributes of a record were sent; include: attributes wished for besides. answer: carry the
+    whole answer on. single: requests carry one record each, so `key` and `record` instead of `keys` and `records`.
     """
 
     run_id: str
@@ -35,50 +57,115 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     sent: Callable[[str], bool]
     single: bool
     include: frozenset[str] = frozenset()
+    answer: bool = False
 
-    def lines(self, told: Delivered) -> list[bytes]:
-        """The lines of one settled request, without line breaks."""
-        records = [_read(text) for text in told.request.records]
-        line: dict[str, Any] = {
-            "run": self.run_id,
-            "request": told.number,
-            "positions": list(told.positions),
-        }
-        keys = [record.get(self.key) for record in records] if self.key else []
-        if self.single:
-            line["key"] = keys[0] if keys else None
-        elif keys:
-            line["keys"] = keys
+    def settled(self, told: Delivered) -> bytes:
+        """The line of what came to rest, without its line break."""
+        records = [_read(text) or {} for text in told.records]
+        line = self._line(told.number, told.positions, [record.get(self.key or "") for record in records])
+        if len(told.positions) < len(told.request.positions):
+            line["id"] += f".{told.positions[0]}"
         line |= {"state": told.state.name.lower(), "status": told.status, "attempts": told.attempts}
         if told.reason:
             line["reason"] = told.reason
         if told.ticket:
             line["ticket"] = told.ticket
-        line |= self._taken(told)
-        chosen = [self._chosen(record) for record in records]
-        if self.single and chosen:
-            line["record"] = chosen[0]
-        elif chosen and any(chosen):
-            line["records"] = chosen
-        return [_encode(line)]
+        if told.response is not None:
+            line |= self._of_answer(told.response, line)
+        return _encode(line | self._records(records))
 
-    def _taken(self, told: Delivered) -> dict[str, Any]:
-        if told.response is None or not self.takes:
+    def unsent(self, rejected: RejectedRecord) -> bytes:
+        """The line of a record that never became a request; its text where that is no JSON object."""
+        record = _read(rejected.line)
+        line = self._line(None, [rejected.position], [record.get(self.key or "")] if record else [])
+        line["id"] += f"record-{rejected.position}"
+        line |= {"state": "rejected", "status": None, "attempts": 0, "reason": rejected.reason}
+        if record is None:
+            return _encode(line | {"text": rejected.line.decode("utf-8", "replace")})
+        return _encode(line | self._records([record]))
+
+    def parked(self, left: Unsettled, reason: str) -> bytes:
+        """The line of a request of an earlier sitting whose records are in doubt; what they were is not known."""
+        line = self._line(left.number, left.positions, [])
+        return _encode(line | {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason})
+
+    def _line(self, number: int | None, positions: Sequence[int], keys: list[Any]) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "id": f"{self.run_id}:{'' if number is None else number}",
+            "run": self.run_id,
+            "request": number,
+            "positions": list(positions),
+        }
+        if self.single:
+            line["key"] = keys[0] if keys and self.key else None
+        elif keys and self.key:
+            line["keys"] = keys
+        return line
+
+    def _of_answer(self, response: Response, line: Mapping[str, Any]) -> dict[str, Any]:
+        if not (self.takes or self.answer):
             return {}
         try:
-            answer = _decode(told.response.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return {}
-        found = {name: pick(answer, pointer) for name, pointer in self.takes.items()}
-        return {name: value for name, value in found.items() if value is not None}
+            body, parsed = _decode(response.body), True
+        except _NO_JSON:
+            body, parsed = None, False
+        found = {name: pick(body, pointer) for name, pointer in self.takes.items() if name not in line}
+        taken = {name: value for name, value in found.items() if value is not None}
+        return taken | {"answer": _whole(response, parsed=parsed)} if self.answer else taken
 
-    def _chosen(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in record.items() if self.sent(name) or name in self.include}
+    def _records(self, records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        chosen = [
+            {name: value for name, value in record.items() if self.sent(name) or name in self.include}
+            for record in records
+        ]
+        if self.single:
+            return {"record": chosen[0]} if chosen else {}
+        return {"records": chosen} if any(chosen) else {}
 
 
-def _read(text: bytes | None) -> Mapping[str, Any]:
-    """The record again; a text that is none cannot have been sent and has no attributes."""
+class Lines:
+    """The lines of all outputs of a run, each with the outputs it goes to: made once where several want the same."""
+
+    def __init__(self, wishes: Sequence[Joining]) -> None:
+        """wishes: what each output gets, in the order of the outputs."""
+        groups: dict[tuple[frozenset[str], bool], tuple[Joining, list[int]]] = {}
+        for output, joining in enumerate(wishes):
+            groups.setdefault((joining.include, joining.answer), (joining, []))[1].append(output)
+        self._groups = list(groups.values())
+
+    def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:
+        """(outputs, line) of what came to rest."""
+        return [(outputs, joining.settled(told)) for joining, outputs in self._groups]
+
+    def unsent(self, rejected: RejectedRecord) -> list[tuple[list[int], bytes]]:
+        """(outputs, line) of a record that never became a request."""
+        return [(outputs, joining.unsent(rejected)) for joining, outputs in self._groups]
+
+    def parked(self, left: Unsettled, reason: str) -> list[tuple[list[int], bytes]]:
+        """(outputs, line) of a request that cannot be made again."""
+        return [(outputs, joining.parked(left, reason)) for joining, outputs in self._groups]
+
+
+def _whole(response: Response, *, parsed: bool) -> dict[str, Any]:
+    """An answer as JSON: `body` where it was JSON itself, numbers as they were written, else `text`."""
+    headers = {
+        name: value
+        for name, value in response.headers
+        if name in _HEADERS or name.startswith(_HEADER_FAMILIES)
+    }
+    body = response.body
+    if parsed:
+        on_one_line = msgspec.json.format(body, indent=-1) if b"\n" in body or b"\r" in body else body
+        return {"headers": headers, "body": msgspec.Raw(on_one_line)}
+    if not body:
+        return {"headers": headers}
+    told = {"headers": headers, "text": body[:_MOST_TEXT].decode("utf-8", "replace")}
+    return told | {"cut": True} if len(body) > _MOST_TEXT else told
+
+
+def _read(text: bytes | None) -> Mapping[str, Any] | None:
+    """The record again; None for a text that is no JSON object."""
     try:
-        return _decode_record(text) if text else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+        return _decode_record(text) if text else None
+    except _NO_JSON:
+        return None

@@ -143,7 +143,9 @@ def _goes_to(destination: Destination) -> str:
 
 def _sends(resolved: Resolved) -> str:
     address = resolved.address
-    path = "".join(piece if isinstance(piece, str) else f"{{{piece.name}}}" for piece in address.path)
+    path = "".join(
+        piece if isinstance(piece, str) else "{" + piece.name.strip("{}") + "}" for piece in address.path
+    )
     form = "" if resolved.encoder.name == "none" else f", body {resolved.encoder.name}"
     return f"{resolved.method} {address.origin}{address.base_path}{path}{form}"
 

@@ -86,14 +86,19 @@ def preview(
     resolved = resolve(site.destination, registry, base_url=base_url)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
     wanted = range(sample, sample + 1) if sample is not None else range(n)
+    made = 0
     samples: list[Sample] = []
     rejected: list[RejectedRecord] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     for piece in planned(resolved, facts, intake, site.root):
         rejected += piece.rejected
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
+        made += len(piece.requests)
         if len(samples) >= len(wanted):
             break
+    if sample is not None and not samples:
+        because = f" ({rejected[0].reason})" if rejected else ""
+        raise ConfigurationError(f"there is no sample {sample}: these records make {made} requests{because}")
     return Preview(samples=tuple(samples), rejected=tuple(rejected), warnings=resolved.warnings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
+from haulier.errors import ConfigurationError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits
 from haulier.model.expression import Expression, RunFacts
@@ -123,31 +124,47 @@ class Resolved:
             else None,
             answers_json=(self.destination.answers or (template.answers if template else "any")) == "json",
             ticket=template.ticket if template else "",
+            success_when=self.destination.success_when or (template.success_when if template else None),
+            reason_at=self.destination.reason_at or (template.reason_at if template else None),
+            outcomes=self.destination.outcomes or (template.outcomes if template else None),
+            key=self.destination.key,
+            container=self.batching is not None and not self.pieces.whole,
+            all_or_nothing=self._all_or_nothing(),
         )
+
+    def _all_or_nothing(self) -> bool:
+        written = self.destination.all_or_nothing
+        if written is None:
+            return self.template is not None and self.template.all_or_nothing
+        return written
 
     def planner(self, facts: RunFacts) -> Planner:
         """The planner of one run; raises ConfigurationError where a `--param` is missing or an address cannot be."""
+        try:
+            return Planner(self._spec(facts))
+        except ConfigurationError as error:
+            raise type(error)(f"destination `{self.destination.name}`: {error}") from None
+
+    def _spec(self, facts: RunFacts) -> PlanSpec:
         batching, algorithm = self.batching, self.algorithm
-        return Planner(
-            PlanSpec(
-                method=self.method,
-                address=compile_address(self.address, facts),
-                encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
-                encoder_settings=self.encoder_settings,
-                way=self.way,
-                run_id=facts.run_id,
-                attributes=self.attributes,
-                exclude=frozenset(self.destination.exclude),
-                body=tuple(value.resolve(facts) for value in self.body),
-                files=tuple(file.name for file in self.files),
-                grouping=GuardedGrouping(algorithm.factory(self.grouping_settings), algorithm.name)
-                if algorithm is not None
-                else None,
-                size=0 if self.pieces.whole or batching is None else batching.size,
-                minimum=self.pieces.minimum,
-                item=batching.item if batching is not None else "",
-                booleans=self.address.booleans,
-                idempotency_key=self.pieces.idempotency_key and self.method != "GET",
-                headers=_FIXED_HEADERS,
-            )
+        return PlanSpec(
+            method=self.method,
+            address=compile_address(self.address, facts),
+            encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
+            encoder_settings=self.encoder_settings,
+            way=self.way,
+            run_id=facts.run_id,
+            attributes=self.attributes,
+            exclude=frozenset(self.destination.exclude),
+            body=tuple(value.resolve(facts) for value in self.body),
+            files=tuple(file.name for file in self.files),
+            grouping=GuardedGrouping(algorithm.factory(self.grouping_settings), algorithm.name)
+            if algorithm is not None
+            else None,
+            size=0 if self.pieces.whole or batching is None else batching.size,
+            minimum=self.pieces.minimum,
+            item=batching.item if batching is not None else "",
+            booleans=self.address.booleans,
+            idempotency_key=self.pieces.idempotency_key and self.method != "GET",
+            headers=_FIXED_HEADERS,
         )

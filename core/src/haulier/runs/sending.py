@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from haulier.model.expression import RunFacts
-from haulier.runs.authority import CredentialLike, authority_of
+from haulier.runs.authority import CredentialLike, authority_of, authority_of_output
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
+from haulier.runs.outputs import settings_of_output
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve
@@ -49,6 +50,10 @@ def prepare(
             resolved=resolved,
             registry=registry,
             authority=authority,
+            output_authorities=tuple(
+                authority_of_output(site, registry, settings_of_output(registry, choice), place=f"output {choice.to}")
+                for choice in resolved.destination.outputs
+            ),
             root=site.root,
             state_dir=site.state_dir(),
             intake=records

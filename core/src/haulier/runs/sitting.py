@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,13 +16,11 @@ import msgspec
 from haulier.delivery.retry import Policy
 from haulier.errors import ConfigurationError, LedgerError, PluginError, RunStopped
 from haulier.io.activation import activation, changed, settings_of
-from haulier.io.doors import FolderDoors
 from haulier.io.ledger.rows import RunRow
-from haulier.io.ledger.store import Ledger
+from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.ledger.writer import Writer
 from haulier.io.transports.choose import open_transport
 from haulier.model.expression import RunFacts
-from haulier.model.parts import Output
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
 from haulier.runs.book import Book, Delivered
@@ -29,13 +28,13 @@ from haulier.runs.course import Course
 from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
-from haulier.runs.guarding import guarded
 from haulier.runs.intake import Input
-from haulier.runs.joining import Joining
-from haulier.runs.owing import Owing
+from haulier.runs.outputs import close_outputs, lines_of, open_outputs
+from haulier.runs.owing import Owing, ReadBack
 from haulier.runs.positions import PositionSet
 from haulier.runs.report import Report, report_of
 from haulier.runs.resolved import Resolved
+from haulier.runs.served import Served
 from haulier.runs.source import InputChanged, PlanSource, Resumed
 from haulier.runs.stored import store
 
@@ -48,12 +47,14 @@ _MOST_IN_FLIGHT = 16  # where neither connector nor destination says
 class Orders:
     """What is to be carried where. run_key None: found from the input. again: repeat a finished run.
 
-    params: values of `{param.x}`. on_delivery: told of each settled request, in the thread of the run.
+    output_authorities: one for each output. params: values of `{param.x}`. on_delivery: told of each settled request,
+    in the thread of the run.
     """
 
     resolved: Resolved
     registry: Registry
     authority: Authority
+    output_authorities: tuple[Authority, ...] = ()
     root: Path
     state_dir: Path
     intake: Input
@@ -72,7 +73,8 @@ class Sitting:
         self._driver: Driver | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_reason = ""
-        self._outputs: list[tuple[str, Output]] = []
+        self._outputs: list[Served] = []
+        self._redact = orders.authority.redactor(*orders.output_authorities)
 
     def stop(self, reason: str) -> None:
         """Take nothing more in, finish what is in flight, then end; the run can be resumed."""
@@ -90,7 +92,10 @@ class Sitting:
         self._loop = asyncio.get_running_loop()
         ledger = Ledger.create(self._orders.state_dir)
         try:
-            return await self._with_ledger(ledger)
+            try:
+                return await self._with_ledger(ledger)
+            finally:
+                await close_outputs(self._outputs)
         finally:
             ledger.close()
 
@@ -108,9 +113,12 @@ class Sitting:
             if note is not None:
                 return report_of(ledger, earlier, name, repeated=True, note=note)
             earlier = None
-        self._outputs = self._open_outputs()
+        self._outputs = await open_outputs(
+            orders.resolved, orders.registry, orders.root, orders.output_authorities
+        )
         if earlier is not None and earlier.state != "finished":
             self._check_settings(earlier)
+            self._check_outputs(earlier, ledger.owing(earlier))
             try:
                 return await self._drive(ledger, earlier, resumed=True)
             except InputChanged as error:
@@ -162,27 +170,40 @@ class Sitting:
             )
         if not same:
             return None
-        if msgspec.json.decode(earlier.settings) != msgspec.json.decode(self._settings()):
+        if _compared(earlier.settings) != _compared(self._settings()):
             return None
         return "this very input was carried there before; nothing was sent (--again repeats it)"
 
     def _settings(self) -> str:
-        """What a resume compares: all but limits, outputs and the credential's values."""
+        """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
         settings = settings_of(self._orders.resolved.destination)
         for name in ("limits", "outputs", "description", "retry", "timeout_s", "transport"):
             settings.pop(name, None)
         settings["origin"] = self._orders.resolved.address.origin + self._orders.resolved.address.base_path
         settings["parameters"] = dict(self._orders.params)
+        settings["outputs"] = [output.to for output in self._orders.resolved.destination.outputs]
         return msgspec.json.encode(settings, order="deterministic").decode()
 
     def _check_settings(self, earlier: RunRow) -> None:
-        old, new = msgspec.json.decode(earlier.settings), msgspec.json.decode(self._settings())
+        old, new = _compared(earlier.settings), _compared(self._settings())
         if old != new:
             lines = "; ".join(changed(old, new))
             raise ConfigurationError(
                 f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
                 "Put them back to go on with it, or begin a run of its own with --run-key"
             )
+
+    def _check_outputs(self, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
+        """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
+        outputs = [output.to for output in self._orders.resolved.destination.outputs]
+        before = msgspec.json.decode(earlier.settings).get("outputs", outputs)
+        for number, (count, _) in owing.items():
+            if outputs[number : number + 1] != before[number : number + 1]:
+                raise ConfigurationError(
+                    f"run {earlier.run_id} of this input is unfinished and keeps {count:,} lines for its output "
+                    f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order to go on with "
+                    "it, or begin a run of its own with --run-key"
+                )
 
     # -- driving it ----------------------------------------------------------------------------------------------
 
@@ -211,9 +232,8 @@ class Sitting:
         course = self._course(run.run_key)
         book = Book(
             run,
-            outputs=len(outputs),
-            lines=self._joining(run).lines if outputs else None,
-            redact=orders.authority.redactor(),
+            lines=lines_of(resolved, orders.registry, run.run_id),
+            redact=self._redact,
         )
         transport = open_transport(
             resolved.destination.transport,
@@ -231,8 +251,13 @@ class Sitting:
             else:
                 driver.stop(str(error))
 
+        async def meanwhile() -> None:
+            if course.paused():
+                driver.stop("the destination was paused; activate it and run again to go on")
+            await driver.flush()
+
         writer = Writer(ledger, run.id, done)
-        owing = Owing(outputs, paid=book.paid, failed=failed)
+        owing = Owing(outputs, read=self._read_back(run), paid=book.paid, failed=failed)
         driver = Driver(
             source,
             book,
@@ -245,13 +270,14 @@ class Sitting:
         self._driver = driver
         if self._stop_reason:
             driver.stop(self._stop_reason)
-        owed = ledger.owed(run)
-        book.owed_before([seq for seq, _, _ in owed])
-        owing.add(owed)
+        owed = ledger.owing(run)
+        book.owed_before(max((newest for _, newest in owed.values()), default=-1))
+        owing.begin(owed)
         writer.start()
         try:
             await driver.run()
-            await owing.finish()
+            if why := await owing.finish(stopped=lambda: bool(driver.stop_reason), meanwhile=meanwhile):
+                driver.stop(why)
             await driver.flush(last=True)
         except Exception as error:
             # An input's iterator, a plugin or the ledger: everything in flight has come to rest, the run can go on.
@@ -261,7 +287,7 @@ class Sitting:
             raise
         finally:
             writer.close()
-            owing.close()
+            await owing.close()
             await transport.close()
         return self._end(ledger, run, driver.stop_reason)
 
@@ -277,8 +303,7 @@ class Sitting:
                 "write them once more, under the name their chunk had"
             )
         state = "stopped" if stop_reason else "finished"
-        reason = self._orders.authority.redactor()(stop_reason)
-        ledger.end(run, state=state, reason=reason, ended=time.time())
+        ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
         row = ledger.run(run.run_id)
         if row is None:
             raise RunStopped(f"run {run.run_id} is no longer in its ledger")
@@ -300,37 +325,23 @@ class Sitting:
             stored=_nothing if orders.intake.repeatable else store,
             paused=lambda: _paused_since(orders.state_dir, since),
             run_key=run_key,
+            max_rejected=resolved.destination.max_rejected,
             window=min(256, max(4, 4 * in_flight)),
         )
 
-    def _joining(self, run: RunRow) -> Joining:
-        resolved = self._orders.resolved
-        destination = resolved.destination
-        paths = (path[0] for path in resolved.address.record_paths)
-        body = (path[0] for value in resolved.body for path in value.record_paths)
-        files = (path[0] for file in resolved.files for path in file.path.record_paths)
-        used = frozenset((*paths, *body, *files))
-        all_sent, excluded = resolved.attributes != "none", frozenset(destination.exclude)
-        include = frozenset(
-            name for output in destination.outputs for name in output.settings.get("include", ())
-        )
-        return Joining(
-            run_id=run.run_id,
-            key=destination.key,
-            takes=resolved.template.takes if resolved.template else {},
-            sent=lambda name: name in used or (all_sent and name not in excluded),
-            single=resolved.batching is None,
-            include=include,
-        )
+    def _read_back(self, run: RunRow) -> ReadBack:
+        """Reads what an output is owed, in the output's thread: beside the writer, over a connection of its own."""
 
-    def _open_outputs(self) -> list[tuple[str, Output]]:
-        doors = FolderDoors(self._orders.root)
-        opened: list[tuple[str, Output]] = []
-        for choice in self._orders.resolved.destination.outputs:
-            kind = self._orders.registry.output(choice.to)
-            make = guarded(kind.factory, f"output {kind.name}")
-            opened.append((kind.name, make(kind.settings.model_validate(choice.settings), doors)))
-        return opened
+        def read(output: int, after: int, most: int) -> list[tuple[int, bytes]]:
+            view = LedgerView.open(self._orders.state_dir)
+            try:
+                return view.owed(run, output=output, after=after, most=most)
+            except sqlite3.Error as error:
+                raise LedgerError(f"cannot read the ledger: {error}") from None
+            finally:
+                view.close()
+
+        return read
 
 
 def _left_over(ledger: Ledger, run: RunRow) -> Resumed:
@@ -342,6 +353,13 @@ def _left_over(ledger: Ledger, run: RunRow) -> Resumed:
         unsettled=ledger.unsettled(run),
         next_number=ledger.next_number(run),
     )
+
+
+def _compared(settings: str) -> Any:
+    """Settings as two sittings are held against each other."""
+    found = msgspec.json.decode(settings)
+    found.pop("outputs", None)
+    return found
 
 
 def _paused_since(state_dir: Path, since: str) -> bool:

@@ -78,6 +78,16 @@ class PlanSource:
                 break
         raise InputChanged(f"the input has fewer records than the {resumed.read:,} this run has read")
 
+    def part(self, request: Request, places: Sequence[int]) -> Request | None:
+        """A request of some records of another, made as the planner makes them; None where they make none."""
+        positions = [request.positions[at] for at in places]
+        lines = {request.positions[at]: request.records[at] for at in places}
+        blocks = [
+            Block(first=stretch.start, lines=[lines[position] for position in stretch])
+            for stretch in stretches(positions)
+        ]
+        return self._planner.rebuild(self._planner.next_number, blocks)
+
     async def taken(self) -> AsyncIterator[Taken]:
         """What comes of each block; what was left over comes first."""
         if self._resumed is not None:

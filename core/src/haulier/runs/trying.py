@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -14,7 +15,7 @@ from haulier.delivery.judging import History
 from haulier.errors import ConfigurationError, CredentialError, TransportError
 from haulier.io.credentials import CredentialStore, Redactor
 from haulier.io.transports.choose import open_transport
-from haulier.model.delivery import Stop
+from haulier.model.delivery import Outcomes, Stop
 from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
 from haulier.model.pointer import look_up
@@ -173,7 +174,9 @@ async def _try(request: Request, resolved: Resolved, authority: Authority) -> Te
     return TestAnswer(
         sample=sample_of(request, resolved),
         status=response.status if response is not None else None,
-        headers=response.headers if response is not None else (),
+        headers=tuple((name, redact(value)) for name, value in response.headers)
+        if response is not None
+        else (),
         body=_redacted(redact, response.body) if response is not None else b"",
         seconds=seconds,
         verdict=verdict,
@@ -188,6 +191,10 @@ def _judged(request: Request, response: Response | None, resolved: Resolved) -> 
     verdict = resolved.judging()(request, response, resend=False, history=History())
     if isinstance(verdict, Stop):
         return "stop", verdict.reason
+    if isinstance(verdict, Outcomes):
+        kinds = Counter(one.kind for one in verdict.verdicts)
+        reason = next((one.reason for one in verdict.verdicts if one.reason), "")
+        return ", ".join(f"{count} {kind}" for kind, count in kinds.items()), reason
     return verdict.kind, verdict.reason
 
 

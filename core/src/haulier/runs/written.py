@@ -43,7 +43,9 @@ def written_settings(model: type[Settings], written: Mapping[str, Any], place: s
     try:
         return model.model_validate(dict(written))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        found = error.errors(include_url=False, include_input=False)
+    # A misspelt name is also a missing one: the name that was written tells more.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     where = ".".join(str(part) for part in first["loc"])
     known = sorted(model.model_fields)
     if first["type"] == "extra_forbidden":

@@ -1,7 +1,8 @@
-"""The credential types that come with Haulier: none, basic, bearer and api-key."""
+"""The credential types that come with Haulier: none, basic, bearer, api-key and hmac."""
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import b64encode
 from typing import Literal
@@ -9,10 +10,11 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from haulier.errors import CredentialError
 from haulier.model.parts import Added, CredentialType, NoSettings, Settings
 from haulier.model.request import Request
 
-__all__ = ["ApiKey", "Basic", "Bearer", "credential_types"]
+__all__ = ["ApiKey", "Basic", "Bearer", "Hmac", "credential_types"]
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -62,6 +64,12 @@ class Bearer(Settings):
         return value
 
 
+class Hmac(Settings):
+    """A secret that both sides know and neither sends."""
+
+    secret: SecretStr = Field(description="the secret that the receiver checks signatures with, as UTF-8 text")
+
+
 class ApiKey(Settings):
     """A key that goes into one header or one query parameter."""
 
@@ -93,6 +101,14 @@ def _apply_basic(_request: Request, settings: Basic, _now: float) -> Added:
 
 def _apply_bearer(_request: Request, settings: Bearer, _now: float) -> Added:
     return Added(headers=(("Authorization", f"Bearer {settings.token.get_secret_value()}"),))
+
+
+def _apply_hmac(request: Request, settings: Hmac, now: float) -> Added:
+    if not isinstance(request.body, bytes):
+        raise CredentialError("credential type hmac: a body with files is made while it is sent; it cannot be signed")
+    at = str(int(now))
+    signed = hmac.digest(settings.secret.get_secret_value().encode(), b"%s.%s" % (at.encode(), request.body), "sha256")
+    return Added(headers=(("Haulier-Signature", f"t={at},v1={signed.hex()}"),))
 
 
 def _apply_api_key(_request: Request, settings: ApiKey, _now: float) -> Added:
@@ -132,5 +148,13 @@ def credential_types() -> tuple[CredentialType, ...]:
             description="A key in a header or in the query.",
             settings=ApiKey,
             apply=_apply_api_key,
+        ),
+        CredentialType(
+            name="hmac",
+            title="HMAC signature",
+            description="A signature of time and body in the header Haulier-Signature (HMAC with SHA-256); nothing secret "
+            "is sent.",
+            settings=Hmac,
+            apply=_apply_hmac,
         ),
     )

@@ -20,6 +20,9 @@ class JsonlSettings(Settings):
     include: list[str] = Field(
         default_factory=list, description="attributes of the record to carry on besides those sent"
     )
+    answer: bool = Field(
+        default=False, description="carry the whole answer on: parsed body, and headers of interest"
+    )
 
 
 class JsonlOutput:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from haulier.errors import ConfigurationError, InputError
 from haulier.io.readers.source import STDIN, open_file
+from haulier.model.request import Header, Response
 
 __all__ = ["SourceDoors"]
 
@@ -31,10 +33,13 @@ class SourceDoors:
         """Refused: readers write nothing."""
         raise ConfigurationError(f"{path}: a reader may not write; it was handed the input {self._source}")
 
-
     def make_durable(self, file: BinaryIO) -> None:
         """Refused: readers write nothing."""
         raise ConfigurationError("a reader may not write; there is nothing to make durable")
+
+    def send(self, method: str, url: str, *, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
+        """Refused: readers send nothing."""
+        raise ConfigurationError(f"{method} {url}: a reader may not send; it was handed {self._source}")
 
 
 def _standard_input() -> BinaryIO:

@@ -27,6 +27,14 @@ _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 _UNDER_WAY = (httpx.HTTPError, OSError)
 
 
+_TIMEOUTS = {
+    httpx.ConnectTimeout: "no connection in time",
+    httpx.ReadTimeout: "no answer in time",
+    httpx.WriteTimeout: "it did not take the request in time",
+    httpx.PoolTimeout: "no free connection in time",
+}
+
+
 class HttpxLanes:
     """Up to `lanes` requests at once, each on a connection of its own, kept open between requests.
 
@@ -101,7 +109,10 @@ class HttpxLanes:
         try:
             content = await self._read(response)
         except _UNDER_WAY as error:
-            raise TransportError(f"the answer broke off: {_said(error, request)}", sent="maybe") from error
+            status = response.status_code
+            raise TransportError(
+                f"the answer ({status}) broke off: {_said(error, request)}", sent="maybe", status=status
+            ) from error
         finally:
             await response.aclose()
         return Response(
@@ -154,5 +165,7 @@ class _Streamed(httpx.AsyncByteStream):
 def _said(error: Exception, request: Request) -> str:
     """An httpx error in words that name the server; httpx leaves many messages empty."""
     host = urlsplit(request.url).netloc
-    told = str(error) or type(error).__name__
-    return f"{host}: {told}"
+    for kind, words in _TIMEOUTS.items():
+        if isinstance(error, kind):
+            return f"{host}: {words} (`timeout_s` says how long to wait)"
+    return f"{host}: {str(error) or type(error).__name__}"

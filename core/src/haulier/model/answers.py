@@ -1,0 +1,68 @@
+"""What a destination or an endpoint template says of answers: when a success is one, and what each record came to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+__all__ = ["Condition", "OutcomeMapping", "Place", "StatusWord"]
+
+StatusWord: TypeAlias = int | str | bool
+# A JSON pointer into the body (`/status/text`, RFC 6901) or `header:NAME`.
+Place: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(/.*|header:[!-~]+)$")]
+_Pointer: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, strict=True, populate_by_name=True
+    )
+
+
+class Condition(_Written):
+    """Something an answer must say: the value at a place is one of those listed."""
+
+    at: Place = Field(description="JSON pointer into the body, or `header:NAME`")
+    values: list[StatusWord] = Field(alias="is", description="the value, or the values, that it must have")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return value if isinstance(value, list) else [value]
+
+
+class OutcomeMapping(_Written):
+    """Where an answer speaks of each record of a batch, and in what words. A record not spoken of is unknown."""
+
+    by: Literal["index", "key", "errors"] = Field(
+        description="index: one result a record, in their order; key: results name their record; "
+        "errors: only records that failed are listed, the others were delivered"
+    )
+    at: _Pointer = Field(description="JSON pointer to the list of results")
+    key: _Pointer | None = Field(
+        default=None, description="pointer inside a result to the value of the record's `key`"
+    )
+    index: _Pointer | None = Field(
+        default=None, description="pointer inside a result to the record's place in the batch, from 0"
+    )
+    status: _Pointer | None = Field(
+        default=None, description="pointer inside a result to its status, a number or a word"
+    )
+    reason: _Pointer | None = Field(default=None, description="pointer inside a result to why it failed")
+    delivered: list[StatusWord] | None = Field(
+        default=None,
+        description="statuses that mean delivered; unless written: 200 to 299, true, ok, success, created, updated",
+    )
+    retry: list[StatusWord] | None = Field(
+        default=None,
+        description="statuses that mean try again; unless written: 408, 425, 429 and 5xx but 501",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> OutcomeMapping:
+        if self.by == "key" and self.key is None:
+            raise ValueError("`by: key` needs `key`, the pointer inside a result to the record's key")
+        if self.by == "errors" and self.key is None and self.index is None:
+            raise ValueError("`by: errors` needs `index` or `key`, the pointer inside an error to its record")
+        return self

@@ -1,0 +1,82 @@
+"""The outputs of a run: opened, each in a thread of its own, and what each of them wishes to be told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from haulier.io.doors import RunDoors
+from haulier.model.destination import OutputChoice
+from haulier.model.parts import Settings
+from haulier.plugins.registry import Registry
+from haulier.runs.authority import Authority
+from haulier.runs.guarding import guarded
+from haulier.runs.joining import Joining, Lines
+from haulier.runs.resolved import Resolved
+from haulier.runs.served import Served
+
+__all__ = ["close_outputs", "lines_of", "open_outputs", "settings_of_output"]
+
+
+async def open_outputs(
+    resolved: Resolved, registry: Registry, root: Path, authorities: Sequence[Authority]
+) -> list[Served]:
+    """The outputs in the order of the destination; those that are open already are closed where one cannot be.
+
+    authorities: of each output, what it may authenticate requests with.
+    """
+    opened: list[Served] = []
+    try:
+        for number, (choice, authority) in enumerate(
+            zip(resolved.destination.outputs, authorities, strict=True), 1
+        ):
+            kind = registry.output(choice.to)
+            settings = settings_of_output(registry, choice)
+            doors = RunDoors(root, credential=authority.credential, authorize=authority.authorize())
+            served = Served(number, kind.name, doors)
+            opened.append(served)
+            await served.open(partial(guarded(kind.factory, f"output {kind.name}"), settings))
+    except BaseException:
+        await close_outputs(opened)
+        raise
+    return opened
+
+
+async def close_outputs(outputs: Sequence[Served]) -> None:
+    """Let all of them go; raises what the first one raised that could not be closed."""
+    for ended in await asyncio.gather(*(output.close() for output in outputs), return_exceptions=True):
+        if ended is not None:
+            raise ended
+
+
+def settings_of_output(registry: Registry, choice: OutputChoice) -> Settings:
+    """What was written for an output, with the defaults of its type; resolving the destination has checked it."""
+    return registry.output(choice.to).settings.model_validate(choice.settings)
+
+
+def lines_of(resolved: Resolved, registry: Registry, run_id: str) -> Lines | None:
+    """What the outputs of a run are told; None where it has none."""
+    destination = resolved.destination
+    if not destination.outputs:
+        return None
+    paths = (path[0] for path in resolved.address.record_paths)
+    body = (path[0] for value in resolved.body for path in value.record_paths)
+    files = (path[0] for file in resolved.files for path in file.path.record_paths)
+    used = frozenset((*paths, *body, *files))
+    all_sent, excluded = resolved.attributes != "none", frozenset(destination.exclude)
+    return Lines(
+        [
+            Joining(
+                run_id=run_id,
+                key=destination.key,
+                takes=resolved.template.takes if resolved.template else {},
+                sent=lambda name: name in used or (all_sent and name not in excluded),
+                single=resolved.batching is None,
+                include=frozenset(getattr(settings, "include", None) or ()),
+                answer=bool(getattr(settings, "answer", False)),
+            )
+            for settings in (settings_of_output(registry, choice) for choice in destination.outputs)
+        ]
+    )

@@ -1,0 +1,163 @@
+"""Settling: from what a delivery came to, to the book. Splits what was refused whole, parts what was answered apart.
+
+Nothing is rejected for good before something succeeded: until then rejections are provisional, their records stay
+pending, and nobody is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from haulier.delivery.judging import History
+from haulier.delivery.retry import Settle
+from haulier.delivery.stopping import StopRules
+from haulier.model.delivery import Outcomes, Stop, Verdict
+from haulier.model.request import Request, Response
+from haulier.runs.book import Book, Delivered
+from haulier.runs.crew import Delivery
+
+__all__ = ["Settling"]
+
+_SPLITS_PER_RUN = 2_000
+
+
+class Settling:
+    """part: makes a request of some records of another. again: brings a part on its way, with the attempts spent.
+
+    most: requests in flight at most. settled: told of what came to rest. stop: called with why the run stops.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        rules: StopRules,
+        history: History,
+        *,
+        most: int,
+        part: Callable[[Request, Sequence[int]], Request | None],
+        again: Callable[[Request, Delivery, int], None],
+        settled: Callable[[Delivered], None] | None,
+        stop: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._rules = rules
+        self._history = history
+        self._most = most
+        self._part = part
+        self._again = again
+        self._settled = settled
+        self._stop = stop
+        self._splits = 0
+        self._provisional: list[tuple[Delivery, Settle]] = []
+
+    @property
+    def provisional(self) -> int:
+        """Requests whose refusal does not count yet."""
+        return len(self._provisional)
+
+    def settle(self, delivery: Delivery, wish: Settle) -> None:
+        """Bring a delivery to rest by its verdict, which is no `Stop`."""
+        verdict = wish.verdict
+        assert not isinstance(verdict, Stop)
+        self._history.forbidden = self._history.forbidden + 1 if delivery.status == 403 else 0
+        if isinstance(verdict, Outcomes):
+            self._settle_apart(delivery, wish, verdict)
+        elif verdict.kind in ("delivered", "accepted"):
+            self._success()
+            self.finish(delivery, verdict, wish.attempts, wish.response)
+        elif verdict.kind != "rejected":
+            self.finish(delivery, verdict, wish.attempts, wish.response)
+        elif not (verdict.split and self._split(delivery, wish, verdict)):
+            self._reject(delivery, wish, verdict.reason)
+
+    def finish(self, delivery: Delivery, verdict: Verdict, attempts: int, response: Response | None) -> None:
+        """All records of a delivery come to rest with one verdict."""
+        self._tell([self._book.settle(delivery.request, verdict, attempts, response)])
+
+    def settle_provisional(self) -> None:
+        """Refusals that were provisional until now count."""
+        provisional, self._provisional = self._provisional, []
+        for delivery, wish in provisional:
+            if isinstance(wish.verdict, Outcomes):
+                self._tell(self._book.settle_apart(delivery.request, wish.verdict.verdicts, 0, wish.response))
+            else:
+                assert isinstance(wish.verdict, Verdict)
+                self.finish(delivery, wish.verdict, 0, wish.response)
+
+    # -- one verdict a record ------------------------------------------------------------------------------------
+
+    def _settle_apart(self, delivery: Delivery, wish: Settle, outcomes: Outcomes) -> None:
+        verdicts = outcomes.verdicts
+        if any(verdict.kind in ("delivered", "accepted") for verdict in verdicts):
+            self._success()
+        elif all(verdict.kind == "rejected" for verdict in verdicts) and not self._rules.successes:
+            self._reject(delivery, wish, verdicts[0].reason)
+            return
+        request, asked_again = (
+            delivery.request,
+            [at for at, one in enumerate(verdicts) if one.kind == "retry"],
+        )
+        part = (
+            self._part(request, asked_again) if asked_again and delivery.tries < delivery.most_tries else None
+        )
+        left = [self._exhausted(one) if part is None else one for one in verdicts]
+        self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
+        if part is not None:
+            self._again(part, delivery, delivery.tries)
+
+    @staticmethod
+    def _exhausted(verdict: Verdict) -> Verdict:
+        if verdict.kind != "retry":
+            return verdict
+        return Verdict("rejected", f"retries exhausted: {verdict.reason}")
+
+    # -- refused whole -------------------------------------------------------------------------------------------
+
+    def _reject(self, delivery: Delivery, wish: Settle, reason: str) -> None:
+        if self._rules.successes:
+            if isinstance(wish.verdict, Verdict):
+                self.finish(delivery, wish.verdict, wish.attempts, wish.response)
+            return
+        self._provisional.append((delivery, wish))
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
+        if why := self._rules.rejection(reason):
+            self._stop(why)
+
+    def _split(self, delivery: Delivery, wish: Settle, verdict: Verdict) -> bool:
+        """Halve a refused batch until the bad record stands alone; False where the budget is spent."""
+        delivery.splits.left -= 2
+        if delivery.splits.left < 0 or self._splits >= _SPLITS_PER_RUN:
+            return False
+        if not self._rules.successes and (why := self._rules.rejection(verdict.reason)):
+            self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.status)
+            self._stop(why)
+            return True
+        request = delivery.request
+        middle = len(request.positions) // 2
+        halves = [
+            self._part(request, range(middle)),
+            self._part(request, range(middle, len(request.positions))),
+        ]
+        if any(half is None for half in halves):
+            return False
+        self._splits += 2
+        self._book.split(request, verdict.reason, wish.attempts, delivery.status)
+        for half in halves:
+            assert half is not None
+            self._again(half, delivery, 0)
+        return True
+
+    # -- both ----------------------------------------------------------------------------------------------------
+
+    def _success(self) -> None:
+        self._history.succeeded += 1
+        self._rules.success(self._most)
+        if self._provisional:
+            self.settle_provisional()
+
+    def _tell(self, settled: Sequence[Delivered]) -> None:
+        if self._settled is not None:
+            for one in settled:
+                self._settled(one)
+        if why := self._rules.too_many_rejected(self._book.rejected, self._book.settled):
+            self._stop(why)

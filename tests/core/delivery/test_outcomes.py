@@ -1,0 +1,122 @@
+"""Outcome mapping: what an answer says of each record; a record not spoken of is unknown, never delivered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from haulier.delivery.outcomes import holds, map_outcomes, text_at
+from haulier.model.answers import Condition, OutcomeMapping
+from haulier.model.request import Response
+
+
+def kinds(
+    mapping: dict[str, Any], body: Any, *, count: int, keys: list[Any] | None = None, status: int = 200
+) -> Any:
+    answer = Response(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode())
+    verdicts = map_outcomes(OutcomeMapping.model_validate(mapping), answer, count, lambda: keys or [])
+    return None if verdicts is None else [(verdict.kind, verdict.reason) for verdict in verdicts]
+
+
+UNSPOKEN = ("unknown", "the answer does not speak of this record")
+GOOD = ("delivered", "")
+
+
+def test_by_index_each_result_belongs_to_the_record_at_its_place() -> None:
+    body = {"items": [{"s": 201}, {"s": 429, "why": "slow down"}, {"s": 422, "why": "bad"}]}
+    found = kinds({"by": "index", "at": "/items", "status": "/s", "reason": "/why"}, body, count=4)
+    assert found == [
+        GOOD,
+        ("retry", "the service says 429: slow down"),
+        ("rejected", "the service says 422: bad"),
+        UNSPOKEN,
+    ]
+
+
+def test_results_beyond_the_batch_are_of_no_record() -> None:
+    assert kinds({"by": "index", "at": "/r", "status": ""}, {"r": [200, 200, 500]}, count=2) == [GOOD, GOOD]
+
+
+def test_by_key_results_may_come_in_any_order_and_leave_some_out() -> None:
+    mapping = {"by": "key", "at": "", "key": "/id", "status": "/ok"}
+    body = [{"id": "c", "ok": True}, {"id": 7, "ok": False}, {"id": "nobody", "ok": True}]
+    assert kinds(mapping, body, count=3, keys=["a", 7, "c"]) == [
+        UNSPOKEN,
+        ("rejected", "the service says false"),
+        GOOD,
+    ]
+
+
+def test_two_records_of_one_key_share_its_result() -> None:
+    mapping = {"by": "key", "at": "", "key": "/id", "status": "/ok"}
+    assert kinds(mapping, [{"id": 1, "ok": "ok"}], count=2, keys=[1, 1]) == [GOOD, GOOD]
+
+
+@pytest.mark.parametrize("body", [{"errors": []}, {}, {"errors": None}])
+def test_by_errors_nothing_listed_means_all_delivered(body: Any) -> None:
+    assert kinds({"by": "errors", "at": "/errors", "index": "/at"}, body, count=2) == [GOOD, GOOD]
+
+
+def test_by_errors_only_those_listed_failed() -> None:
+    mapping = {"by": "errors", "at": "/errors", "index": "/at", "status": "/code", "reason": "/text"}
+    body = {
+        "errors": [{"at": 1, "code": 503, "text": "busy"}, {"at": 2, "text": "no"}, {"at": 9}, {"at": "x"}]
+    }
+    assert kinds(mapping, body, count=3) == [
+        GOOD,
+        ("retry", "the service says 503: busy"),
+        ("rejected", "no"),
+    ]
+
+
+def test_a_refusal_without_a_list_says_nothing_of_single_records() -> None:
+    assert (
+        kinds({"by": "errors", "at": "/errors", "index": "/at"}, {"message": "no"}, count=2, status=400)
+        is None
+    )
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"items": 3}', b"\xff"])
+def test_an_answer_without_the_list_is_left_to_the_other_rules(body: bytes) -> None:
+    assert kinds({"by": "index", "at": "/items", "status": "/s"}, body, count=1) is None
+
+
+def test_words_and_lists_of_the_destination_stand_before_the_usual_ones() -> None:
+    mapping = {"by": "index", "at": "", "status": "", "delivered": ["stored", 409], "retry": ["later"]}
+    assert [kind for kind, _ in kinds(mapping, ["Stored", 409, "later", 200], count=4)] == [
+        "delivered",
+        "delivered",
+        "retry",
+        "rejected",
+    ]
+
+
+def test_without_a_status_a_reason_tells_failures() -> None:
+    mapping = {"by": "index", "at": "", "reason": "/error"}
+    assert kinds(mapping, [{"error": None}, {"error": "full"}, {}], count=3) == [
+        GOOD,
+        ("rejected", "full"),
+        GOOD,
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"by": "key", "at": ""}, {"by": "errors", "at": ""}, {"by": "index", "at": "x"}]
+)
+def test_a_mapping_that_can_find_no_record_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        OutcomeMapping.model_validate(wrong)
+
+
+def test_conditions_and_reasons_are_read_from_body_and_header() -> None:
+    answer = Response(
+        status=200, headers=(("x-state", "OK"),), body=b'{"status":{"type":"error","text":"no such"}}'
+    )
+    assert holds(Condition.model_validate({"at": "header:X-State", "is": ["ok", "fine"]}), answer)
+    assert not holds(Condition.model_validate({"at": "/status/type", "is": "success"}), answer)
+    assert not holds(Condition.model_validate({"at": "/gone", "is": "success"}), answer)
+    assert text_at("/status/text", answer) == "no such"
+    assert text_at("header:gone", answer) == ""

@@ -1,0 +1,155 @@
+"""Answers that speak of each record, batches refused whole, and rejections that stop a run: over real sockets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import counts, destination, records, rows, within
+from tests.core.runs.wire import Asked, Cut, Wire, answer
+
+import haulier
+
+
+def send(wire: Wire, carried: Any, **written: Any) -> haulier.Report:
+    return within(20, lambda: haulier.send(destination(wire.url, **written), carried, state="state"))
+
+
+def ids(asked: Asked) -> list[int]:
+    found = json.loads(asked.body)
+    return [record["id"] for record in (found if isinstance(found, list) else [found])]
+
+
+BY_KEY = {"by": "key", "at": "/results", "key": "/id", "status": "/status", "reason": "/why"}
+
+
+def test_each_record_is_settled_by_its_own_result_and_only_those_that_ask_for_it_are_sent_again() -> None:
+    tried: dict[int, int] = {}
+
+    def reply(asked: Asked) -> bytes:
+        results = []
+        for number in reversed(ids(asked)):
+            tried[number] = tried.get(number, 0) + 1
+            if number == 3 and tried[number] < 3:
+                results.append({"id": number, "status": 429, "why": "later"})
+            elif number == 5:
+                results.append({"id": number, "status": 422, "why": "no price"})
+            elif number != 7:
+                results.append({"id": number, "status": 201})
+        return answer(207, json.dumps({"results": results}).encode())
+
+    with Wire(reply) as wire:
+        report = send(wire, records(10), key="id", batching={"size": 10}, outcomes=BY_KEY)
+        assert counts(report) == {"delivered": 8, "rejected": 1, "in_doubt": 1}
+        assert [ids(asked) for asked in wire.asked] == [list(range(10)), [3], [3]]
+        keys = [asked.header("idempotency-key") for asked in wire.asked]
+        assert keys[0] != keys[1] == keys[2]
+        assert report.attempts == 3
+    kept = rows(
+        Path("state"), "select position, state, reason, cast(text as text) from record order by position"
+    )
+    assert kept == [
+        (5, 4, "the service says 422: no price", '{"id":5}'),
+        (7, 5, "the answer does not speak of this record", '{"id":7}'),
+    ]
+
+
+def test_a_record_that_asks_again_for_ever_is_rejected_when_its_attempts_are_spent() -> None:
+    def reply(asked: Asked) -> bytes:
+        results = [{"id": number, "status": 503 if number == 1 else 200} for number in ids(asked)]
+        return answer(200, json.dumps({"results": results}).encode())
+
+    with Wire(reply) as wire:
+        report = send(wire, records(3), key="id", batching={"size": 3}, outcomes=BY_KEY)
+        assert counts(report) == {"delivered": 2, "rejected": 1}
+        assert len(wire.asked) == 5
+    assert rows(Path("state"), "select reason from record") == [("retries exhausted: the service says 503",)]
+
+
+@pytest.mark.parametrize(
+    ("status", "written"), [(413, {}), (400, {"all_or_nothing": True}), (422, {"all_or_nothing": True})]
+)
+def test_one_bad_record_in_a_hundred_stands_alone_and_the_others_are_delivered(
+    status: int, written: Any
+) -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(status, b"one is bad") if 137 in ids(asked) else answer()
+
+    with Wire(reply) as wire:
+        report = send(wire, records(300), batching={"size": 100}, **written)
+        assert counts(report) == {"delivered": 299, "rejected": 1}
+        assert len(wire.asked) <= 3 + 2 * 7
+        delivered = [number for asked in wire.asked if 137 not in ids(asked) for number in ids(asked)]
+        assert sorted(delivered) == [number for number in range(300) if number != 137]
+    assert rows(Path("state"), "select position, state from record") == [(137, 4)]
+
+
+def test_a_batch_is_not_halved_where_nobody_said_that_it_is_all_or_nothing() -> None:
+    with Wire(lambda asked: answer(400) if asked.number == 1 else answer()) as wire:
+        report = send(wire, records(40), batching={"size": 10}, limits={"max_in_flight": 1})
+        assert counts(report) == {"delivered": 30, "rejected": 10}
+        assert len(wire.asked) == 4
+
+
+def test_halving_stops_where_every_record_is_refused_and_nobody_is_dead_lettered() -> None:
+    with Wire(lambda asked: answer(413)) as wire:
+        report = send(wire, records(1000), batching={"size": 100})
+        assert report.state == "stopped"
+        assert counts(report) == {"pending": report.read}
+        assert len(wire.asked) <= 25
+    assert rows(Path("state"), "select count(*) from record") == [(0,)]
+
+
+def test_a_run_stopped_in_the_middle_of_halving_goes_on_and_loses_nothing() -> None:
+    Path("in.jsonl").write_text("".join(f'{{"id":{number}}}\n' for number in range(200)))
+    mended = False
+
+    def reply(asked: Asked) -> bytes:
+        if 42 in ids(asked) and len(ids(asked)) > 1:
+            return answer(413)
+        return answer(401) if len(ids(asked)) < 30 and not mended else answer()
+
+    with Wire(reply) as wire:
+        first = send(wire, "in.jsonl", batching={"size": 100}, limits={"max_in_flight": 1})
+        assert first.state == "stopped"
+        assert first.sending == first.rejected == 0
+        mended = True
+        report = send(wire, "in.jsonl", batching={"size": 100}, limits={"max_in_flight": 1})
+        assert counts(report) == {"delivered": 200}
+
+
+def test_success_is_what_the_destination_says_it_is() -> None:
+    def reply(asked: Asked) -> bytes:
+        word = b"error" if ids(asked) == [4] else b"success"
+        return answer(200, b'{"status":{"type":"%s","text":"no such picture"}}' % word)
+
+    written = {"success_when": {"at": "/status/type", "is": "success"}, "reason_at": "/status/text"}
+    with Wire(reply) as wire:
+        report = send(wire, records(8), **written)
+        assert counts(report) == {"delivered": 7, "rejected": 1}
+    assert rows(Path("state"), "select reason from record") == [
+        ("the service answered 200: no such picture",)
+    ]
+
+
+@pytest.mark.parametrize(("most", "least", "limit"), [("3", 4, 20), (3, 4, 20), ("10%", 11, 200)])
+def test_more_rejected_records_than_allowed_stop_the_run(most: Any, least: int, limit: int) -> None:
+    with Wire(lambda asked: answer(400) if ids(asked)[0] % 2 else answer()) as wire:
+        report = send(wire, records(1000), max_rejected=most, limits={"max_in_flight": 1})
+        assert report.state == "stopped"
+        assert "max_rejected" in report.reason
+        assert least <= report.rejected <= limit
+        assert report.pending > 0
+
+
+def test_an_answer_taken_whose_body_breaks_off_is_delivered_or_in_doubt_by_whether_it_is_needed() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+    with Wire(lambda asked: Cut(head) if asked.number == 1 else answer()) as wire:
+        assert counts(send(wire, records(3))) == {"delivered": 3}
+        assert len(wire.asked) == 3
+    with Wire(lambda asked: Cut(head) if asked.number == 1 else answer(200, b'{"ok":true}')) as wire:
+        written = {"success_when": {"at": "/ok", "is": True}, "name": "other"}
+        assert counts(send(wire, records(3), **written)) == {"delivered": 2, "in_doubt": 1}
+        assert len(wire.asked) == 3
