@@ -151,12 +151,21 @@ def test_a_record_that_never_became_a_request_has_a_line_with_what_is_known_of_i
         "text": '{"id":\ufffd',
     }
     batched = msgspec.structs.replace(joining, single=False)
-    assert json.loads(batched.unsent(RejectedRecord(position=8, reason="", line=b'{"id":"a"}')))["keys"] == ["a"]
+    assert json.loads(batched.unsent(RejectedRecord(position=8, reason="", line=b'{"id":"a"}')))["keys"] == [
+        "a"
+    ]
 
 
 def test_a_request_that_cannot_be_made_again_has_a_line() -> None:
     left = Unsettled(
-        number=4, positions=range(2), sha256=b"", key="", state=State.SENDING, attempts=1, status=None, stored=None
+        number=4,
+        positions=range(2),
+        sha256=b"",
+        key="",
+        state=State.SENDING,
+        attempts=1,
+        status=None,
+        stored=None,
     )
     joining = Joining(run_id="r", key="id", takes={}, sent=lambda name: True, single=False)
     assert json.loads(joining.parked(left, "gone")) == {

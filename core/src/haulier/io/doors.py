@@ -45,6 +45,14 @@ class FolderDoors:
         except OSError as error:
             raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another path") from None
 
+    def refusal(self, path: str) -> str:
+        """Why `open_append` would refuse a path, or an empty text; opens and makes nothing."""
+        try:
+            place = self._below(path)
+        except ConfigurationError as error:
+            return str(error)
+        return f"{path} is a folder; write the path of a file" if place.is_dir() else ""
+
     def make_durable(self, file: BinaryIO) -> None:
         """Wait until the disk has it."""
         os.fsync(file.fileno())

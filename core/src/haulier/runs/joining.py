@@ -87,7 +87,9 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     def parked(self, left: Unsettled, reason: str) -> bytes:
         """The line of a request of an earlier sitting whose records are in doubt; what they were is not known."""
         line = self._line(left.number, left.positions, [])
-        return _encode(line | {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason})
+        return _encode(
+            line | {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason}
+        )
 
     def _line(self, number: int | None, positions: Sequence[int], keys: list[Any]) -> dict[str, Any]:
         line: dict[str, Any] = {

@@ -50,7 +50,8 @@ class Owing:
     ) -> None:
         self._rested = asyncio.Event()
         self._debts = [
-            _Debt(number, output, read, paid, failed, self._rested.set) for number, output in enumerate(outputs)
+            _Debt(number, output, read, paid, failed, self._rested.set)
+            for number, output in enumerate(outputs)
         ]
 
     def begin(self, owed: Mapping[int, tuple[int, int]]) -> None:

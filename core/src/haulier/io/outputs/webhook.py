@@ -39,7 +39,9 @@ class WebhookSettings(Settings):
     include: list[str] = Field(
         default_factory=list, description="attributes of the record to carry on besides those sent"
     )
-    answer: bool = Field(default=True, description="carry the answer on: parsed body, and headers of interest")
+    answer: bool = Field(
+        default=True, description="carry the answer on: parsed body, and headers of interest"
+    )
     batch: int = Field(
         default=1,
         ge=1,
