@@ -16,6 +16,7 @@ from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
+from haulier.runs.positions import stretches
 
 __all__ = ["Book", "Delivered"]
 
@@ -114,12 +115,11 @@ class Book:
         if block.chunk is not None:
             self._commit.chunks.append((block.chunk, block.first, len(block.lines)))
         self._pending_from = end if held is None else held
-        self._unsettled.update((request.number, request.positions[0]) for request in requests)
-        if self._missing:
-            self._missing = [left for gap in self._missing for left in _without(gap, block.first, end)]
+        self._unsettled.update((request.number, _oldest(request)) for request in requests)
 
     def rejected_unsent(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records that never became a request."""
+        self._found([record.position for record in rejected])
         rows = self._commit.records
         rows += [(record.position, State.REJECTED, None, record.reason, record.line) for record in rejected]
         self._count(State.REJECTED, len(rejected))
@@ -133,19 +133,35 @@ class Book:
             self._commit.outcomes.remove(row)
             self._commit.before.append(row)
         self._commit.intents.append(intent_row(self._run.id, request, stored))
-        self._unsettled[request.number] = request.positions[0]
+        self._unsettled[request.number] = _oldest(request)
+        self._found(request.positions)
 
     # -- settling ------------------------------------------------------------------------------------------------
 
     def settle(
-        self, request: Request, verdict: Verdict, attempts: int, response: Response | None
+        self,
+        request: Request,
+        verdict: Verdict,
+        attempts: int,
+        response: Response | None,
+        *,
+        counted: bool = False,
     ) -> Delivered:
-        """The records of a request come to rest; outputs are owed their lines from the same commit on."""
-        self._close_row(request, verdict, attempts, response)
+        """The records of a request come to rest; outputs are owed their lines from the same commit on.
+
+        counted: `put_back` has counted these attempts already.
+        """
+        self._close_row(request, verdict, 0 if counted else attempts, response)
         return self._rest(request, range(len(request.positions)), verdict, attempts, response)
 
     def settle_apart(
-        self, request: Request, verdicts: Sequence[Verdict], attempts: int, response: Response | None
+        self,
+        request: Request,
+        verdicts: Sequence[Verdict],
+        attempts: int,
+        response: Response | None,
+        *,
+        counted: bool = False,
     ) -> list[Delivered]:
         """Each record of a request comes to rest by its own verdict; those to be asked for again are in a part."""
         groups: dict[tuple[str, str], list[int]] = {}
@@ -155,7 +171,8 @@ class Book:
         shown = min(
             (verdict for verdict in verdicts if verdict.kind != "retry"), key=_best, default=verdicts[0]
         )
-        self._close_row(request, shown if shown.kind in _STATES else _AGAIN, attempts, response)
+        row = shown if shown.kind in _STATES else _AGAIN
+        self._close_row(request, row, 0 if counted else attempts, response)
         return [
             self._rest(request, places, verdicts[places[0]], attempts, response) for places in groups.values()
         ]
@@ -281,6 +298,11 @@ class Book:
     # -- committing ----------------------------------------------------------------------------------------------
 
     @property
+    def kept_rows(self) -> int:
+        """Rejected and in-doubt records that the next commit will keep."""
+        return len(self._commit.records)
+
+    @property
     def unsettled(self) -> int:
         """Requests intended and not settled."""
         return len(self._unsettled)
@@ -306,13 +328,25 @@ class Book:
                 self._commit.owed.append((self._seq, output, clean))
                 self._seq += 1
 
+    def _found(self, positions: Sequence[int]) -> None:
+        """These records are in a request again, or rejected: an earlier sitting's gaps shrink."""
+        if self._missing:
+            for stretch in stretches(positions):
+                self._missing = [left for gap in self._missing for left in _without(gap, stretch)]
+
     def _id(self, request: Request) -> int:
         return self._run.id << 40 | request.number
 
 
-def _without(gap: range, start: int, stop: int) -> Iterator[range]:
-    """What is left of a stretch of positions outside [start, stop)."""
-    if gap.start < start:
-        yield range(gap.start, min(gap.stop, start))
-    if gap.stop > stop:
-        yield range(max(gap.start, stop), gap.stop)
+def _without(gap: range, stretch: range) -> Iterator[range]:
+    """What is left of a stretch of positions outside another."""
+    if gap.start < stretch.start:
+        yield range(gap.start, min(gap.stop, stretch.start))
+    if gap.stop > stretch.stop:
+        yield range(max(gap.start, stretch.stop), gap.stop)
+
+
+def _oldest(request: Request) -> int:
+    """The lowest position of a request; not its first where a program wrote an earlier chunk again later."""
+    positions = request.positions
+    return positions[0] if isinstance(positions, range) else min(positions)
