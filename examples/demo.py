@@ -227,7 +227,7 @@ def take_pictures(folder: Path) -> int:
     (folder / "pictures").mkdir()
     for picture in pictures:
         shutil.copy(picture, folder / "pictures")
-    if own is None:
+    if not own:
         shutil.copy(EXAMPLES / "pictures.jsonl", folder)
     else:
         lines = (

@@ -32,7 +32,8 @@ _SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
 _INTRO = """\
 One YAML file in `destinations/` is one destination; the file's name is the destination's name. It is read by the rules
 of [YAML 1.2](https://yaml.org/spec/1.2.2/) (the core schema): `no` is a word, `0123` is refused rather than guessed.
-Keys that stand twice, aliases and merge keys are refused. Every fault is told with file and line.
+Keys that stand twice, aliases and merge keys are refused. A fault in the file's form is told with file and line, one in
+its meaning with the setting it stands in.
 
 A [JSON Schema](destination.schema.json) of the file is there for editors. With the YAML language server
 (<https://github.com/redhat-developer/yaml-language-server>) a first line

@@ -22,6 +22,7 @@ _EXIT = {
     "InputError": "2 before a run begins, 3 in the middle of one",
     "LedgerError": "2 before a run begins, 3 in the middle of one",
     "RecordError": "none by itself: the record is rejected, the others go on",
+    "OutputBusy": "3 where an output takes nothing until its patience ends",
     "TransportError": "3 where no run is there to try again (`haulier test`)",
     "RunStopped": "3",
 }

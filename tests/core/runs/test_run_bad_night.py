@@ -348,7 +348,7 @@ def test_counts_add_up_at_every_instant_of_a_bad_run() -> None:
     assert (report.read, report.state) == (601, "finished")
     found = counts(report)
     assert found["rejected"] >= 6
-    assert len(Path("out.jsonl").read_text().splitlines()) == 120
+    assert len(Path("out.jsonl").read_text().splitlines()) == 121  # the malformed one, too
 
 
 @pytest.mark.parametrize("batched", [True, False])

@@ -1,4 +1,4 @@
-"""Runs with outputs: a slow or dead one delays nothing but the end, and what it has not taken comes with the next sitting."""
+"""Runs with outputs: a slow or dead one delays nothing but the end, and gets the rest with the next sitting."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_a_webhook_that_is_not_there_is_named_with_why(folder: Path) -> None:
 def test_a_slow_webhook_is_waited_for_and_holds_up_neither_deliveries_nor_the_file() -> None:
     with Wire() as wire, Wire(delay_s=0.05) as slow:
         report = send(
-            wire.url, records(30), outputs=[hook(slow.url, patience_s=10), {"to": "jsonl", "path": "out.jsonl"}]
+            wire.url,
+            records(30),
+            outputs=[hook(slow.url, patience_s=10), {"to": "jsonl", "path": "out.jsonl"}],
         )
         assert (report.state, len(slow.asked)) == ("finished", 30)
         assert slow.asked[-1].at - wire.asked[-1].at > 0.5
@@ -109,7 +111,9 @@ def test_failures_of_every_kind_are_told(folder: Path) -> None:
     (folder / "in.jsonl").write_text('{"id":0}\n{"id":\n{"id":2}\n[]\n{"id":4,"at":"/../x"}\n')
 
     def reply(asked: Asked) -> bytes:
-        return answer(422, b'{"error":"no such thing"}') if b'"id":2' in asked.body else answer(200, b'{"n":7}')
+        return (
+            answer(422, b'{"error":"no such thing"}') if b'"id":2' in asked.body else answer(200, b'{"n":7}')
+        )
 
     with Wire(reply) as wire, Wire() as there:
         report = send(wire.url, limits={"max_in_flight": 1}, outputs=[hook(there.url, batch=10)])
@@ -136,7 +140,11 @@ def test_each_output_gets_what_it_asked_for_and_no_more() -> None:
             hook(there.url, answer=False),
         ]
         assert send(wire.url, [{"id": 1, "note": "n", "x": 2}], exclude=["note", "x"], outputs=outputs).ok
-        (plain,), (more,), (posted,) = lines("plain.jsonl"), lines("more.jsonl"), map(json.loads, there.bodies)
+        (plain,), (more,), (posted,) = (
+            lines("plain.jsonl"),
+            lines("more.jsonl"),
+            map(json.loads, there.bodies),
+        )
     assert (plain["record"], "answer" in plain) == ({"id": 1}, False)
     assert (more["record"], more["answer"]["body"]) == ({"id": 1, "note": "n"}, {"n": 7})
     assert posted == plain
@@ -146,7 +154,9 @@ def test_a_signed_webhook_is_bound_to_its_origin_before_anything_is_sent(folder:
     store = CredentialStore(folder / ".haulier" / "credentials.json")
     with Wire() as wire, Wire() as there:
         store.add("signer", HMAC, {"secret": "s3cret-of-the-hook"}, ["https://elsewhere.example"])
-        with pytest.raises(CredentialError, match=r"output webhook: credential `signer` is bound to") as caught:
+        with pytest.raises(
+            CredentialError, match=r"output webhook: credential `signer` is bound to"
+        ) as caught:
             send(wire.url, records(1), outputs=[hook(there.url, credential="signer")])
         with pytest.raises(CredentialError, match="output webhook: "):
             send(wire.url, records(1), outputs=[hook(there.url, credential="nobody")])
@@ -167,7 +177,9 @@ def test_while_lines_are_kept_outputs_stay_where_they_are_but_may_be_mended(fold
         file = {"to": "jsonl", "path": "out.jsonl"}
         assert send(wire.url, outputs=[file, hook(wrong.url)]).state == "stopped"
         for other in ([file], [hook(right.url), file], []):
-            with pytest.raises(ConfigurationError, match=r"keeps 3 lines for its output 2; its outputs were: jsonl, "):
+            with pytest.raises(
+                ConfigurationError, match=r"keeps 3 lines for its output 2; its outputs were: jsonl, "
+            ):
                 send(wire.url, outputs=other)
         assert send(wire.url, outputs=[file, hook(right.url)]).ok
         assert keys_of(right) == keys_of(wrong)[:1] + keys_of(right)[1:]

@@ -119,6 +119,8 @@ def _print_text(destination: str, shown: Preview, base_url: str | None, *, full:
             say(f"warning: {marks.problem}")
     for rejected in shown.rejected:
         out(f"rejected: {rejected.reason}")
+    if shown.refused > len(shown.rejected):
+        out(f"... and {shown.refused - len(shown.rejected):,} more, as far as was read")
     if not shown.samples and not shown.rejected:
         out("no requests: there are no records")
     for warning in shown.warnings:

@@ -53,9 +53,23 @@ def _ending(report: Report) -> str:
     return f"{report.state} after {seconds_text(report.ended - report.started)}"
 
 
+def _going_on(report: Report) -> str:
+    """How an unfinished run goes on; an input that has no name of its own must be given under the run's key."""
+    if report.state == "open":
+        return "if it ended by a crash: the same command again goes on with it"
+    if f"run key {report.run_key}" in report.reason:
+        return f"to go on: mend the input, then the same command with --run-key {report.run_key}"
+    if report.source in _NAMELESS:
+        return f"to go on, nothing twice: the same records again with --run-key {report.run_key}"
+    return "to go on: the same command again; what was delivered is not sent twice"
+
+
+_NAMELESS = ("standard input", "records from Python", "records written by a program")
+
+
 def _advice(report: Report) -> Iterator[str]:
     if report.state != "finished":
-        yield "to go on: the same command again; what was delivered is not sent twice"
+        yield _going_on(report)
     if report.rejected or report.in_doubt:
         what = " and ".join(
             word for word, count in (("rejected", report.rejected), ("in doubt", report.in_doubt)) if count

@@ -81,15 +81,19 @@ def _carry(
     from haulier.cli.asking import confirm
     from haulier.cli.interrupting import interruptible
     from haulier.cli.progress import Progress, watched
-    from haulier.errors import HaulierError
+    from haulier.errors import ConfigurationError, HaulierError
     from haulier.runs.caution import irreversible
     from haulier.runs.loop import LoopThread
     from haulier.runs.sending import prepare
+    from haulier.runs.trying import output_problems
 
     progress = Progress(passed.state_dir, passed.site.destination.name)
     sitting = prepare(
         destination, records, state=state, base_url=base_url, on_start=progress.started, **wanted
     )
+    problems = output_problems(passed.site, sitting.resolved)
+    if problems:
+        raise ConfigurationError(problems[0])
     confirm(irreversible(destination, base_url=base_url), yes=yes)
     for line in passed.changed:
         say(f"changed since the last run: {line}")

@@ -14,7 +14,6 @@ import msgspec
 
 __all__ = ["Concurrency"]
 
-_FIRST = 4
 _QUICK_ROUND, _ROUND = 8, 24  # answers a round has at least
 _LONGEST = 8  # rounds that one may last where latencies vary much
 _TOLERANCE = 1.2  # a latency so much above the usual one is that of a queue
@@ -62,6 +61,12 @@ class _Round(msgspec.Struct, gc=False):
         return max(self.sum_s / self.count, 1e-6)
 
     @property
+    def error_s(self) -> float:
+        """The standard error of the latency."""
+        variance = max(0.0, self.squares / self.count - self.latency_s**2)
+        return sqrt(variance / self.count)
+
+    @property
     def throughput(self) -> float:
         """Answers a second (Little's law)."""
         return self.in_flight / self.count / self.latency_s
@@ -71,15 +76,17 @@ class _Round(msgspec.Struct, gc=False):
         found = self.latency_s
         if found <= latency_s:
             return False
-        variance = max(0.0, self.squares / self.count - found * found)
-        return True if found - latency_s > _SURE * sqrt(variance / self.count) else None
+        return True if found - latency_s > _SURE * self.error_s else None
 
 
 class Concurrency(msgspec.Struct, gc=False, kw_only=True):
-    """most: never more than these. told: a person said so, hence only failures lower it, no latency."""
+    """most: never more than these. told: a person said so, hence only failures lower it, no latency. first: how many to
+    begin with.
+    """
 
     most: int
     told: bool = False
+    first: int = 4
     _limit: float = 0.0
     _ceiling: float = 0.0  # what proved too many; below it the rise is quick
     _usual_s: float = 0.0  # latency without a queue
@@ -90,7 +97,7 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
     _step: float = 1.0
 
     def __post_init__(self) -> None:
-        self._limit = self.most if self.told else min(self.most, _FIRST)
+        self._limit = self.most if self.told else min(self.most, self.first)
         self._ceiling = self.most
         self._next_round(0.0)
 
@@ -122,8 +129,7 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
             self._next_round(now)
             return
         if self._fallen is not None:
-            self._judge_fall(this, self._fallen)
-            self._next_round(now)
+            self._judge_fall(this, self._fallen, now)
             return
         latency_s = this.latency_s
         if not self._usual_s:
@@ -141,12 +147,20 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
             self._rise()
         self._next_round(now)
 
-    def _judge_fall(self, this: _Round, fallen: _Round) -> None:
-        self._fallen = None
-        if this.throughput < (1 - (1 - this.limit / fallen.limit) / 2) * fallen.throughput:
+    def _judge_fall(self, this: _Round, fallen: _Round, now: float) -> None:
+        """Whether throughput fell as well; halfway between as much as the limit did and not at all decides."""
+        share = this.throughput / fallen.throughput
+        middle = (1 + this.limit / fallen.limit) / 2
+        unsure = abs(share - middle) < _SURE * this.error_s / this.latency_s
+        if unsure and this.count < _LONGEST * _ROUND:
+            this.whole += max(_ROUND, int(self._limit))
+            return
+        if share < middle:
             self._usual_s = max(self._usual_s, fallen.latency_s)
             self._limit, self._calm, self._step = fallen.limit, 1, 1.0
             self._ceiling = min(self.most, 2 * self._limit)
+        self._fallen = None
+        self._next_round(now)
 
     def _fall(self, this: _Round, threshold_s: float) -> None:
         self._calm = min(_MOST_CALM, 2 * self._calm) if self._limit < 1.2 * self._ceiling else 1
@@ -171,9 +185,9 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
 
     def _next_round(self, now: float) -> None:
         if self._fallen is not None:
-            whole = max(4 * _ROUND, 4 * self._limit)
+            whole = max(2 * _ROUND, 2 * self._limit)
         elif self._quick:
-            whole = max(_QUICK_ROUND, self._limit)
+            whole = max(_QUICK_ROUND, self._limit / 2)
         else:
             whole = max(_ROUND, 2 * self._limit)
         self._round = _Round(self._limit, max(1, int(self._limit)), int(whole), now)

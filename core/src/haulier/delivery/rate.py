@@ -17,7 +17,8 @@ _MOST_FALL = 0.5
 _USUAL_FALL = 0.9
 _LEAST_FALL = 0.97
 _FEW = 20  # answers; an estimate from fewer is a poor one
-_LONGEST_SPAN_S = 60.0
+_LONGEST_SPAN_S, _LONGEST_CALM_S, _LONGEST_SEEK_S = 60.0, 8.0, 10.0
+_CALM_SPANS = 5
 
 
 class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
@@ -35,6 +36,7 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
     _grown: float = 0.0  # ... and has lasted so many spans
     _span_s: float = 1.0
     _seeking: bool = False  # the estimate is a poor one: double it each span
+    _sought: bool = False
     _poor: bool = False  # `_before` is one from less than a second
     _probing: bool = False  # one request at a time
     _probe: bool = False  # ... which is under way
@@ -46,6 +48,11 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
     _second: float = 0.0  # when the second of `_in_second` began
     _in_second: int = 0
     _in_last: int = 0
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two starts, 0 where no rate is known."""
+        return 1 / self.per_second if self.per_second else 0.0
 
     @property
     def waits(self) -> bool:
@@ -91,6 +98,8 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
             self._grown += interval_s / self._span_s
             x = self._grown
             self.per_second = self._reached * (2**x if self._seeking else 1 + 0.01 * x + 0.001 * x**3)
+            if x > _CALM_SPANS and not self._seeking:  # it bears more than it did
+                self._seek(max(1.0, self._span_s / 4))
 
     def _count(self, began: float, now: float) -> None:
         """Before the first 429: how many were accepted in about the last second."""
@@ -118,11 +127,13 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
         share = self._accepted / (self._accepted + 1)
         if self._seeking:
             factor = max(_MOST_FALL, min(2 ** (-0.5 / self._span_s), share))
-            self._seeking = False
+            self._seeking, self._sought = False, True
         else:
             factor = max(_USUAL_FALL, min(_LEAST_FALL, share))
-            if self.per_second < 1.1 * self._reached:  # refused again at about the same rate: rise more slowly
-                self._span_s = min(_LONGEST_SPAN_S, 2 * self._span_s)
+            if (
+                self.per_second < 1.1 * self._reached
+            ):  # refused again at about the same rate: rise more slowly
+                self._span_s = max(self._span_s, min(_LONGEST_CALM_S, 2 * self._span_s))
         self._dry(now, self.per_second * factor)
 
     def _dry(self, now: float, rate: float) -> None:
@@ -132,6 +143,11 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
     def _slow_down(self, now: float, rate: float) -> None:
         self.per_second = max(rate, 1 / max(self.cap_s, 0.001))
         self._changed = self._refused_at = now
+
+    def _seek(self, span_s: float) -> None:
+        """Double the rate each span from now on, until that is too much."""
+        self._seeking, self._span_s = True, span_s
+        self._reached, self._grown = self.per_second, 0.0
 
     def _recovered(self, dry_since: float, now: float) -> None:
         wet_s = dry_since - (self._wet_since or 0.0)
@@ -144,12 +160,15 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
         elif self._poor or (self._refused_at > dry_since and dry_s > wet_s / 4 and taken >= 5):
             found = taken / (wet_s + dry_s)
             rate = found if self._poor else min(rate, found)
-            if dry_s > wet_s:  # a burst, and then nothing: a window, of about this length
+            if dry_s > wet_s:  # a burst, and then nothing: a window of about this length, or an outage
                 self._span_s = min(_LONGEST_SPAN_S, max(1.0, dry_s))
-                self._seeking = True
+                self._seeking = not self._sought
         self._poor = False
-        self.per_second = self._reached = max(rate, 1 / max(self.cap_s, 0.001))
-        self._grown = 0.0
+        self.per_second = max(rate, 1 / max(self.cap_s, 0.001))
+        if self._seeking:
+            self._seek(min(_LONGEST_SEEK_S, self._span_s))
+        else:
+            self._reached, self._grown = self.per_second, 0.0
         self._changed = self._wet_since = now
         self._probing = self._probe = False
         self.dry_since, self._accepted, self._hold_s = None, 1, 0.0

@@ -6,7 +6,9 @@ import msgspec
 
 __all__ = ["Spacing"]
 
-_LATE_S = 0.005  # a loop's timer may fire so late; above 100 starts a second that is more than half an interval
+_LATE_S = (
+    0.005  # a loop's timer may fire so late; above 100 starts a second that is more than half an interval
+)
 
 
 class Spacing(msgspec.Struct, gc=False):

@@ -89,13 +89,14 @@ class Limits(Written):
     """What paces requests; no part of the settings that a resume compares."""
 
     requests_per_second: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="evenly spaced, without bursts"
+        default=None, description="evenly spaced, without bursts; shared by all runs with the same credential"
     )
     max_in_flight: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="requests under way at once"
+        default=None,
+        description="requests under way at once; unless written, found from the service's latency, at most 100",
     )
     patience_s: Annotated[float, Field(ge=0)] = Field(
-        default=300, description="longest wait a server may ask for before the run stops"
+        default=300, description="longest wait for the service, or for its quota, before the run stops"
     )
 
     @field_validator("requests_per_second", "patience_s", mode="before")
@@ -146,6 +147,10 @@ class Destination(Written):
     key: str | None = Field(
         default=None, description="attribute that names a record in reports, outputs and dead letters"
     )
+    order: Literal["none", "key", "strict"] = Field(
+        default="none",
+        description="key: at most one unsettled request for each value of `key`; strict: at most one in all",
+    )
     params: Mapping[str, ParamValue] = Field(
         default_factory=dict, description="values of the endpoint's parameters"
     )
@@ -165,6 +170,11 @@ class Destination(Written):
     batching: Batching | bool = Field(default=False, description="off, on with defaults, or settings")
     limits: Limits = Field(default_factory=Limits)
     retry: Retry = Field(default_factory=Retry)
+    unanswered: Literal["resend", "park"] = Field(
+        default="resend",
+        description="a request that may have arrived and got no answer: `resend` it with the same bytes and key, or "
+        "`park` its records as in doubt",
+    )
     outputs: list[OutputChoice] = Field(default_factory=list)
     files_root: str | None = Field(
         default=None, description="the folder below which file parameters may be read"

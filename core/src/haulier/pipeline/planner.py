@@ -19,6 +19,7 @@ from haulier.pipeline.address import Address
 from haulier.pipeline.batches import OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
 from haulier.pipeline.payload import Payloads
+from haulier.pipeline.places import check_places
 from haulier.pipeline.spec import PlanSpec
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ class Planner:
         try:
             self._check_count(count)
             payload = grouping.build(items)
+            if self._spec.opaque:
+                check_places(payload, items)
             if self._beside:
                 payload = {**payload, **self._beside}
             return self._request(address, positions, payload, records)

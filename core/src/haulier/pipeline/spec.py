@@ -69,6 +69,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attributes: where the attributes of a record go. exclude: those that go nowhere. body: further values, resolved.
     files: names of file parameters, found beforehand and carried by the blocks.
     size: records a request carries at most, 0 for no bound; grouping None: one record a request.
+    opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
     """
 
     method: str
@@ -82,6 +83,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     body: tuple[BodyValue, ...] = ()
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
+    opaque: bool = False
     size: int = 100
     minimum: int = 1
     item: str = ""

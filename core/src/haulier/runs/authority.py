@@ -84,9 +84,7 @@ def authority_of(
     return Authority(credential.name, kind, credential, yields=site.destination.override_authorization)
 
 
-def authority_of_output(
-    site: Site, registry: Registry, settings: Settings, *, place: str
-) -> Authority:
+def authority_of_output(site: Site, registry: Registry, settings: Settings, *, place: str) -> Authority:
     """The stored credential that an output names in its settings, held against its `url` where it has one."""
     choice, url = getattr(settings, "credential", None), getattr(settings, "url", None)
     if not isinstance(choice, str):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 
+from haulier.delivery.ordering import Ordering
 from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Flow
+from haulier.io.shared_limit import SharedLimit
 from haulier.model.request import Request
 
 __all__ = ["Budget", "Crew", "Delivery"]
@@ -29,10 +31,21 @@ class Delivery:
 
     tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
     status: of the last answer. since: successes of the run when its first attempt began. exhausted: left by a first
-    round. splits: budget of halvings, shared by all that came of one batch.
+    round. splits: budget of halvings, shared by all that came of one batch. lane: what it waits its turn in, or None.
     """
 
-    __slots__ = ("exhausted", "flow", "most_tries", "request", "since", "spent", "splits", "status", "tries")
+    __slots__ = (
+        "exhausted",
+        "flow",
+        "lane",
+        "most_tries",
+        "request",
+        "since",
+        "spent",
+        "splits",
+        "status",
+        "tries",
+    )
 
     def __init__(
         self, request: Request, flow: Flow, *, most_tries: int, spent: int = 0, splits: Budget | None = None
@@ -45,6 +58,7 @@ class Delivery:
         self.status: int | None = None
         self.since: int | None = None
         self.exhausted: Exhausted | None = None
+        self.lane: Hashable | None = None
 
     @property
     def own_tries(self) -> int:
@@ -57,7 +71,9 @@ class Crew:
 
     carry: follows a delivery until it settles or waits. limit: how many may be under way now. probing: whether the
     service seems to be down: then one delivery goes through all its attempts before another one leaves. rested: called
-    when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker.
+    when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless:
+    called with why it is of no use to wait for the service. lane: of requests of an equal one, only one leaves until it
+    is settled. share: a limit kept together with other processes.
     """
 
     def __init__(
@@ -69,6 +85,9 @@ class Crew:
         pacing: Pacing,
         rested: Callable[[], None],
         failed: Callable[[BaseException], None],
+        hopeless: Callable[[str], None],
+        share: SharedLimit,
+        lane: Callable[[Request], Hashable | None] | None = None,
     ) -> None:
         self._carry = carry
         self._limit = limit
@@ -77,6 +96,10 @@ class Crew:
         self._pacing = pacing
         self._rested = rested
         self._failed = failed
+        self._hopeless = hopeless
+        self._lane = lane
+        self._share = share
+        self._ordering: Ordering[Delivery] = Ordering()
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Delivery] = deque()
         self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
@@ -88,13 +111,34 @@ class Crew:
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """These may leave from now on, in this order."""
-        self._ready.extend(deliveries)
+        self._ready.extend(deliveries if self._lane is None else filter(self._may_leave, deliveries))
         self.pump()
 
     def later(self, delivery: Delivery, seconds: float) -> None:
         """This one comes back after a while, before those that have not begun."""
         # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
         self._waiting[delivery] = self._loop.call_later(max(seconds, 0.001), self._back, delivery)
+
+    def follow(self, delivery: Delivery, part: Delivery) -> None:
+        """The part, to be added later, takes the place of this one in its lane."""
+        if delivery.lane is not None:
+            part.lane = delivery.lane
+            self._ordering.expect(part.lane, part)
+
+    def settled(self, delivery: Delivery) -> None:
+        """This one came to rest: the next one of its lane may leave."""
+        if delivery.lane is not None:
+            following = self._ordering.leave(delivery.lane)
+            delivery.lane = None
+            if following is not None:
+                self._ready.appendleft(following)
+
+    def asked(self, wait_s: float) -> None:
+        """The service asked to be left alone for so long."""
+        now = self._loop.time()
+        self._pacing.asked(now, wait_s)
+        if self._pacing.shared_interval_s(now):
+            self._share.asked(wait_s)
 
     def stop(self) -> None:
         """Hand out nothing more; what is under way goes on."""
@@ -104,6 +148,7 @@ class Crew:
         """Deliveries that are not under way: ready ones and waiting ones."""
         yield from self._ready
         yield from self._waiting
+        yield from self._ordering.kept()
 
     async def end(self, *, at_once: bool = False) -> None:
         """Wait until every worker has ended; at_once: break off what is under way."""
@@ -127,15 +172,21 @@ class Crew:
             self._failed(error)
 
     def _hand_out(self) -> None:
-        while self._ready and not self._stopped and self.active < self._limit():
+        while self._ready and not self._stopped and self.active < min(self._limit(), self._pacing.limit):
             now = self._loop.time()
             wait = self._pacing.wait(now)
             if wait > 0:
-                if self._pump_at is None:
-                    self._pump_at = self._loop.call_later(wait, self._pump_again)
+                if why := self._pacing.hopeless(now):
+                    self._hopeless(why)
+                else:
+                    self._pump_in(wait, now)
                 return
             delivery = self._next()
             if delivery is None:
+                return
+            if (wait := self._turn(now)) > 0:
+                self._ready.appendleft(delivery)
+                self._pump_in(wait, now)
                 return
             self._pacing.started(now)
             self.active += 1
@@ -145,6 +196,28 @@ class Crew:
                 worker = asyncio.create_task(self._work(delivery))
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
+
+    def _may_leave(self, delivery: Delivery) -> bool:
+        """Whether nobody of its lane is before this one; else it is kept until then."""
+        assert self._lane is not None
+        if delivery.lane is not None:
+            return self._ordering.arrive(delivery.lane, delivery)
+        delivery.lane = self._lane(delivery.request)
+        return delivery.lane is None or self._ordering.enter(delivery.lane, delivery)
+
+    def _turn(self, now: float) -> float:
+        """Take a turn in the shared limit; the seconds after which to ask again where it is not ours."""
+        interval_s = self._pacing.shared_interval_s(now)
+        return self._share.turn(interval_s) if interval_s else 0.0
+
+    def _pump_in(self, seconds: float, now: float) -> None:
+        """Look again after a while. A time that was agreed on before gives way to an earlier one."""
+        if self._pump_at is not None:
+            if self._pump_at.when() <= now + seconds + 0.001:
+                return
+            self._pump_at.cancel()
+        # As in `later`: below a millisecond uvloop's handle does not tell when it is due.
+        self._pump_at = self._loop.call_later(max(seconds, 0.001), self._pump_again)
 
     def _next(self) -> Delivery | None:
         """The next to leave. While the service seems to be down, only the one that finds out, alone."""

@@ -30,6 +30,8 @@ __all__ = ["Driver"]
 _FLUSH_S = 0.1  # outcomes without a new window wait at most this long for their commit
 _WATCH_S = 0.25  # how often a pause is looked for
 _MOST_OUTSTANDING_BYTES = 24 << 20
+_MOST_ROWS = 2_000  # rejected records in one commit
+_MOST_COMMITS = 8  # on their way to the disk
 
 
 class Driver:
@@ -57,7 +59,7 @@ class Driver:
         self._write = write
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
-        self._pacing = Pacing(interval_s=course.interval_s)
+        self._pacing = Pacing(course.pace)
         self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
         self._history = History()
         self._crew = Crew(
@@ -67,6 +69,9 @@ class Driver:
             pacing=self._pacing,
             rested=self._rested,
             failed=self.fail,
+            hopeless=self.stop,
+            lane=course.lane,
+            share=course.share,
         )
         self._window: list[Delivery] = []
         self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
@@ -114,6 +119,8 @@ class Driver:
             if self._on_durable is not None:
                 self._on_durable(commit)
         self._changed.set()
+        if self._has_room(3):
+            self._room.set()
 
     async def run(self) -> None:
         """Drive to the end, or to a stop; all that was decided is durable then.
@@ -197,7 +204,7 @@ class Driver:
             self._intend(self._delivery(request, resend=resend))
         for request in taken.planned.requests:
             self._intend(self._delivery(request))
-        if self._source.idle:
+        if self._source.idle or self._book.kept_rows > _MOST_ROWS:
             self._commit()
 
     def _intend(self, delivery: Delivery) -> None:
@@ -230,6 +237,7 @@ class Driver:
         return (
             self._outstanding() <= windows * self._course.window
             and self._outstanding_bytes < _MOST_OUTSTANDING_BYTES
+            and len(self._uncommitted) < _MOST_COMMITS
         )
 
     def _outstanding(self) -> int:
@@ -280,7 +288,9 @@ class Driver:
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
-        self._intend(self._delivery(part, spent=spent, splits=whole.splits))
+        delivery = self._delivery(part, spent=spent, splits=whole.splits)
+        self._crew.follow(whole, delivery)
+        self._intend(delivery)
         self._flush_soon()
 
     def _rested(self) -> None:
@@ -303,7 +313,9 @@ class Driver:
                 delivery.status = reply.status
             except TransportError as error:
                 reply, delivery.status = error, None
-            self._book.attempted(request, self._loop.time() - began)
+            now = self._loop.time()
+            self._book.attempted(request, now - began)
+            self._pacing.answered(began, now, reply if isinstance(reply, Response) else None)
             wish = flow.send(reply)
         if isinstance(wish, Settle):
             self._settle(delivery, wish)
@@ -323,7 +335,7 @@ class Driver:
                 f"{wish.reason}; it asks to come back in {wish.seconds:,.0f} s, "
                 f"which is more than `limits.patience_s` ({self._course.patience_s:,.0f} s)"
             )
-        self._pacing.asked(self._loop.time(), wish.seconds)
+        self._crew.asked(wish.seconds)
 
     def _settle(self, delivery: Delivery, wish: Settle) -> None:
         verdict = wish.verdict
@@ -333,6 +345,7 @@ class Driver:
             return
         self._outstanding_bytes -= delivery.request.length
         self._settling.settle(delivery, wish)
+        self._crew.settled(delivery)
         self._flush_soon()
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:
@@ -349,11 +362,15 @@ class Driver:
             verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
             self._outstanding_bytes -= delivery.request.length
             self._settling.finish(delivery, verdict, wish.attempts, wish.response)
+            self._crew.settled(delivery)
             self._flush_soon()
         else:
             delivery.exhausted = wish
             self._outstanding_bytes -= delivery.request.length
-            self._second.append(delivery)
+            if delivery.lane is None:
+                self._second.append(delivery)
+            else:  # others wait for this one, so it cannot wait for all others
+                self._once_more(delivery)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -363,12 +380,19 @@ class Driver:
             return
         second, self._second = self._second, []
         for delivery in second:
-            assert delivery.exhausted is not None
-            again = self._delivery(delivery.request, resend=delivery.exhausted.resend)
-            again.since, again.exhausted = delivery.since, delivery.exhausted
-            self._intend(again)
+            self._once_more(delivery)
         self._commit()
         await self._until_settled()
+
+    def _once_more(self, delivery: Delivery) -> None:
+        """The second round of one that spent its attempts."""
+        assert delivery.exhausted is not None
+        again = self._delivery(delivery.request, resend=delivery.exhausted.resend)
+        again.since, again.exhausted = delivery.since, delivery.exhausted
+        self._crew.follow(delivery, again)
+        self._crew.settled(delivery)
+        self._intend(again)
+        self._flush_soon()
 
     def _conclude(self) -> None:
         """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""

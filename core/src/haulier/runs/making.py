@@ -135,5 +135,7 @@ def _batching(choices: Choices) -> dict[str, Any]:
 def _output(text: str) -> dict[str, Any]:
     name, colon, path = text.partition(":")
     if not colon or not path:
-        raise DestinationError(f"--output {text!r}: write TYPE:PATH, such as jsonl:out/answers.jsonl")
-    return {"to": name, "path": path}
+        raise DestinationError(
+            f"--output {text!r}: write TYPE:PATH or TYPE:URL, such as jsonl:out/answers.jsonl"
+        )
+    return {"to": name, "url" if path.startswith(("http://", "https://")) else "path": path}

@@ -30,6 +30,8 @@ __all__ = ["PREVIEW_RUN_ID", "Preview", "Sample", "pick_sample", "planned", "pre
 
 # Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
 PREVIEW_RUN_ID = "0" * 32
+_MOST_REJECTED = 20  # shown
+_MOST_REFUSED = 1_000  # looked at while nothing can be sent
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,10 +61,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """Samples in order, records that cannot be sent among those looked at, and warnings of the destination."""
+    """Samples in order, and warnings of the destination.
+
+    rejected: the first records, at most 20, that cannot be sent among the `refused` ones that were met on the way.
+    """
 
     samples: tuple[Sample, ...]
     rejected: tuple[RejectedRecord, ...]
+    refused: int
     warnings: tuple[str, ...]
 
 
@@ -86,20 +92,23 @@ def preview(
     resolved = resolve(site.destination, registry, base_url=base_url)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
     wanted = range(sample, sample + 1) if sample is not None else range(n)
-    made = 0
+    made = refused = 0
     samples: list[Sample] = []
     rejected: list[RejectedRecord] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     for piece in planned(resolved, facts, intake, site.root):
-        rejected += piece.rejected
+        refused += len(piece.rejected)
+        rejected += piece.rejected[: max(0, _MOST_REJECTED - len(rejected))]
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
         made += len(piece.requests)
-        if len(samples) >= len(wanted):
+        if len(samples) >= len(wanted) or (refused >= _MOST_REFUSED and not made):
             break
     if sample is not None and not samples:
         because = f" ({rejected[0].reason})" if rejected else ""
         raise ConfigurationError(f"there is no sample {sample}: these records make {made} requests{because}")
-    return Preview(samples=tuple(samples), rejected=tuple(rejected), warnings=resolved.warnings)
+    return Preview(
+        samples=tuple(samples), rejected=tuple(rejected), refused=refused, warnings=resolved.warnings
+    )
 
 
 def planned(resolved: Resolved, facts: RunFacts, intake: Intake, root: Path) -> Iterator[Planned]:

@@ -195,5 +195,8 @@ def open_run(
     while not intake.begun.wait(0.05):
         if thread.ended:
             thread.result()
-            raise RunStopped("this run finished before; nothing more is sent under its key")
+            raise RunStopped(
+                f"the run under the key {run_key!r} finished before; nothing more is taken under it: "
+                "open the next one under another run_key"
+            )
     return Run(thread, intake, sitting.stop)

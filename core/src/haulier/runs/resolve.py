@@ -17,6 +17,8 @@ from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
 from haulier.runs.by_hand import pieces_by_hand
 from haulier.runs.by_template import pieces_by_template
+from haulier.runs.guarding import guarded
+from haulier.runs.ordered import check_order
 from haulier.runs.resolved import Pieces, Resolved
 from haulier.runs.written import written_settings
 
@@ -48,6 +50,7 @@ def _assembled(
         f"format_settings of {encoder.name}",
     )
     _check_files(destination, pieces, encoder, registry)
+    check_order(destination, batches=pieces.batching is not None or pieces.whole)
     algorithm, grouping_settings = _grouping(pieces, encoder, registry)
     for output in destination.outputs:
         written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
@@ -104,7 +107,7 @@ def _grouping(
     settings = written_settings(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
-    grouping = algorithm.factory(settings)
+    grouping = guarded(algorithm.factory, f"grouping {algorithm.name}")(settings)
     if pieces.body:
         item = {} if algorithm.needs == "values" else msgspec.Raw(b"{}")
         _check_beside(pieces, algorithm.name, grouping.build([item]))

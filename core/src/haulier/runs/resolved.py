@@ -158,9 +158,8 @@ class Resolved:
             exclude=frozenset(self.destination.exclude),
             body=tuple(value.resolve(facts) for value in self.body),
             files=tuple(file.name for file in self.files),
-            grouping=GuardedGrouping(algorithm.factory(self.grouping_settings), algorithm.name)
-            if algorithm is not None
-            else None,
+            grouping=_grouping(algorithm, self.grouping_settings),
+            opaque=algorithm is not None and algorithm.needs == "opaque" and self.way != "full",
             size=0 if self.pieces.whole or batching is None else batching.size,
             minimum=self.pieces.minimum,
             item=batching.item if batching is not None else "",
@@ -168,3 +167,9 @@ class Resolved:
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",
             headers=_FIXED_HEADERS,
         )
+
+
+def _grouping(algorithm: GroupingAlgorithm | None, settings: Settings | None) -> GuardedGrouping | None:
+    if algorithm is None:
+        return None
+    return GuardedGrouping(guarded(algorithm.factory, f"grouping {algorithm.name}")(settings), algorithm.name)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
 from haulier.runs.authority import CredentialLike, authority_of, authority_of_output
 from haulier.runs.book import Delivered
@@ -39,6 +40,8 @@ def prepare(
     on_start: Callable[[str, str], None] | None = None,
 ) -> Sitting:
     """Everything checked, nothing sent: what `send` does before it begins."""
+    if run_key == "":
+        raise ConfigurationError("the run key is empty; give it a value, or leave it out")
     site = site_of(destination, state=state)
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
@@ -51,7 +54,9 @@ def prepare(
             registry=registry,
             authority=authority,
             output_authorities=tuple(
-                authority_of_output(site, registry, settings_of_output(registry, choice), place=f"output {choice.to}")
+                authority_of_output(
+                    site, registry, settings_of_output(registry, choice), place=f"output {choice.to}"
+                )
                 for choice in resolved.destination.outputs
             ),
             root=site.root,

@@ -70,19 +70,30 @@ class Settling:
         elif not (verdict.split and self._split(delivery, wish, verdict)):
             self._reject(delivery, wish, verdict.reason)
 
-    def finish(self, delivery: Delivery, verdict: Verdict, attempts: int, response: Response | None) -> None:
-        """All records of a delivery come to rest with one verdict."""
-        self._tell([self._book.settle(delivery.request, verdict, attempts, response)])
+    def finish(
+        self,
+        delivery: Delivery,
+        verdict: Verdict,
+        attempts: int,
+        response: Response | None,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """All records of a delivery come to rest with one verdict. counted: its attempts are in the book already."""
+        self._tell([self._book.settle(delivery.request, verdict, attempts, response, counted=counted)])
 
     def settle_provisional(self) -> None:
         """Refusals that were provisional until now count."""
         provisional, self._provisional = self._provisional, []
         for delivery, wish in provisional:
             if isinstance(wish.verdict, Outcomes):
-                self._tell(self._book.settle_apart(delivery.request, wish.verdict.verdicts, 0, wish.response))
+                told = self._book.settle_apart(
+                    delivery.request, wish.verdict.verdicts, wish.attempts, wish.response, counted=True
+                )
+                self._tell(told)
             else:
                 assert isinstance(wish.verdict, Verdict)
-                self.finish(delivery, wish.verdict, 0, wish.response)
+                self.finish(delivery, wish.verdict, wish.attempts, wish.response, counted=True)
 
     # -- one verdict a record ------------------------------------------------------------------------------------
 

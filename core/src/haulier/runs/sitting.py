@@ -6,16 +6,18 @@ import asyncio
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from haulier.delivery.pacing import Pace
 from haulier.delivery.retry import Policy
 from haulier.errors import ConfigurationError, LedgerError, PluginError, RunStopped
 from haulier.io.activation import activation, changed, settings_of
+from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.ledger.writer import Writer
@@ -29,18 +31,21 @@ from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Input
+from haulier.runs.ordered import lane_of
 from haulier.runs.outputs import close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
 from haulier.runs.positions import PositionSet
 from haulier.runs.report import Report, report_of
 from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
+from haulier.runs.sharing import share_of
 from haulier.runs.source import InputChanged, PlanSource, Resumed
 from haulier.runs.stored import store
 
 __all__ = ["Orders", "Sitting"]
 
-_MOST_IN_FLIGHT = 16  # where neither connector nor destination says
+_SUPERSEDED = "superseded: its settings were changed before anything of it was delivered"
+_MOST_IN_FLIGHT = 100  # where neither connector nor destination says; fewer as the service bears
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,11 @@ class Sitting:
         self._outputs: list[Served] = []
         self._redact = orders.authority.redactor(*orders.output_authorities)
 
+    @property
+    def resolved(self) -> Resolved:
+        """The destination as it will be carried to."""
+        return self._orders.resolved
+
     def stop(self, reason: str) -> None:
         """Take nothing more in, finish what is in flight, then end; the run can be resumed."""
         self._stop_reason = self._stop_reason or reason
@@ -90,7 +100,7 @@ class Sitting:
         middle of a record (what was read before stands), LedgerError where the ledger cannot be written.
         """
         self._loop = asyncio.get_running_loop()
-        ledger = Ledger.create(self._orders.state_dir)
+        ledger: Store = Ledger.create(self._orders.state_dir)
         try:
             try:
                 return await self._with_ledger(ledger)
@@ -101,7 +111,7 @@ class Sitting:
 
     # -- which run this is ---------------------------------------------------------------------------------------
 
-    async def _with_ledger(self, ledger: Ledger) -> Report:
+    async def _with_ledger(self, ledger: Store) -> Report:
         orders = self._orders
         name = orders.resolved.destination.name
         fingerprint = await asyncio.to_thread(orders.intake.fingerprint)
@@ -116,8 +126,10 @@ class Sitting:
         self._outputs = await open_outputs(
             orders.resolved, orders.registry, orders.root, orders.output_authorities
         )
+        if earlier is not None and not self.goes_on(earlier, ledger):
+            ledger.end(earlier, state="stopped", reason=_SUPERSEDED, ended=time.time())
+            earlier = None
         if earlier is not None and earlier.state != "finished":
-            self._check_settings(earlier)
             self._check_outputs(earlier, ledger.owing(earlier))
             try:
                 return await self._drive(ledger, earlier, resumed=True)
@@ -129,14 +141,16 @@ class Sitting:
                         f"{orders.intake.name} (fingerprint {fingerprint[:24]}): {error}. "
                         "Give the same input, or take another --run-key"
                     ) from None
-        return await self._drive(ledger, ledger.start(self._new_run(run_key, fingerprint)), resumed=False)
+        await asyncio.to_thread(ledger.compact)
+        return await self._drive(ledger, ledger.start(self.new_run(run_key, fingerprint)), resumed=False)
 
-    def _new_run(self, run_key: str, fingerprint: str) -> RunRow:
+    def new_run(self, run_key: str, fingerprint: str, parent: str = "") -> RunRow:
+        """The row that a new run begins with. parent: of a replay, the runs whose dead letters it carries."""
         return RunRow(
             id=0,
             run_id=uuid.uuid4().hex,
             run_key=run_key,
-            parent="",
+            parent=parent,
             state="open",
             reason="",
             started=time.time(),
@@ -177,21 +191,32 @@ class Sitting:
     def _settings(self) -> str:
         """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
         settings = settings_of(self._orders.resolved.destination)
-        for name in ("limits", "outputs", "description", "retry", "timeout_s", "transport"):
+        for name in ("credential", "limits", "outputs", "description", "retry", "timeout_s", "transport", "unanswered"):
             settings.pop(name, None)
         settings["origin"] = self._orders.resolved.address.origin + self._orders.resolved.address.base_path
         settings["parameters"] = dict(self._orders.params)
         settings["outputs"] = [output.to for output in self._orders.resolved.destination.outputs]
         return msgspec.json.encode(settings, order="deterministic").decode()
 
-    def _check_settings(self, earlier: RunRow) -> None:
+    def _is_bare(self, earlier: RunRow, ledger: Store) -> bool:
+        """Whether nothing of a run can have come to anything, so that mended settings may begin it anew."""
+        settled = earlier.delivered + earlier.accepted + earlier.in_doubt
+        return not settled and not any(left.may_have_been_sent for left in ledger.unsettled(earlier))
+
+    def goes_on(self, earlier: RunRow, ledger: Store) -> bool:
+        """Whether an earlier run goes on with these settings; ConfigurationError where they differ too late."""
+        if earlier.state == "finished":
+            return True
         old, new = _compared(earlier.settings), _compared(self._settings())
+        if old != new and self._is_bare(earlier, ledger):
+            return False
         if old != new:
             lines = "; ".join(changed(old, new))
             raise ConfigurationError(
                 f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
                 "Put them back to go on with it, or begin a run of its own with --run-key"
             )
+        return True
 
     def _check_outputs(self, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
         """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
@@ -207,7 +232,7 @@ class Sitting:
 
     # -- driving it ----------------------------------------------------------------------------------------------
 
-    async def _drive(self, ledger: Ledger, run: RunRow, *, resumed: bool) -> Report:
+    async def _drive(self, ledger: Store, run: RunRow, *, resumed: bool) -> Report:
         orders, resolved = self._orders, self._orders.resolved
         facts = RunFacts(run.run_id, run.started, orders.params)
         planner = resolved.planner(facts)
@@ -215,18 +240,21 @@ class Sitting:
         orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
         blocks = orders.intake.blocks(cut=run.read if left is not None else 0)
         feed = Feed(with_files(blocks, resolved, facts, orders.root))
-        source = PlanSource(feed, planner, resumed=left)
+        source = PlanSource(feed, planner, resumed=left, parks=resolved.destination.unanswered == "park")
         try:
             await source.verify()
             if resumed:
                 ledger.reopen(run)
             if orders.on_start is not None:
                 orders.on_start(run.run_id, run.run_key)
-            return await self._carry(ledger, run, source)
+            missing = left.known.missing(run.low_water, run.read) if left is not None else []
+            return await self._carry(ledger, run, source, missing)
         finally:
             feed.close()
 
-    async def _carry(self, ledger: Ledger, run: RunRow, source: PlanSource) -> Report:
+    async def _carry(
+        self, ledger: Store, run: RunRow, source: PlanSource, missing: Sequence[range]
+    ) -> Report:
         orders, resolved = self._orders, self._orders.resolved
         outputs = self._outputs
         course = self._course(run.run_key)
@@ -234,6 +262,7 @@ class Sitting:
             run,
             lines=lines_of(resolved, orders.registry, run.run_id),
             redact=self._redact,
+            missing=missing,
         )
         transport = open_transport(
             resolved.destination.transport,
@@ -289,9 +318,10 @@ class Sitting:
             writer.close()
             await owing.close()
             await transport.close()
+            course.share.close()
         return self._end(ledger, run, driver.stop_reason)
 
-    def _end(self, ledger: Ledger, run: RunRow, stop_reason: str) -> Report:
+    def _end(self, ledger: Store, run: RunRow, stop_reason: str) -> Report:
         """Close the books of this sitting; the report."""
         row = ledger.run(run.run_id)
         if row is None:
@@ -307,26 +337,40 @@ class Sitting:
         row = ledger.run(run.run_id)
         if row is None:
             raise RunStopped(f"run {run.run_id} is no longer in its ledger")
-        return report_of(ledger, row, self._orders.resolved.destination.name)
+        note = "" if row.read or stop_reason else "the input holds no records"
+        return report_of(ledger, row, self._orders.resolved.destination.name, note=note)
 
     def _course(self, run_key: str) -> Course:
         orders, resolved = self._orders, self._orders.resolved
         limits = resolved.limits
         in_flight = limits.max_in_flight or _MOST_IN_FLIGHT
         retry = resolved.destination.retry
+        parks = resolved.destination.unanswered == "park"
         since = activation(orders.state_dir).since
         return Course(
             judging=resolved.judging(),
-            policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s),
+            policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
             max_in_flight=in_flight,
-            interval_s=1 / limits.requests_per_second if limits.requests_per_second else 0.0,
+            pace=Pace(
+                requests_per_second=limits.requests_per_second or 0.0,
+                most_in_flight=in_flight,
+                told=limits.max_in_flight is not None,
+                patience_s=limits.patience_s,
+                base_s=retry.base_s,
+                cap_s=retry.cap_s,
+                quota_headers=resolved.connector.quota_headers,
+                wall_s=time.time() - asyncio.get_running_loop().time(),
+            ),
             patience_s=limits.patience_s,
             authorize=orders.authority.authorize(),
             stored=_nothing if orders.intake.repeatable else store,
             paused=lambda: _paused_since(orders.state_dir, since),
+            lane=lane_of(resolved.destination),
+            share=share_of(orders.state_dir.parent, resolved.origin, orders.authority),
             run_key=run_key,
             max_rejected=resolved.destination.max_rejected,
-            window=min(256, max(4, 4 * in_flight)),
+            # What a crash leaves in doubt under `park` are whole windows.
+            window=min(256, in_flight if parks else max(4, 4 * in_flight)),
         )
 
     def _read_back(self, run: RunRow) -> ReadBack:
@@ -344,7 +388,7 @@ class Sitting:
         return read
 
 
-def _left_over(ledger: Ledger, run: RunRow) -> Resumed:
+def _left_over(ledger: Store, run: RunRow) -> Resumed:
     return Resumed(
         read=run.read,
         digest=run.digest,

@@ -37,12 +37,18 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanSource:
-    """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`."""
+    """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`.
 
-    def __init__(self, feed: Feed, planner: Planner, *, resumed: Resumed | None = None) -> None:
+    parks: what an earlier sitting sent and got no answer to is not sent again.
+    """
+
+    def __init__(
+        self, feed: Feed, planner: Planner, *, resumed: Resumed | None = None, parks: bool = False
+    ) -> None:
         self._feed = feed
         self._planner = planner
         self._resumed = resumed
+        self._parks = parks
         self._blocks = aiter(feed)
         self._span: list[Block] = []
 
@@ -110,7 +116,10 @@ class PlanSource:
                 request: Request | None = restore(left)
             else:
                 request = self._rebuild(left)
-            if request is None:
+            if self._parks and left.unanswered:
+                texts = request.records if request is not None and request.sha256 == left.sha256 else ()
+                parked.append((left, _UNANSWERED, texts))
+            elif request is None:
                 parked.append((left, "its records make no request any more"))
             elif request.sha256 != left.sha256:
                 parked.append((left, "its body is not the one that was sent before"))

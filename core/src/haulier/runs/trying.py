@@ -14,6 +14,7 @@ import msgspec
 from haulier.delivery.judging import History
 from haulier.errors import ConfigurationError, CredentialError, TransportError
 from haulier.io.credentials import CredentialStore, Redactor
+from haulier.io.doors import FolderDoors
 from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import Outcomes, Stop
 from haulier.model.destination import Destination
@@ -29,7 +30,7 @@ from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, Site, site_of
 
-__all__ = ["Checked", "TestAnswer", "check", "check_credential", "test_send"]
+__all__ = ["Checked", "TestAnswer", "check", "check_credential", "output_problems", "test_send"]
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +81,20 @@ def check(
         if resolved.files and root is not None and not (site.root / root).is_dir():
             problems.append(f"files_root: there is no folder {root} in {site.root}")
         authority_of(site, resolved, registry, credential)
+        problems += output_problems(site, resolved)
     except ConfigurationError as error:
         problems.append(str(error))
     return Checked(destination=site.destination.name, problems=tuple(problems), warnings=warnings)
+
+
+def output_problems(site: Site, resolved: Resolved) -> list[str]:
+    """Files that outputs could not be written to."""
+    doors, problems = FolderDoors(site.root), []
+    for choice in resolved.destination.outputs:
+        path = choice.settings.get("path")
+        if isinstance(path, str) and (reason := doors.refusal(path)):
+            problems.append(f"outputs {choice.to}: {reason}")
+    return problems
 
 
 def test_send(

@@ -67,7 +67,9 @@ class Bearer(Settings):
 class Hmac(Settings):
     """A secret that both sides know and neither sends."""
 
-    secret: SecretStr = Field(description="the secret that the receiver checks signatures with, as UTF-8 text")
+    secret: SecretStr = Field(
+        description="the secret that the receiver checks signatures with, as UTF-8 text"
+    )
 
 
 class ApiKey(Settings):
@@ -105,9 +107,13 @@ def _apply_bearer(_request: Request, settings: Bearer, _now: float) -> Added:
 
 def _apply_hmac(request: Request, settings: Hmac, now: float) -> Added:
     if not isinstance(request.body, bytes):
-        raise CredentialError("credential type hmac: a body with files is made while it is sent; it cannot be signed")
+        raise CredentialError(
+            "credential type hmac: a body with files is made while it is sent; it cannot be signed"
+        )
     at = str(int(now))
-    signed = hmac.digest(settings.secret.get_secret_value().encode(), b"%s.%s" % (at.encode(), request.body), "sha256")
+    signed = hmac.digest(
+        settings.secret.get_secret_value().encode(), b"%s.%s" % (at.encode(), request.body), "sha256"
+    )
     return Added(headers=(("Haulier-Signature", f"t={at},v1={signed.hex()}"),))
 
 

@@ -43,7 +43,11 @@ class SourceDoors:
 
 
 def _standard_input() -> BinaryIO:
-    stream = getattr(sys.stdin, "buffer", None)
+    # Not through sys.stdin's own buffer: a thread that waits for input would hold its lock when the process ends.
+    try:
+        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    except (AttributeError, OSError, ValueError):
+        stream = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise InputError("standard input: there is none here; give the path of a file")
     return io.BufferedReader(_Kept(stream))
