@@ -246,14 +246,16 @@ class Book:
         else:
             commit.in_doubt += count
 
-    def park(self, left: Unsettled, reason: str) -> None:
-        """A request of an earlier sitting that cannot be made again: its records are in doubt, never sent by itself."""
+    def park(self, left: Unsettled, reason: str, texts: Sequence[bytes] = ()) -> None:
+        """A request of an earlier sitting that is not made again: its records are in doubt, never sent by itself."""
         self._commit.outcomes.append(
             (State.IN_DOUBT, None, 0, reason, None, self._run.id << 40 | left.number)
         )
+        kept: Sequence[bytes | None] = texts or [None] * len(left.positions)
         self._commit.in_doubt += len(left.positions)
         self._commit.records += [
-            (position, State.IN_DOUBT, left.number, reason, None) for position in left.positions
+            (position, State.IN_DOUBT, left.number, reason, text)
+            for position, text in zip(left.positions, kept, strict=True)
         ]
         if self._lines is not None:
             self._owe(self._lines.parked(left, reason))

@@ -17,7 +17,15 @@ from haulier.model.parts import Added
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planned
 
-__all__ = ["Course", "Source", "Taken"]
+__all__ = ["Course", "Parked", "Source", "Taken"]
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of an earlier sitting that is not sent again. texts: of its records, as far as they are known."""
+
+    left: Unsettled
+    reason: str
+    texts: Sequence[bytes] = ()
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +38,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     block: Block | None
     planned: Planned
     rebuilt: Sequence[tuple[Request, bool]] = ()
-    parked: Sequence[tuple[Unsettled, str]] = ()
+    parked: Sequence[Parked] = ()
 
 
 class Source(Protocol):

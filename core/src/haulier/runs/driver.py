@@ -198,8 +198,8 @@ class Driver:
         self._book.rejected_unsent(taken.planned.rejected)
         if taken.block is not None:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
-        for left, reason in taken.parked:
-            self._book.park(left, reason)
+        for parked in taken.parked:
+            self._book.park(parked.left, parked.reason, parked.texts)
         for request, resend in taken.rebuilt:
             self._intend(self._delivery(request, resend=resend))
         for request in taken.planned.requests:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from haulier.io.ledger.protocol import StoreView
 from haulier.io.ledger.rows import RunRow
-from haulier.io.ledger.store import LedgerView
 
 __all__ = ["Report", "report_of"]
 
@@ -65,7 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_of(
-    view: LedgerView, run: RunRow, destination: str, *, repeated: bool = False, note: str = ""
+    view: StoreView, run: RunRow, destination: str, *, repeated: bool = False, note: str = ""
 ) -> Report:
     """The report of a run as its ledger has it now."""
     sending = view.sending(run)

@@ -11,7 +11,7 @@ from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import Block
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planned, Planner
-from haulier.runs.course import Taken
+from haulier.runs.course import Parked, Taken
 from haulier.runs.feed import Feed
 from haulier.runs.positions import PositionSet, part_of, stretches
 from haulier.runs.stored import restore
@@ -110,31 +110,39 @@ class PlanSource:
     def _left_over(self, resumed: Resumed) -> Taken:
         """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
         rebuilt: list[tuple[Request, bool]] = []
-        parked: list[tuple[Unsettled, str]] = []
+        parked: list[Parked] = []
         for left in resumed.unsettled:
-            if left.stored is not None:
-                request: Request | None = restore(left)
+            parts = self._parts(left)
+            request = restore(left) if left.stored is not None else self._rebuild(left, parts)
+            if why := self._why_parked(left, request):
+                known = request.records if left.stored is not None and request is not None else None
+                texts = known or [line for part in parts for line in part.lines]
+                whole = len(texts) == len(left.positions)
+                parked.append(Parked(left=left, reason=why, texts=texts if whole else ()))
             else:
-                request = self._rebuild(left)
-            if self._parks and left.unanswered:
-                texts = request.records if request is not None and request.sha256 == left.sha256 else ()
-                parked.append((left, _UNANSWERED, texts))
-            elif request is None:
-                parked.append((left, "its records make no request any more"))
-            elif request.sha256 != left.sha256:
-                parked.append((left, "its body is not the one that was sent before"))
-            else:
+                assert request is not None
                 rebuilt.append((request, left.may_have_been_sent))
         self._planner.start_at(resumed.next_number)
         return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked)
 
-    def _rebuild(self, left: Unsettled) -> Request | None:
-        parts = [
+    def _why_parked(self, left: Unsettled, request: Request | None) -> str:
+        """Why a request is not sent again, or an empty text."""
+        if self._parks and left.unanswered:
+            return "no answer: the run ended before one came"
+        if request is None:
+            return "its records make no request any more"
+        return "" if request.sha256 == left.sha256 else "its body is not the one that was sent before"
+
+    def _parts(self, left: Unsettled) -> list[Block]:
+        """The records of a request, as far as the input gave them again."""
+        return [
             part_of(block, max(block.first, stretch.start), min(block.first + len(block.lines), stretch.stop))
             for stretch in stretches(left.positions)
             for block in self._span
             if block.first < stretch.stop and stretch.start < block.first + len(block.lines)
         ]
+
+    def _rebuild(self, left: Unsettled, parts: Sequence[Block]) -> Request | None:
         if sum(len(part.lines) for part in parts) != len(left.positions):
             return None
         return self._planner.rebuild(left.number, parts)

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 from haulier.errors import LedgerError
+from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import Commit
-from haulier.io.ledger.store import Ledger
 
 __all__ = ["Writer"]
 
@@ -19,7 +19,7 @@ class Writer(threading.Thread):
     with the error that ended the writing (then nothing more is written).
     """
 
-    def __init__(self, ledger: Ledger, run: int, done: Callable[[int, LedgerError | None], None]) -> None:
+    def __init__(self, ledger: Store, run: int, done: Callable[[int, LedgerError | None], None]) -> None:
         super().__init__(name="haulier-ledger", daemon=True)
         self._ledger = ledger
         self._run_id = run
