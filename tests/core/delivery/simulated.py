@@ -1,4 +1,4 @@
-"""Services under a virtual clock, and a loop that sends requests to them as a run does: paced, tried again, in flight."""
+"""Services under a virtual clock, and a loop that sends to them as a run does: paced, tried again, in flight."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ SERVICES: dict[str, Callable[[], Service]] = {
 
 @pytest.mark.parametrize("latency_s", [0.002, 0.02, 0.2])
 @pytest.mark.parametrize("kind", SERVICES)
-def test_told_its_limit_it_loses_five_percent_at_most_and_none_is_refused(kind: str, latency_s: float) -> None:
+def test_told_its_limit_it_loses_five_percent_at_most_and_none_is_refused(
+    kind: str, latency_s: float
+) -> None:
     pace = Pace(requests_per_second=50, most_in_flight=100, told=False)
     done = carry(SERVICES[kind](), 1000, pace, latency_s=latency_s)
     assert dict(done.statuses) == {200: 1000}
@@ -46,7 +48,9 @@ def test_told_its_limit_it_loses_five_percent_at_most_and_none_is_refused(kind: 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("latency_s", [0.002, 0.02, 0.1])
 @pytest.mark.parametrize("kind", SERVICES)
-def test_not_told_it_loses_a_quarter_at_most_and_few_are_refused(kind: str, latency_s: float, seed: int) -> None:
+def test_not_told_it_loses_a_quarter_at_most_and_few_are_refused(
+    kind: str, latency_s: float, seed: int
+) -> None:
     done = carry(SERVICES[kind](), 1000, UNTOLD, latency_s=latency_s, seed=seed)
     assert done.statuses[200] == 1000
     assert done.seconds <= 1.25 * SHORTEST_S

@@ -57,7 +57,8 @@ class _Window(msgspec.Struct, gc=False):
         if not 0 < self.length_s <= patience_s:
             return 0.0
         usual = _MARGIN * self.length_s / self.limit if self.limit else 0.0
-        left_s = 0.0 if self.reset_at is None else self.reset_at - now
+        # Services tell whole seconds, mostly rounded up.
+        left_s = 0.0 if self.reset_at is None else self.reset_at - now - 1
         if self.remaining is None or left_s <= _END * self.length_s:
             return usual
         return max(usual, left_s / max(self.remaining - in_flight, 0.5))

@@ -106,7 +106,7 @@ def _structured(limits: str, policies: str) -> list[Quota]:
     told = {item: parameters for item, parameters in _items(policies) if _of_requests(parameters)}
     others = {item for item, parameters in _items(policies) if not _of_requests(parameters)}
     left = {item: parameters for item, parameters in _items(limits) if "r" in parameters}
-    if not left and "=" in limits:
+    if not left and "remaining=" in limits:
         pairs = dict(part.partition("=")[::2] for part in limits.replace(" ", "").split(","))
         left = {
             "": {"r": pairs.get("remaining", ""), "t": pairs.get("reset", ""), "q": pairs.get("limit", "")}

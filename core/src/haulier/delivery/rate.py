@@ -126,7 +126,9 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
     def _too_fast(self, now: float) -> None:
         share = self._accepted / (self._accepted + 1)
         if self._seeking:
-            factor = max(_MOST_FALL, min(2 ** (-0.5 / self._span_s), share))
+            # Half a span ago it was not refused, nor where it began to be doubled.
+            least = max(2 ** (-0.5 / self._span_s), _LEAST_FALL * self._reached / self.per_second)
+            factor = max(_MOST_FALL, min(least, share))
             self._seeking, self._sought = False, True
         else:
             factor = max(_USUAL_FALL, min(_LEAST_FALL, share))
@@ -163,6 +165,9 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
             if dry_s > wet_s:  # a burst, and then nothing: a window of about this length, or an outage
                 self._span_s = min(_LONGEST_SPAN_S, max(1.0, dry_s))
                 self._seeking = not self._sought
+        elif self._hold_s:  # to be refused again costs such a wait again: keep well below, and rise slowly
+            rate *= _LEAST_FALL
+            self._span_s = max(self._span_s, min(_LONGEST_CALM_S, 4 * self._hold_s))
         self._poor = False
         self.per_second = max(rate, 1 / max(self.cap_s, 0.001))
         if self._seeking:
