@@ -8,9 +8,11 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.source import STDIN
 from haulier.model.block import Block
 from haulier.model.parts import Reader, ReaderType
 from haulier.runs.positions import PositionSet, part_of
+from haulier.runs.spooling import SpoolDoors
 
 __all__ = ["Input", "Intake", "RecordsLike"]
 
@@ -45,6 +47,7 @@ class Intake:
     """One input. name: as messages and reports call it. repeatable: whether it can be read again for a resume.
 
     format: overrides the file's ending. limit: reads no more than so many records. readers: all that are installed.
+    resumed: of standard input, what an earlier sitting has kept. doors: of standard input, to be given a spool.
     """
 
     def __init__(
@@ -54,13 +57,15 @@ class Intake:
         format: str | None = None,
         limit: int | None = None,
         readers: Iterable[ReaderType] | None = None,
+        resumed: bool = False,
     ) -> None:
         self._limit = limit
         self._path = os.fspath(records) if isinstance(records, str | os.PathLike) else None
         types = None if readers is None else tuple(readers)
-        self._reader: Reader = open_records(records, format=format, types=types)
+        self.doors = SpoolDoors(alone=resumed) if self._path == STDIN else None
+        self._reader: Reader = open_records(records, format=format, types=types, doors=self.doors)
         self.repeatable = self._reader.repeatable
-        self.name = "standard input" if self._path == "-" else self._path or "records from Python"
+        self.name = "standard input" if self._path == STDIN else self._path or "records from Python"
 
     def fingerprint(self) -> str:
         """The quick fingerprint that finds candidates for a resume; empty where there is none."""

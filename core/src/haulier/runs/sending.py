@@ -9,17 +9,18 @@ from typing import Any
 
 from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
-from haulier.runs.authority import CredentialLike, authority_of, authority_of_output
+from haulier.runs.authority import CredentialLike, authority_of
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
-from haulier.runs.outputs import settings_of_output
+from haulier.runs.outputs import authorities_of_outputs
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve
 from haulier.runs.site import DestinationLike, site_of
 from haulier.runs.sitting import Orders, Sitting
+from haulier.runs.spooling import spooled_run_key
 
 __all__ = ["asend", "prepare", "send"]
 
@@ -38,8 +39,12 @@ def prepare(
     format: str | None = None,
     limit: int | None = None,
     on_start: Callable[[str, str], None] | None = None,
+    resume: str | None = None,
 ) -> Sitting:
-    """Everything checked, nothing sent: what `send` does before it begins."""
+    """Everything checked, nothing sent: what `send` does before it begins.
+
+    resume: id of a run whose standard input broke off or that stopped; it goes on with what it had read.
+    """
     if run_key == "":
         raise ConfigurationError("the run key is empty; give it a value, or leave it out")
     site = site_of(destination, state=state)
@@ -53,18 +58,19 @@ def prepare(
             resolved=resolved,
             registry=registry,
             authority=authority,
-            output_authorities=tuple(
-                authority_of_output(
-                    site, registry, settings_of_output(registry, choice), place=f"output {choice.to}"
-                )
-                for choice in resolved.destination.outputs
-            ),
+            output_authorities=authorities_of_outputs(site, resolved, registry),
             root=site.root,
             state_dir=site.state_dir(),
             intake=records
             if isinstance(records, Input)
-            else Intake(records, format=format, limit=limit, readers=registry.readers.values()),
-            run_key=run_key,
+            else Intake(
+                "-" if resume else records,
+                format=format,
+                limit=limit,
+                readers=registry.readers.values(),
+                resumed=bool(resume),
+            ),
+            run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
             again=again,
             params=dict(params or {}),
             on_delivery=on_delivery,
@@ -89,7 +95,7 @@ def send(
     standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
     one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
     state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
-    more: `again`, `params`, `base_url`, `format` and `limit`, as the command line has them.
+    more: `again`, `params`, `base_url`, `format`, `limit` and `resume`, as the command line has them.
 
     Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
     stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and

@@ -30,7 +30,7 @@ from haulier.runs.course import Course
 from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
-from haulier.runs.intake import Input
+from haulier.runs.intake import Input, Intake
 from haulier.runs.ordered import lane_of
 from haulier.runs.outputs import close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
@@ -40,6 +40,7 @@ from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
 from haulier.runs.sharing import share_of
 from haulier.runs.source import InputChanged, PlanSource, Resumed
+from haulier.runs.spooling import Spool
 from haulier.runs.stored import store
 
 __all__ = ["Orders", "Sitting"]
@@ -79,6 +80,7 @@ class Sitting:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_reason = ""
         self._outputs: list[Served] = []
+        self._spool: Spool | None = None
         self._redact = orders.authority.redactor(*orders.output_authorities)
 
     @property
@@ -237,10 +239,13 @@ class Sitting:
         facts = RunFacts(run.run_id, run.started, orders.params)
         planner = resolved.planner(facts)
         left = _left_over(ledger, run) if resumed else None
+        if isinstance(orders.intake, Intake) and orders.intake.doors is not None:
+            self._spool = orders.intake.doors.spool = Spool(orders.state_dir, run.run_id)
         orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
         blocks = orders.intake.blocks(cut=run.read if left is not None else 0)
         feed = Feed(with_files(blocks, resolved, facts, orders.root))
         source = PlanSource(feed, planner, resumed=left, parks=resolved.destination.unanswered == "park")
+        finished = False
         try:
             await source.verify()
             if resumed:
@@ -248,9 +253,13 @@ class Sitting:
             if orders.on_start is not None:
                 orders.on_start(run.run_id, run.run_key)
             missing = left.known.missing(run.low_water, run.read) if left is not None else []
-            return await self._carry(ledger, run, source, missing)
+            report = await self._carry(ledger, run, source, missing)
+            finished = report.state == "finished"
+            return report
         finally:
             feed.close()
+            if self._spool is not None:
+                self._spool.close(finished=finished)
 
     async def _carry(
         self, ledger: Store, run: RunRow, source: PlanSource, missing: Sequence[range]
@@ -285,7 +294,7 @@ class Sitting:
                 driver.stop("the destination was paused; activate it and run again to go on")
             await driver.flush()
 
-        writer = Writer(ledger, run.id, done)
+        writer = Writer(ledger, run.id, done, before=self._spool.sync if self._spool is not None else None)
         owing = Owing(outputs, read=self._read_back(run), paid=book.paid, failed=failed)
         driver = Driver(
             source,
@@ -338,6 +347,8 @@ class Sitting:
         if row is None:
             raise RunStopped(f"run {run.run_id} is no longer in its ledger")
         note = "" if row.read or stop_reason else "the input holds no records"
+        if self._spool is not None and self._spool.broken_off and not stop_reason:
+            note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.resolved.destination.name, note=note)
 
     def _course(self, run_key: str) -> Course:
@@ -363,7 +374,7 @@ class Sitting:
             ),
             patience_s=limits.patience_s,
             authorize=orders.authority.authorize(),
-            stored=_nothing if orders.intake.repeatable else store,
+            stored=_nothing if orders.intake.repeatable or self._spool is not None else store,
             paused=lambda: _paused_since(orders.state_dir, since),
             lane=lane_of(resolved.destination),
             share=share_of(orders.state_dir.parent, resolved.origin, orders.authority),

@@ -16,14 +16,23 @@ class Writer(threading.Thread):
     """Writes the commits it is given, in order.
 
     done: called in this thread after each transaction with the number of commits made durable since the start, or
-    with the error that ended the writing (then nothing more is written).
+    with the error that ended the writing (then nothing more is written). before: called in this thread before each, to
+    make durable what the commits rely on; it may raise LedgerError.
     """
 
-    def __init__(self, ledger: Store, run: int, done: Callable[[int, LedgerError | None], None]) -> None:
+    def __init__(
+        self,
+        ledger: Store,
+        run: int,
+        done: Callable[[int, LedgerError | None], None],
+        *,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(name="haulier-ledger", daemon=True)
         self._ledger = ledger
         self._run_id = run
         self._done = done
+        self._before = before
         self._wake = threading.Condition()
         self._queue: list[Commit] = []
         self._closing = False
@@ -53,6 +62,8 @@ class Writer(threading.Thread):
             if not commits:
                 return
             try:
+                if self._before is not None:
+                    self._before()
                 self._ledger.commit(self._run_id, commits)
             except LedgerError as error:
                 self._done(self._written, error)

@@ -63,17 +63,21 @@ def open_records(
     digest: bool = False,
     delimiter: str | None = None,
     types: Sequence[ReaderType] | None = None,
+    doors: Doors | None = None,
 ) -> Reader:
     """The reader for an input: a path, `-` for standard input, a URL of a reader's scheme, or an iterable.
 
     format: name of a reader type; without it the scheme or ending decides, and the first bytes where there is
     none that is known. A `.gz` behind the ending is looked through. digest: fill `Block.digest`, the SHA-256
     of what was read (see DigestedReader). delimiter: one character, for csv and tsv. types: all reader types
-    there are; core's own by default. Raises ConfigurationError for a format or delimiter that does not fit,
-    InputError for an input that cannot be opened.
+    there are; core's own by default. doors: what a path is opened through, instead of doors to it alone.
+    Raises ConfigurationError for a format or delimiter that does not fit, InputError for an input that cannot be
+    opened.
     """
     if isinstance(source, (str, os.PathLike)):
-        reader = _open_path(os.fspath(source), format, delimiter, reader_types() if types is None else types)
+        path = os.fspath(source)
+        types = reader_types() if types is None else types
+        reader = _open_path(path, format, delimiter, types, doors or SourceDoors(path))
     elif format is not None or delimiter is not None:
         raise ConfigurationError("records: a format or delimiter is for paths; Python records have none")
     elif isinstance(source, (Mapping, bytes, bytearray)) or not isinstance(source, Iterable):
@@ -85,8 +89,9 @@ def open_records(
     return DigestedReader(reader) if digest else reader
 
 
-def _open_path(path: str, name: str | None, delimiter: str | None, types: Sequence[ReaderType]) -> Reader:
-    doors = SourceDoors(path)
+def _open_path(
+    path: str, name: str | None, delimiter: str | None, types: Sequence[ReaderType], doors: Doors
+) -> Reader:
     chosen = _named(name, types) if name is not None else _fitting(path, types)
     if delimiter is not None:
         if chosen is None or chosen.name not in _DELIMITED:
