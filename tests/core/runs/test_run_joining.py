@@ -168,7 +168,7 @@ def test_a_request_that_cannot_be_made_again_has_a_line() -> None:
         stored=None,
     )
     joining = Joining(run_id="r", key="id", takes={}, sent=lambda name: True, single=False)
-    assert json.loads(joining.parked(left, "gone")) == {
+    assert json.loads(joining.parked(left, "gone", ())) == {
         "id": "r:4",
         "run": "r",
         "request": 4,
@@ -178,6 +178,8 @@ def test_a_request_that_cannot_be_made_again_has_a_line() -> None:
         "attempts": 1,
         "reason": "gone",
     }
+    known = json.loads(joining.parked(left, "gone", [b'{"id":7}', b'{"x":1}']))
+    assert (known["keys"], known["records"]) == ([7, None], [{"id": 7}, {"x": 1}])
 
 
 def test_outputs_that_wish_the_same_share_a_line() -> None:

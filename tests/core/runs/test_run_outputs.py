@@ -155,12 +155,16 @@ def test_a_signed_webhook_is_bound_to_its_origin_before_anything_is_sent(folder:
     with Wire() as wire, Wire() as there:
         store.add("signer", HMAC, {"secret": "s3cret-of-the-hook"}, ["https://elsewhere.example"])
         with pytest.raises(
-            CredentialError, match=r"output webhook: credential `signer` is bound to"
+            CredentialError, match=r"outputs webhook: credential `signer` is bound to"
         ) as caught:
             send(wire.url, records(1), outputs=[hook(there.url, credential="signer")])
-        with pytest.raises(CredentialError, match="output webhook: "):
+        with pytest.raises(CredentialError, match="outputs webhook: "):
             send(wire.url, records(1), outputs=[hook(there.url, credential="nobody")])
         assert "s3cret" not in str(caught.value)
+        (problem,) = haulier.check(
+            destination(wire.url, outputs=[hook(there.url, credential="signer")])
+        ).problems
+        assert "signer" in problem
         assert (wire.asked, there.asked) == ([], [])
         store.add("bound", HMAC, {"secret": "s3cret-of-the-hook"}, [there.url])
         given = [{"id": "s3cret-of-the-hook"}]

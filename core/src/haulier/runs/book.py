@@ -66,8 +66,10 @@ class Lines(Protocol):
         """Of a record that never became a request."""
         ...
 
-    def parked(self, left: Unsettled, reason: str) -> list[tuple[list[int], bytes]]:
-        """Of a request that cannot be made again."""
+    def parked(
+        self, left: Unsettled, reason: str, texts: Sequence[bytes]
+    ) -> list[tuple[list[int], bytes]]:
+        """Of a request of an earlier sitting that is not made again; texts: of its records, where they are known."""
         ...
 
 
@@ -258,7 +260,7 @@ class Book:
             for position, text in zip(left.positions, kept, strict=True)
         ]
         if self._lines is not None:
-            self._owe(self._lines.parked(left, reason))
+            self._owe(self._lines.parked(left, reason, texts))
 
     def put_back(self, request: Request, reason: str, attempts: int, status: int | None) -> None:
         """The request is tried again later: its records are pending meanwhile."""

@@ -84,12 +84,15 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
             return _encode(line | {"text": rejected.line.decode("utf-8", "replace")})
         return _encode(line | self._records([record]))
 
-    def parked(self, left: Unsettled, reason: str) -> bytes:
-        """The line of a request of an earlier sitting whose records are in doubt; what they were is not known."""
-        line = self._line(left.number, left.positions, [])
-        return _encode(
-            line | {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason}
-        )
+    def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> bytes:
+        """The line of a request of an earlier sitting that is not made again: its records are in doubt.
+
+        texts: of its records; empty where they are not known.
+        """
+        records = [_read(text) or {} for text in texts]
+        line = self._line(left.number, left.positions, [record.get(self.key or "") for record in records])
+        line |= {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason}
+        return _encode(line | self._records(records))
 
     def _line(self, number: int | None, positions: Sequence[int], keys: list[Any]) -> dict[str, Any]:
         line: dict[str, Any] = {
@@ -143,9 +146,9 @@ class Lines:
         """(outputs, line) of a record that never became a request."""
         return [(outputs, joining.unsent(rejected)) for joining, outputs in self._groups]
 
-    def parked(self, left: Unsettled, reason: str) -> list[tuple[list[int], bytes]]:
-        """(outputs, line) of a request that cannot be made again."""
-        return [(outputs, joining.parked(left, reason)) for joining, outputs in self._groups]
+    def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
+        """(outputs, line) of a request of an earlier sitting that is not made again."""
+        return [(outputs, joining.parked(left, reason, texts)) for joining, outputs in self._groups]
 
 
 def _whole(response: Response, *, parsed: bool) -> dict[str, Any]:

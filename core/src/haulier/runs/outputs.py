@@ -11,13 +11,14 @@ from haulier.io.doors import RunDoors
 from haulier.model.destination import OutputChoice
 from haulier.model.parts import Settings
 from haulier.plugins.registry import Registry
-from haulier.runs.authority import Authority
+from haulier.runs.authority import Authority, authority_of_output
 from haulier.runs.guarding import guarded
 from haulier.runs.joining import Joining, Lines
 from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
+from haulier.runs.site import Site
 
-__all__ = ["close_outputs", "lines_of", "open_outputs", "settings_of_output"]
+__all__ = ["authorities_of_outputs", "close_outputs", "lines_of", "open_outputs"]
 
 
 async def open_outputs(
@@ -33,7 +34,7 @@ async def open_outputs(
             zip(resolved.destination.outputs, authorities, strict=True), 1
         ):
             kind = registry.output(choice.to)
-            settings = settings_of_output(registry, choice)
+            settings = _settings_of(registry, choice)
             doors = RunDoors(root, credential=authority.credential, authorize=authority.authorize())
             served = Served(number, kind.name, doors)
             opened.append(served)
@@ -51,7 +52,15 @@ async def close_outputs(outputs: Sequence[Served]) -> None:
             raise ended
 
 
-def settings_of_output(registry: Registry, choice: OutputChoice) -> Settings:
+def authorities_of_outputs(site: Site, resolved: Resolved, registry: Registry) -> tuple[Authority, ...]:
+    """What each output may authenticate its requests with; CredentialError where that may not go where it is to go."""
+    return tuple(
+        authority_of_output(site, registry, _settings_of(registry, choice), place=f"outputs {choice.to}")
+        for choice in resolved.destination.outputs
+    )
+
+
+def _settings_of(registry: Registry, choice: OutputChoice) -> Settings:
     """What was written for an output, with the defaults of its type; resolving the destination has checked it."""
     return registry.output(choice.to).settings.model_validate(choice.settings)
 
@@ -77,6 +86,6 @@ def lines_of(resolved: Resolved, registry: Registry, run_id: str) -> Lines | Non
                 include=frozenset(getattr(settings, "include", None) or ()),
                 answer=bool(getattr(settings, "answer", False)),
             )
-            for settings in (settings_of_output(registry, choice) for choice in destination.outputs)
+            for settings in (_settings_of(registry, choice) for choice in destination.outputs)
         ]
     )

@@ -25,6 +25,7 @@ from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
+from haulier.runs.outputs import authorities_of_outputs
 from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
 from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
@@ -82,6 +83,7 @@ def check(
             problems.append(f"files_root: there is no folder {root} in {site.root}")
         authority_of(site, resolved, registry, credential)
         problems += output_problems(site, resolved)
+        authorities_of_outputs(site, resolved, registry)
     except ConfigurationError as error:
         problems.append(str(error))
     return Checked(destination=site.destination.name, problems=tuple(problems), warnings=warnings)

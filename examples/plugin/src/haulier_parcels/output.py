@@ -29,7 +29,7 @@ class Receipts:
         """Be durable before returning: what was written is not given again."""
         for line in lines:
             told = msgspec.json.decode(line)
-            keys = told.get("keys") or [told.get("key") or told.get("text")]
+            keys = told.get("keys") or [told.get("key")]
             self._file.writelines(f"{key}\t{told['state']}\n".encode() for key in keys)
         self._doors.make_durable(self._file)
 

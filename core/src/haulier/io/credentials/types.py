@@ -158,8 +158,8 @@ def credential_types() -> tuple[CredentialType, ...]:
         CredentialType(
             name="hmac",
             title="HMAC signature",
-            description="A signature of time and body in the header Haulier-Signature (HMAC with SHA-256); nothing secret "
-            "is sent.",
+            description="A signature of time and body in the header Haulier-Signature (HMAC with SHA-256); the secret "
+            "itself is never sent.",
             settings=Hmac,
             apply=_apply_hmac,
         ),
