@@ -60,9 +60,11 @@ _SECTIONS = (
     Section(
         "Look back",
         {
-            "runs": _listed("runs", "List the runs of this project."),
+            "runs": _listed("runs", "List the runs of this project, and prune old ones."),
             "report": _listed("report", "Show what became of the records of a run."),
-            "dead-letters": _listed("dead_letters", "List, show and export records that were not delivered."),
+            "dead-letters": _listed(
+                "dead_letters", "List, show, export and replay records that were not delivered."
+            ),
         },
     ),
 )

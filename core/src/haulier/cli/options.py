@@ -71,17 +71,21 @@ set_option = click.option(
 )
 
 
-def records_options(command: F) -> F:
+def records_options(*, required: bool = True) -> Callable[[F], F]:
     """`--records` and `--format`."""
-    command = click.option(
-        "--format",
-        "format",
-        metavar="FORMAT",
-        help="Format of the records where the file's ending does not tell: jsonl, json, csv.",
-    )(command)
-    return click.option(
-        "--records",
-        metavar="FILE|-",
-        required=True,
-        help="The records: a JSONL, JSON or CSV file, or - for input.",
-    )(command)
+
+    def add(command: F) -> F:
+        command = click.option(
+            "--format",
+            "format",
+            metavar="FORMAT",
+            help="Format of the records where the file's ending does not tell: jsonl, json, csv.",
+        )(command)
+        return click.option(
+            "--records",
+            metavar="FILE|-",
+            required=required,
+            help="The records: a JSONL, JSON or CSV file, or - for input.",
+        )(command)
+
+    return add

@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 @click.command("plan")
 @destination_argument
-@records_options
+@records_options()
 @param_option
 @base_url_option
 @limit_option

@@ -24,7 +24,7 @@ __all__ = ["command"]
 
 @click.command("preview")
 @destination_argument
-@records_options
+@records_options()
 @click.option(
     "-n", "most", default=3, show_default=True, type=click.IntRange(min=1), help="Show so many requests."
 )

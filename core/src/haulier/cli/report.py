@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from haulier.cli.options import json_option, state_option
-from haulier.cli.printing import out, out_json, short_text
-from haulier.cli.reporting import report_lines
+from haulier.cli.printing import out, out_json, short_text, table
+from haulier.cli.reporting import figure_lines, report_lines
 
 __all__ = ["command"]
 
@@ -26,15 +26,25 @@ def command(*, run: str, state: str | None, as_json: bool) -> None:
 
     told = told_of(run, state=state)
     if as_json:
-        reasons = [{"reason": reason, "records": count} for reason, count in told.reasons]
-        out_json({**told.report.to_dict(), "tickets": told.tickets, "reasons": reasons})
+        reasons = [
+            {"state": kind, "reason": reason, "records": count} for kind, reason, count in told.reasons
+        ]
+        figures = told.figures.to_dict()
+        out_json({**told.report.to_dict(), "figures": figures, "tickets": told.tickets, "reasons": reasons})
         return
     for line in report_lines(told.report):
         out(line)
+    out()
+    for line in figure_lines(told.figures):
+        out(line)
     if told.reasons:
-        out("\nreasons")
-    for reason, count in told.reasons[:_MOST]:
-        out(f"  {count:,} x {short_text(reason, 160)}")
+        out()
+        rows = [
+            (kind.replace("_", " "), count, short_text(reason, 160))
+            for kind, reason, count in told.reasons[:_MOST]
+        ]
+        for line in table(("state", "records", "reason"), rows):
+            out(line)
     if told.tickets:
         out("\ntickets")
     for ticket in told.tickets[:_MOST]:

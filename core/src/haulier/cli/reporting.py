@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from haulier.cli.printing import facts, seconds_text, table
 
 if TYPE_CHECKING:
+    from haulier.runs.figures import Figures
     from haulier.runs.report import Report
 
-__all__ = ["report_lines"]
+__all__ = ["figure_lines", "report_lines"]
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -19,6 +20,7 @@ def report_lines(report: Report) -> Iterator[str]:
         [
             ("run", f"{report.run_id} of {report.destination}, {_ending(report)}"),
             ("input", report.source),
+            *([("replay of", report.parent.replace(",", ", "))] if report.parent else []),
             ("run key", report.run_key),
         ]
     )
@@ -47,6 +49,31 @@ def report_lines(report: Report) -> Iterator[str]:
         yield from advice
 
 
+def figure_lines(figures: Figures) -> Iterator[str]:
+    """How fast a run was, what it cost, and what it waited for."""
+    slowest = ", ".join(f"{seconds:.2f} s (number {number})" for number, seconds in figures.slowest[:3])
+    yield from facts(
+        [
+            ("time", f"{seconds_text(figures.active_s)} under way"),
+            (
+                "rate",
+                f"{figures.records_per_second:,.1f} records/s, {figures.requests_per_second:,.1f} requests/s",
+            ),
+            (
+                "cost",
+                f"{figures.attempts:,} requests went out: {figures.requests:,} different ones, "
+                f"{figures.repeated:,} of them more than once",
+            ),
+            (
+                "waiting",
+                f"{seconds_text(figures.busy_s)} for answers, {seconds_text(figures.waited_s)} between attempts, "
+                "summed over all requests",
+            ),
+            *([("slowest", slowest)] if slowest else []),
+        ]
+    )
+
+
 def _ending(report: Report) -> str:
     if report.ended is None:
         return "under way, or ended by a crash"
@@ -55,16 +82,23 @@ def _ending(report: Report) -> str:
 
 def _going_on(report: Report) -> str:
     """How an unfinished run goes on; an input that has no name of its own must be given under the run's key."""
-    if report.state == "open":
-        return "if it ended by a crash: the same command again goes on with it"
+    begin = "if it ended by a crash" if report.state == "open" else "to go on"
     if f"run key {report.run_key}" in report.reason:
-        return f"to go on: mend the input, then the same command with --run-key {report.run_key}"
+        return f"{begin}: mend the input, then the same command with --run-key {report.run_key}"
+    if report.parent:
+        return f"{begin}: haulier dead-letters replay {report.run_id[:12]}"
+    if report.source == _SPOOLED:
+        return (
+            f"{begin} with what was read: haulier run {report.destination} --resume {report.run_id[:12]}; with all of "
+            f"the input: the same again with --run-key {report.run_key}"
+        )
     if report.source in _NAMELESS:
-        return f"to go on, nothing twice: the same records again with --run-key {report.run_key}"
-    return "to go on: the same command again; what was delivered is not sent twice"
+        return f"{begin}, nothing twice: the same records again with --run-key {report.run_key}"
+    return f"{begin}: the same command again; what was delivered is not sent twice"
 
 
-_NAMELESS = ("standard input", "records from Python", "records written by a program")
+_SPOOLED = "standard input"
+_NAMELESS = ("records from Python", "records written by a program")
 
 
 def _advice(report: Report) -> Iterator[str]:
@@ -75,6 +109,8 @@ def _advice(report: Report) -> Iterator[str]:
             word for word, count in (("rejected", report.rejected), ("in doubt", report.in_doubt)) if count
         )
         yield f"{what}, and why: haulier dead-letters list {report.destination}"
+        if report.state == "finished":
+            yield f"mended, or the settings: haulier dead-letters replay {report.run_id[:12]}"
     if report.in_doubt:
         yield "what is in doubt may have arrived: ask the service before sending it again"
     if report.accepted:

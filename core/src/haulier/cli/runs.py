@@ -24,15 +24,58 @@ _HEADS = (
 )
 
 
-@click.command("runs")
+@click.group("runs", invoke_without_command=True)
 @click.option("--destination", metavar="DEST", help="Only the runs of this destination.")
 @click.option(
     "-n", "most", default=20, show_default=True, type=click.IntRange(min=1), help="Show so many, the newest."
 )
 @state_option
 @json_option
-def command(*, destination: str | None, most: int, state: str | None, as_json: bool) -> None:
-    """List the runs of this project."""
+@click.pass_context
+def command(
+    ctx: click.Context, *, destination: str | None, most: int, state: str | None, as_json: bool
+) -> None:
+    """List the runs of this project, and prune old ones."""
+    if ctx.invoked_subcommand is None:
+        _list(destination=destination, most=most, state=state, as_json=as_json)
+
+
+@command.command("prune")
+@click.option(
+    "--keep",
+    default=30,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Keep so many of each destination.",
+)
+@click.option("--destination", metavar="DEST", help="Only the runs of this destination.")
+@click.option("--dead-letters", is_flag=True, help="Those too with dead letters that nobody replayed.")
+@state_option
+@json_option
+def _prune(
+    *, keep: int, destination: str | None, dead_letters: bool, state: str | None, as_json: bool
+) -> None:
+    """Forget old finished runs, and make ledgers smaller.
+
+    An input whose run is forgotten is sent again when it is given again. Unfinished runs stay, and so do finished ones
+    with dead letters that were not replayed.
+    """
+    from haulier.runs.tidying import prune_runs
+
+    tidied = prune_runs(keep=keep, destination=destination, dead_letters=dead_letters, state=state)
+    if as_json:
+        fields = ("destination", "removed", "kept", "spools", "busy")
+        out_json({"destinations": [{name: getattr(one, name) for name in fields} for one in tidied]})
+        return
+    if not tidied:
+        out("no runs yet" if destination is None else f"no runs of {destination}")
+    for one in tidied:
+        out(f"{one.destination}: {one.busy or f'{len(one.removed):,} runs forgotten'}")
+        if one.kept:
+            out(f"  {len(one.kept):,} old ones stay for their dead letters (--dead-letters forgets them too)")
+
+
+def _list(*, destination: str | None, most: int, state: str | None, as_json: bool) -> None:
     from haulier.runs.history import all_runs
 
     runs = all_runs(state=state, destination=destination)

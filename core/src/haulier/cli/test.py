@@ -31,7 +31,7 @@ _STOPPED = 3
 
 @click.command("test")
 @destination_argument
-@records_options
+@records_options()
 @click.option(
     "--sample",
     metavar="I",

@@ -6,7 +6,7 @@ Reads ledgers only, beside a run that is writing one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,9 +15,11 @@ import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError
 from haulier.io.ledger.rows import RunRow
-from haulier.io.ledger.store import LedgerView, ledger_path
+from haulier.io.ledger.trouble import cannot_read
+from haulier.io.ledger.view import LedgerView, ledger_path
 from haulier.io.project import Project, shown
 from haulier.model.delivery import State
+from haulier.runs.figures import Figures, figures_of
 from haulier.runs.report import Report, report_of
 
 __all__ = [
@@ -26,7 +28,10 @@ __all__ = [
     "all_runs",
     "dead_letters",
     "export_dead_letters",
+    "name_of",
+    "replay_target",
     "run_under_way",
+    "state_folders",
     "told_of",
 ]
 
@@ -36,19 +41,21 @@ _decode = msgspec.json.Decoder().decode
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """A run as its ledger tells it. tickets: of requests that the service accepted and works on.
 
-    reasons: why records were rejected or are in doubt, with how many of them, the most frequent first.
+    reasons: why records were rejected or are in doubt: (state, reason, records), the most frequent first.
     """
 
     report: Report
+    figures: Figures
     tickets: tuple[str, ...]
-    reasons: tuple[tuple[str, int], ...]
+    reasons: tuple[tuple[str, str, int], ...]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was not delivered, or of which nobody knows. state: `rejected` or `in_doubt`.
 
     key: value of the attribute that names records; None where there is none. number: its request; None where it never
-    became one. text: the record as read; None where the ledger does not have it.
+    became one. replayed: the newest run that carried it once more; None where none did. text: the record as read; None
+    where the ledger does not have it.
     """
 
     run_id: str
@@ -58,12 +65,21 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: str
     number: int | None
+    replayed: str | None
     text: bytes | None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
         return {**values, "text": self.text.decode("utf-8", "replace") if self.text is not None else None}
+
+    def to_mend(self) -> dict[str, Any]:
+        """As JSON values that a person can mend: the record under `record` where it is JSON, else its `text`."""
+        values = self.to_dict()
+        if self.text is not None and isinstance(_read(self.text), dict):
+            del values["text"]
+            values["record"] = msgspec.Raw(self.text)
+        return values
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +93,8 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 def all_runs(*, state: str | None = None, destination: str | None = None) -> tuple[Report, ...]:
     """The reports of all runs of a project, newest first; of one destination where it is named."""
     reports = []
-    for folder in _folders(state):
-        name = _name_of(folder)
+    for folder in state_folders(state):
+        name = name_of(folder)
         if destination in (None, name):
             with _reading(folder) as view:
                 reports += [report_of(view, run, name) for run in view.runs()]
@@ -90,41 +106,63 @@ def told_of(word: str, *, state: str | None = None) -> Told:
     return next(_told(_found(word, state)))
 
 
-def dead_letters(word: str, *, state: str | None = None) -> Iterator[DeadLetter]:
-    """Records that were rejected or are in doubt, of one run or of all runs of a destination, newest run first."""
+def dead_letters(
+    word: str, *, state: str | None = None, only: str = "all", reason: str = "", replayed: bool = True
+) -> Iterator[DeadLetter]:
+    """Records that were rejected or are in doubt, of one run or of all runs of a destination, newest run first.
+
+    only: `rejected`, `in_doubt` or `all`; reason: a part of the reason, in any case; replayed: those too that another
+    run carried once more.
+    """
     for found in _found(word, state):
         settings = _decode(found.run.settings)
         key = settings.get("key") if isinstance(settings, dict) else None
         with _reading(found.folder) as view:
             for row in view.records(found.run):
-                yield DeadLetter(
-                    run_id=found.run.run_id,
-                    destination=found.destination,
-                    position=row["position"],
-                    key=_value_of(row["text"], key),
-                    state=State(row["state"]).name.lower(),
-                    reason=row["reason"],
-                    number=row["number"],
-                    text=row["text"],
-                )
+                if (row["replayed"] and not replayed) or reason.lower() not in row["reason"].lower():
+                    continue
+                row["state"] = State(row["state"]).name.lower()
+                if only in ("all", row["state"]):
+                    yield DeadLetter(
+                        run_id=found.run.run_id,
+                        destination=found.destination,
+                        key=_value_of(row["text"], key),
+                        **row,
+                    )
 
 
 def export_dead_letters(
-    word: str, file: BinaryIO, *, state: str | None = None, explained: bool = False
+    letters: Iterable[DeadLetter], file: BinaryIO, *, explained: bool = False
 ) -> tuple[int, int]:
-    """Write the texts of dead letters, one a line; (written, those whose text is not kept).
+    """Write dead letters, one a line; (written, those whose text is not kept).
 
-    explained: write JSON objects with state and reason instead of the bare texts.
+    explained: write JSON objects with state and reason beside the record, to be mended and replayed, instead of the
+    bare texts; those without a text too.
     """
     written = missing = 0
-    for letter in dead_letters(word, state=state):
-        if letter.text is None:
-            missing += 1
-            continue
-        line = msgspec.json.encode({"shape": 1, **letter.to_dict()}) if explained else letter.text
-        file.write(line + b"\n")
-        written += 1
+    for letter in letters:
+        missing += letter.text is None
+        if explained:
+            file.write(msgspec.json.encode({"shape": 1, **letter.to_mend()}) + b"\n")
+        elif letter.text is not None:
+            file.write(letter.text + b"\n")
+        written += explained or letter.text is not None
     return written, missing
+
+
+def replay_target(word: str, *, state: str | None = None) -> tuple[str, str | None]:
+    """(destination, run id) of what is to be replayed: a run, or all of a destination, by name or by path."""
+    if word.endswith((".yaml", ".yml")):
+        return word, None
+    found = _found(word, state)
+    if found[0].destination == word:
+        return word, None
+    if "@" in found[0].folder.name:
+        raise ConfigurationError(
+            f"run {found[0].run.run_id} belongs to a destination file outside the project's; replay by the path of "
+            "that file: haulier dead-letters replay FILE.yaml"
+        )
+    return found[0].destination, found[0].run.run_id
 
 
 def run_under_way(folder: Path, run_id: str) -> Report | None:
@@ -132,7 +170,7 @@ def run_under_way(folder: Path, run_id: str) -> Report | None:
     try:
         with _reading(folder) as view:
             run = view.run(run_id)
-            return report_of(view, run, _name_of(folder)) if run is not None else None
+            return report_of(view, run, name_of(folder)) if run is not None else None
     except LedgerError:
         return None  # progress only: the run itself says what is wrong
 
@@ -141,24 +179,22 @@ def _told(runs: list[_Found]) -> Iterator[Told]:
     for found in runs:
         with _reading(found.folder) as view:
             report = report_of(view, found.run, found.destination)
-            tickets = tuple(
-                request["ticket"]
-                for request in (view.requests(found.run) if report.accepted else ())
-                if request["state"] == State.ACCEPTED and request["ticket"]
+            yield Told(
+                report=report,
+                figures=figures_of(view, found.run),
+                tickets=tuple(view.tickets(found.run)) if report.accepted else (),
+                reasons=tuple(
+                    (State(state).name.lower(), reason, records)
+                    for state, reason, records in view.reasons(found.run)
+                ),
             )
-            reasons: dict[str, int] = {}
-            if report.rejected or report.in_doubt:
-                for record in view.records(found.run):
-                    reasons[record["reason"]] = reasons.get(record["reason"], 0) + 1
-        ordered = sorted(reasons.items(), key=lambda pair: -pair[1])
-        yield Told(report=report, tickets=tickets, reasons=tuple(ordered))
 
 
 def _found(word: str, state: str | None) -> list[_Found]:
     by_id: list[_Found] = []
     by_name: list[_Found] = []
-    for folder in _folders(state):
-        name = _name_of(folder)
+    for folder in state_folders(state):
+        name = name_of(folder)
         with _reading(folder) as view:
             for run in view.runs():
                 found = _Found(destination=name, folder=folder, run=run)
@@ -176,7 +212,7 @@ def _found(word: str, state: str | None) -> list[_Found]:
 
 
 def _known(state: str | None) -> str:
-    names = ", ".join(sorted({_name_of(folder) for folder in _folders(state)}))
+    names = ", ".join(sorted({name_of(folder) for folder in state_folders(state)}))
     return (
         f"destinations with runs: {names} (see: haulier runs)"
         if names
@@ -184,7 +220,7 @@ def _known(state: str | None) -> str:
     )
 
 
-def _folders(state: str | None) -> list[Path]:
+def state_folders(state: str | None) -> list[Path]:
     """State folders that hold a ledger."""
     base = Project.find(state=state).state
     if not base.is_dir():
@@ -192,7 +228,7 @@ def _folders(state: str | None) -> list[Path]:
     return sorted(folder for folder in base.iterdir() if ledger_path(folder).is_file())
 
 
-def _name_of(folder: Path) -> str:
+def name_of(folder: Path) -> str:
     """The destination a state folder belongs to; what follows an @ tells files of one name apart."""
     return folder.name.partition("@")[0]
 
@@ -203,16 +239,18 @@ def _reading(folder: Path) -> Iterator[LedgerView]:
     try:
         yield view
     except sqlite3.Error as error:
-        raise LedgerError(f"cannot read the ledger {shown(ledger_path(folder))}: {error}") from None
+        raise cannot_read(shown(ledger_path(folder)), error) from None
     finally:
         view.close()
 
 
 def _value_of(text: bytes | None, key: str | None) -> Any:
-    if not text or not key:
-        return None
+    record = _read(text) if text and key else None
+    return record.get(key) if isinstance(record, dict) else None
+
+
+def _read(text: bytes) -> Any:
     try:
-        record = _decode(text)
+        return _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return record.get(key) if isinstance(record, dict) else None

@@ -14,7 +14,7 @@ from haulier.model.parts import Reader, ReaderType
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.spooling import SpoolDoors
 
-__all__ = ["Input", "Intake", "RecordsLike"]
+__all__ = ["Input", "Intake", "RecordsLike", "Shaped"]
 
 RecordsLike: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]] | Iterable[bytes]"
 
@@ -79,7 +79,7 @@ class Intake:
 
     def blocks(self, *, cut: int = 0) -> Iterator[Block]:
         """The records with the running digest; a block ends at position `cut`, so that a resume can compare there."""
-        return DigestedReader(_Shaped(self._reader, self._limit, cut)).blocks()
+        return DigestedReader(Shaped(self._reader, self._limit, cut)).blocks()
 
     def whole_digest(self) -> tuple[int, bytes | None]:
         """(how many records, the digest) of the whole input, read now."""
@@ -93,10 +93,10 @@ class Intake:
 
     def plain_blocks(self) -> Iterator[Block]:
         """The records without a digest, for previews; reads no further than it is asked."""
-        return _Shaped(self._reader, self._limit, 0).blocks()
+        return Shaped(self._reader, self._limit, 0).blocks()
 
 
-class _Shaped:
+class Shaped:
     """A reader's blocks, no more than `limit` records, with a block ending at `cut`."""
 
     def __init__(self, reader: Reader, limit: int | None, cut: int) -> None:
@@ -104,6 +104,7 @@ class _Shaped:
         self._reader, self._limit, self._cut = reader, limit, cut
 
     def blocks(self) -> Iterator[Block]:
+        """The records in order."""
         blocks = self._reader.blocks()
         return _cut(blocks if self._limit is None else _first(blocks, self._limit), self._cut)
 

@@ -20,6 +20,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     state: `finished`; `stopped`, with the reason: the same call goes on; `open`: under way, or ended by a crash.
     attempts: requests that went out, repeated ones included. repeated: this is the report of an earlier run of the
     same input, nothing was sent now. started and ended in Unix seconds. note: what to tell the person beside it.
+    parent: of a replay, the ids of the runs whose dead letters it carries, with commas between.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None
     repeated: bool = False
     note: str = ""
+    parent: str = ""
 
     @property
     def ok(self) -> bool:
@@ -89,4 +91,5 @@ def report_of(
         ended=run.ended,
         repeated=repeated,
         note=note,
+        parent=run.parent,
     )

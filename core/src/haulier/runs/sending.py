@@ -22,7 +22,7 @@ from haulier.runs.site import DestinationLike, site_of
 from haulier.runs.sitting import Orders, Sitting
 from haulier.runs.spooling import spooled_run_key
 
-__all__ = ["asend", "prepare", "send"]
+__all__ = ["asend", "carried", "prepare", "send"]
 
 
 def prepare(
@@ -110,6 +110,11 @@ def send(
         on_delivery=on_delivery,
         **more,
     )
+    return carried(sitting)
+
+
+def carried(sitting: Sitting) -> Report:
+    """Carry out a sitting in a thread of its own, so that this works inside a running event loop too."""
     thread = LoopThread(sitting.run)
     try:
         return thread.result()

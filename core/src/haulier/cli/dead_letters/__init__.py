@@ -18,7 +18,10 @@ _SECTIONS = (
             "show": Listed("haulier.cli.dead_letters.show:command", "Show one of them: its text, and why."),
             "export": Listed(
                 "haulier.cli.dead_letters.export:command",
-                "Write their texts as JSONL, to be mended and sent.",
+                "Write them as JSONL, to be mended.",
+            ),
+            "replay": Listed(
+                "haulier.cli.dead_letters.replay:command", "Carry them once more, mended or as they were."
             ),
         },
     ),
@@ -27,7 +30,7 @@ _SECTIONS = (
 
 @click.group("dead-letters", cls=LazyGroup, sections=_SECTIONS)
 def command() -> None:
-    """List, show and export records that were not delivered.
+    """List, show, export and replay records that were not delivered.
 
     Of one run (RUN: its id or the beginning of it), or of all runs of a destination (DEST).
     """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from haulier.cli.dead_letters.choosing import all_option, choosing_options
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out_json, say
 from haulier.errors import ConfigurationError
@@ -23,17 +24,30 @@ __all__ = ["command"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="A new file to write to.",
 )
+@choosing_options(default="all")
+@all_option
 @state_option
 @json_option
-def command(*, of: str, output: Path | None, state: str | None, as_json: bool) -> None:
-    """Write their texts as JSONL, to be mended and sent.
+def command(
+    *,
+    of: str,
+    output: Path | None,
+    only: str,
+    reason: str,
+    replayed: bool,
+    state: str | None,
+    as_json: bool,
+) -> None:
+    """Write them as JSONL, to be mended, but for those that were replayed.
 
-    One line a record, byte for byte as it was read. With --json one object a line, each with state and reason besides.
+    One line a record, byte for byte as it was read. With --json one object a line: run and position, state and reason,
+    and under `record` what to mend (under `text` where it is no JSON); `dead-letters replay --records` takes that file.
     """
-    from haulier.runs.history import export_dead_letters
+    from haulier.runs.history import dead_letters, export_dead_letters
 
+    letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     if output is None:
-        written, missing = export_dead_letters(of, sys.stdout.buffer, state=state, explained=as_json)
+        written, missing = export_dead_letters(letters, sys.stdout.buffer, explained=as_json)
     else:
         try:
             file = output.open("xb")
@@ -42,11 +56,16 @@ def command(*, of: str, output: Path | None, state: str | None, as_json: bool) -
                 f"{output}: cannot be written: {error.strerror}; give a new file"
             ) from None
         with file:
-            written, missing = export_dead_letters(of, file, state=state, explained=as_json)
+            written, missing = export_dead_letters(letters, file, explained=as_json)
         if as_json:
             out_json({"written": written, "missing": missing, "path": str(output)})
     say(f"{written:,} records written")
     if missing:
+        way = (
+            "write each `record` before you replay it" if as_json else f"see: haulier dead-letters list {of}"
+        )
         say(
-            f"{missing:,} are not kept as text (CSV rows stand in the input; see: haulier dead-letters list {of})"
+            f"{missing:,} of them are not kept as text; {way}"
+            if as_json
+            else f"{missing:,} are not kept as text; {way}"
         )

@@ -6,6 +6,7 @@ from itertools import islice
 
 import click
 
+from haulier.cli.dead_letters.choosing import all_option, choosing_options
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out, out_json, short_text, table
 
@@ -17,27 +18,34 @@ __all__ = ["command"]
 @click.option(
     "-n", "most", default=50, show_default=True, type=click.IntRange(min=1), help="List no more than so many."
 )
+@choosing_options(default="all")
+@all_option
 @state_option
 @json_option
-def command(*, of: str, most: int, state: str | None, as_json: bool) -> None:
-    """List records that were rejected or are in doubt."""
+def command(
+    *, of: str, most: int, only: str, reason: str, replayed: bool, state: str | None, as_json: bool
+) -> None:
+    """List records that were rejected or are in doubt, but for those that were replayed."""
     from haulier.runs.history import dead_letters
 
-    letters = dead_letters(of, state=state)
+    letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     listed = list(islice(letters, most))
     more = next(letters, None) is not None
     if as_json:
         out_json({"dead_letters": [one.to_dict() for one in listed], "more": more})
         return
     if not listed:
-        out("none: no record was rejected or is in doubt")
+        out(
+            "none: no such record was rejected or is in doubt"
+            + ("" if replayed else ", or it was replayed (--all)")
+        )
         return
     rows = [
         (
             one.run_id[:12],
             str(one.position),
             "" if one.key is None else str(one.key),
-            one.state.replace("_", " "),
+            one.state.replace("_", " ") + (f", replayed by {one.replayed[:12]}" if one.replayed else ""),
             short_text(one.reason, 200),
         )
         for one in listed

@@ -38,6 +38,7 @@ def command(*, of: str, position: int, state: str | None, as_json: bool) -> None
             ("record", f"position {found.position} of run {found.run_id} to {found.destination}"),
             *([("key", found.key)] if found.key is not None else []),
             ("state", found.state.replace("_", " ")),
+            *([("replayed", f"by run {found.replayed}")] if found.replayed else []),
             ("reason", found.reason),
             ("request", request),
         ]

@@ -28,10 +28,13 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Pruned:
     """Remove finished runs but the newest `keep` runs of any state; then give the room back to the disk.
 
+    An unfinished run goes too where a later one took its place: nothing goes on with it any more.
+
     Runs with dead letters that were not replayed stay, unless `dead_letters`; so do those an unfinished replay reads.
     """
     old = db.execute(
-        "select id, run_id from run where state = 'finished' and id not in"
+        "select id, run_id from run where (state = 'finished' or exists (select 1 from run as later"
+        " where later.run_key = run.run_key and later.id > run.id)) and id not in"
         " (select id from run order by id desc limit ?) and id not in"
         " (select parent from replay join run on run.id = replay.run where run.state != 'finished') order by id",
         (keep,),

@@ -79,7 +79,7 @@ class Ledger(LedgerView):
             return self._insert_run(run)
 
     def start_replay(self, run: RunRow, records: Iterable[ReplayRow]) -> RunRow:
-        """Write a new run with the records it is to carry, in order; all or nothing."""
+        """Write a new run with the records it is to carry, in order, and their runs as its parents; all or none."""
         with self._writing(), transaction(self._db):
             started = self._insert_run(run)
             self._db.executemany(
@@ -89,7 +89,13 @@ class Ledger(LedgerView):
                     for position, row in enumerate(records)
                 ),
             )
-        return started
+            (parent,) = self._db.execute(
+                "select group_concat(run_id) from (select run_id from run where id in"
+                " (select parent from replay where run = ?) order by id)",
+                (started.id,),
+            ).fetchone()
+            self._db.execute("update run set parent = ? where id = ?", (parent, started.id))
+        return msgspec.structs.replace(started, parent=parent)
 
     def drop_replay(self, run: RunRow) -> None:
         """Take back a replay of which nothing may have arrived: its records are to be replayed as before."""

@@ -23,6 +23,11 @@ _RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
 _NUMBER = (1 << 40) - 1
 _PATIENCE_S = 2.0
 _REQUEST = ("number", "first", "count", "sha256", "key", "state", "status", "attempts", "reason", "ticket")
+_RECORDS = (
+    "select position, state, number, reason, text, (select run_id from replay join run on run.id = replay.run"
+    " where replay.parent = record.run and replay.parent_position = record.position order by replay.run desc limit 1)"
+    " from record"
+)
 _RECORD = ("position", "state", "number", "reason", "text", "replayed")
 
 
@@ -191,13 +196,13 @@ class LedgerView:
 
     def records(self, run: RunRow) -> Iterator[dict[str, Any]]:
         """Rejected and in-doubt records of a run, by position. replayed: id of the newest run that took it, or None."""
-        for row in self._db.execute(
-            "select position, state, number, reason, text, (select run_id from replay join run on run.id = replay.run"
-            " where replay.parent = record.run and parent_position = position order by replay.run desc limit 1)"
-            " from record where run = ? order by position",
-            (run.id,),
-        ):
+        for row in self._db.execute(f"{_RECORDS} where run = ? order by position", (run.id,)):
             yield dict(zip(_RECORD, row, strict=True))
+
+    def record(self, run: RunRow, position: int) -> dict[str, Any] | None:
+        """One of them; None where there is none at that position."""
+        row = self._db.execute(f"{_RECORDS} where run = ? and position = ?", (run.id, position)).fetchone()
+        return dict(zip(_RECORD, row, strict=True)) if row else None
 
     def replay_texts(self, run: RunRow, start: int, most: int) -> list[bytes]:
         """Texts of the records of a replay from a position on, in order."""

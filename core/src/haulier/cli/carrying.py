@@ -1,0 +1,71 @@
+"""What all commands that carry do: ask where it cannot be undone, show progress, end well when interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from haulier.cli.printing import out, out_json, say
+
+if TYPE_CHECKING:
+    from haulier.cli.progress import Progress
+    from haulier.runs.report import Report
+    from haulier.runs.sitting import Sitting
+    from haulier.runs.switching import Gate
+
+__all__ = ["carry"]
+
+# Takes what is called when the run begins.
+Prepare: TypeAlias = "Callable[[Callable[[str, str], None]], Sitting]"
+
+
+def carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool, as_json: bool) -> int:
+    """Prepare a sitting, carry it out, print its report; the exit code."""
+    report, interrupted = _carry(prepare, passed, base_url=base_url, yes=yes)
+    if as_json:
+        out_json(report.to_dict())
+    else:
+        from haulier.cli.reporting import report_lines
+
+        for line in report_lines(report):
+            out(line)
+    return interrupted if interrupted and report.state != "finished" else report.exit_code
+
+
+def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -> tuple[Report, int]:
+    """The report, and the exit code of an interruption."""
+    from haulier.cli.asking import confirm
+    from haulier.cli.interrupting import interruptible
+    from haulier.cli.progress import Progress, watched
+    from haulier.errors import ConfigurationError, HaulierError
+    from haulier.runs.caution import irreversible
+    from haulier.runs.loop import LoopThread
+    from haulier.runs.trying import output_problems
+
+    progress = Progress(passed.state_dir, passed.site.destination.name)
+    sitting = prepare(progress.started)
+    problems = output_problems(passed.site, sitting.resolved)
+    if problems:
+        raise ConfigurationError(problems[0])
+    confirm(irreversible(passed.site.destination, base_url=base_url), yes=yes)
+    for line in passed.changed:
+        say(f"changed since the last run: {line}")
+    passed.enter()
+    with watched(progress), interruptible(sitting) as interruption:
+        try:
+            return LoopThread(sitting.run).result(), interruption.exit_code
+        except HaulierError as error:
+            return _stopped(progress, passed, error), interruption.exit_code
+
+
+def _stopped(progress: Progress, passed: Gate, error: Exception) -> Report:
+    """The report of a run that an error ended in the middle; where none had begun, the error itself is the answer."""
+    from haulier.errors import ConfigurationError
+    from haulier.runs.history import run_under_way
+
+    report = run_under_way(passed.state_dir, progress.run_id) if progress.run_id else None
+    if report is None or isinstance(error, ConfigurationError):
+        raise error
+    progress.end()
+    say(f"haulier: {error}")
+    return report

@@ -1,0 +1,55 @@
+"""The figures of a run: how fast it was, what it cost, and what it waited for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.view import LedgerView
+
+__all__ = ["Figures", "figures_of"]
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run took. Times in seconds, rates per second of `active_s`.
+
+    active_s: under way, over all sittings. attempts: requests that went out, which is what a service may count and
+    bill; requests: different ones among them; repeated: those that went out more than once. busy_s: summed over all
+    attempts, from sending to answer; waited_s: summed over all requests, between their attempts. slowest: (number,
+    seconds) of the requests whose slowest attempt took longest. Times are kept from ledger version 2 on; 0 before.
+    """
+
+    active_s: float
+    records_per_second: float
+    requests_per_second: float
+    attempts: int
+    requests: int
+    repeated: int
+    busy_s: float
+    waited_s: float
+    slowest: tuple[tuple[int, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        values["slowest"] = [{"number": number, "seconds": seconds} for number, seconds in self.slowest]
+        return values
+
+
+def figures_of(view: LedgerView, run: RunRow) -> Figures:
+    """The figures of a run as its ledger has them now."""
+    settled = run.delivered + run.accepted + run.rejected + run.in_doubt
+    requests, repeated = view.cost(run)
+    return Figures(
+        active_s=run.active_s,
+        records_per_second=settled / run.active_s if run.active_s else 0.0,
+        requests_per_second=run.attempts / run.active_s if run.active_s else 0.0,
+        attempts=run.attempts,
+        requests=requests,
+        repeated=repeated,
+        busy_s=run.busy_s,
+        waited_s=run.waited_s,
+        slowest=tuple(view.slowest(run)),
+    )

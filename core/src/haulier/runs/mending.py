@@ -1,0 +1,62 @@
+"""Mended dead letters: the lines of an export, with their records as a person changed them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.readers import open_records
+
+__all__ = ["Mended", "read_mended"]
+
+
+class Mended(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter of an export. place: where its line stands; text: the record as it is to be sent."""
+
+    place: str
+    run_id: str
+    position: int
+    text: bytes
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    run_id: str
+    position: int
+    record: msgspec.Raw = msgspec.Raw(b"null")
+    text: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def read_mended(path: str | os.PathLike[str]) -> Iterator[Mended]:
+    """The lines of a file that `dead-letters export --json` wrote, in order; `-` for standard input.
+
+    The record stands in `record`, as JSON, or in `text`. ConfigurationError for a line that names no dead letter or
+    holds no record, before anything is sent.
+    """
+    name = "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    for block in open_records(path, format="jsonl").blocks():
+        for index, line in enumerate(block.lines):
+            yield _mended(line, f"{name}, {block.place(index)}")
+
+
+def _mended(line: bytes, place: str) -> Mended:
+    try:
+        found = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{place}: is no exported dead letter: {error}; mend what `haulier dead-letters export --json` wrote"
+        ) from None
+    record = bytes(found.record).strip()
+    text = found.text.encode() if record == b"null" and found.text is not None else record
+    if text in (b"", b"null"):
+        raise ConfigurationError(f"{place}: holds no record; write it as JSON under `record`")
+    if b"\n" in text or b"\r" in text:
+        raise ConfigurationError(
+            f"{place}: the text has a line break; write the record as JSON under `record`"
+        )
+    return Mended(place=place, run_id=found.run_id, position=found.position, text=text)
