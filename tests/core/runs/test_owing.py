@@ -126,7 +126,7 @@ def test_each_output_goes_its_own_pace() -> None:
 
     async def work(owing: Owing, books: Ledger) -> str:
         owing.durable(books.add(*((output, b"x") for _ in range(5) for output in (0, 1))))
-        while len(quick.lines) < 5:
+        while len(quick.lines) < 5:  # noqa: ASYNC110 - what is waited for happens in a thread
             await asyncio.sleep(0.001)
         assert slow.lines == []
         let_go.set()
@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_read_back_from_the_ledger_in_order(monkeypatch: py
             await asyncio.sleep(0)
         late = books.add((0, b"20"))  # durable, and read back before anybody is told of it
         let_go.set()
-        while len(output.lines) < 21:
+        while len(output.lines) < 21:  # noqa: ASYNC110 - what is waited for happens in a thread
             await asyncio.sleep(0.001)
         owing.durable(late)
         owing.durable(books.add((0, b"21")))
@@ -186,7 +186,7 @@ def test_an_output_that_is_busy_gets_the_very_same_lines_again(
 
     async def work(owing: Owing, books: Ledger) -> str:
         owing.durable(books.add((0, b"a")))
-        while not handed:
+        while not handed:  # noqa: ASYNC110 - what is waited for happens in a thread
             await asyncio.sleep(0.001)
         owing.durable(books.add((0, b"b")))
         return await finish(owing)
