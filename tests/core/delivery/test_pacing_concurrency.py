@@ -39,7 +39,7 @@ def throughput(
         now, work = now + (until - work) / speed(in_flight), until
         if failed:
             failures += 1
-            found.failed(began, now)
+            found.failed()
         else:
             done += 1
             found.answered(began, now, in_flight)
@@ -86,22 +86,40 @@ def test_a_latency_that_grows_with_the_number_is_not_taken_for_a_queue() -> None
     assert found >= 0.7 * 100 / (1 + 100 / 64) / LATENCY_S
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1])
+def test_failures_that_do_not_come_of_the_number_do_not_lower_it(share: float) -> None:
+    chance = random.Random(1)
+    found = Concurrency(most=64)
+    for number in range(20_000):
+        if chance.random() < share:
+            found.failed()
+        else:
+            found.answered(number, number + LATENCY_S, found.limit)
+    assert found.limit >= 45
+
+
 def test_told_it_listens_to_no_latency_but_to_failures() -> None:
     found = Concurrency(most=16, told=True)
     for number in range(1000):
         found.answered(number, number + 1.0 + number / 10, 16)
     assert found.limit == 16
-    found.failed(2000.0, 2000.1)
-    assert found.limit == 11
-    found.failed(1999.0, 2000.2)  # began before the fall: says nothing new
-    assert found.limit == 11
-    for number in range(100):
-        found.answered(2001.0 + number, 2001.1 + number, 11)
+    for _ in range(200):
+        found.failed()
+    assert found.limit < 4
+    for number in range(2000):
+        found.answered(number, number + 0.1, found.limit)
     assert found.limit == 16
 
 
 def test_silence_ends_at_one_in_flight() -> None:
-    found = Concurrency(most=64, told=True)
-    for number in range(50):
-        found.failed(100.0 * number, 100.0 * number + 30)
+    found = Concurrency(most=64)
+    for _ in range(500):
+        found.failed()
     assert found.limit == 1
+
+
+def test_a_run_that_something_else_holds_back_tells_nothing() -> None:
+    found = Concurrency(most=64)
+    for number in range(1000):
+        found.answered(number, number + 1.0, 1)
+    assert found.limit == 4

@@ -21,6 +21,7 @@ _SURE = 2.0  # standard errors
 _UNREMARKABLE_S = 0.01  # shorter latencies say more of our own machine than of the service
 _FALL = 0.8
 _FAILURE_FALL = 0.7
+_FEW, _SMALL = 5, 0.03  # failures of a round, and their share, that say nothing yet
 _NEAR = 0.9
 _MOST_CALM = 64
 
@@ -31,11 +32,11 @@ class _Round(msgspec.Struct, gc=False):
     Who began before is not asked, as that would leave out the answers that take longest.
     """
 
-    limit: float
+    limit: int
     skip: int
     whole: int
-    made: float
     count: int = 0
+    failures: int = 0
     in_flight: int = 0
     sum_s: float = 0.0
     squares: float = 0.0
@@ -49,12 +50,25 @@ class _Round(msgspec.Struct, gc=False):
         self.in_flight += in_flight
         self.sum_s += took_s
         self.squares += took_s * took_s
-        return self.count >= self.whole
+        return self.count + self.failures >= self.whole
+
+    def fail(self) -> bool:
+        """Count a failure; whether the round is whole, or most of it failed."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.failures += 1
+        return self.count + self.failures >= self.whole or self.failures >= max(_QUICK_ROUND, self.count)
 
     @property
     def busy(self) -> bool:
         """Whether as many as allowed were in flight; else something else held the run back."""
         return self.in_flight >= 0.8 * self.limit * self.count
+
+    @property
+    def failing(self) -> float:
+        """The share of attempts that failed."""
+        return self.failures / (self.count + self.failures)
 
     @property
     def latency_s(self) -> float:
@@ -90,16 +104,18 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
     _limit: float = 0.0
     _ceiling: float = 0.0  # what proved too many; below it the rise is quick
     _usual_s: float = 0.0  # latency without a queue
-    _round: _Round = msgspec.field(default_factory=lambda: _Round(0, 0, 0, 0))
+    _usual_failing: float = 0.0  # the share of failures that does not come of the number in flight
+    _round: _Round = msgspec.field(default_factory=lambda: _Round(0, 0, 0))
     _fallen: _Round | None = None  # the round before the last fall, until that is judged
     _calm: int = 1  # rounds between two rises, near the ceiling
     _rounds: int = 0  # since the last rise
     _step: float = 1.0
+    _falling: bool = False  # nothing has been well since the last fall
 
     def __post_init__(self) -> None:
         self._limit = self.most if self.told else min(self.most, self.first)
         self._ceiling = self.most
-        self._next_round(0.0)
+        self._next_round()
 
     @property
     def limit(self) -> int:
@@ -108,29 +124,28 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
 
     def answered(self, began: float, now: float, in_flight: int) -> None:
         """An answer came that is no failure. in_flight: how many there were, this one included."""
-        if self.told:
-            if self._limit < self.most:
-                self._limit = min(self.most, self._limit + 1 / self._limit)
-        elif self._round.add(now - began, in_flight):
-            self._end_round(self._round, now)
+        if self._round.add(now - began, in_flight):
+            self._end_round(self._round)
 
-    def failed(self, began: float, now: float) -> None:
-        """A 503, or no answer in time: the service is overloaded."""
-        if began < self._round.made:
-            return
-        self._ceiling = max(2.0, self._limit)
-        self._limit = max(1.0, self._limit * _FAILURE_FALL)
-        self._calm = min(_MOST_CALM, 2 * self._calm)
-        self._fallen = None
-        self._next_round(now)
+    def failed(self) -> None:
+        """A 503, or no answer in time: the service may be overloaded."""
+        if self._round.fail():
+            self._end_round(self._round)
 
-    def _end_round(self, this: _Round, now: float) -> None:
+    def _end_round(self, this: _Round) -> None:
         if not this.busy:
-            self._next_round(now)
-            return
-        if self._fallen is not None:
-            self._judge_fall(this, self._fallen, now)
-            return
+            self._next_round()
+        elif self._fallen is not None:
+            self._judge_fall(this, self._fallen)
+        elif this.failures >= _FEW and this.failing > 2 * self._usual_failing + _SMALL and self._limit > 1:
+            self._fall(this, _FAILURE_FALL)
+        elif self.told or not this.count:
+            self._rise()
+        else:
+            self._listen(this)
+
+    def _listen(self, this: _Round) -> None:
+        """Hear from the latency whether requests wait for each other."""
         latency_s = this.latency_s
         if not self._usual_s:
             self._usual_s = latency_s
@@ -142,33 +157,49 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
         if latency_s < self._usual_s:  # one quick round may be chance
             self._usual_s += (latency_s - self._usual_s) / 4
         if queued and self._limit > 1:
-            self._fall(this, threshold_s)
+            # The latency tells how many wait; at least a fifth less, so that the difference is seen.
+            self._fall(this, max(0.5, min(_FALL, threshold_s / latency_s)))
         else:
             self._rise()
-        self._next_round(now)
 
-    def _judge_fall(self, this: _Round, fallen: _Round, now: float) -> None:
-        """Whether throughput fell as well; halfway between as much as the limit did and not at all decides."""
-        share = this.throughput / fallen.throughput
-        middle = (1 + this.limit / fallen.limit) / 2
-        unsure = abs(share - middle) < _SURE * this.error_s / this.latency_s
-        if unsure and this.count < _LONGEST * _ROUND:
-            this.whole += max(_ROUND, int(self._limit))
-            return
-        if share < middle:
-            self._usual_s = max(self._usual_s, fallen.latency_s)
+    def _judge_fall(self, this: _Round, fallen: _Round) -> None:
+        """Whether the fall was of any use, or only cost throughput."""
+        if fallen.failures >= _FEW:
+            # Half of all failing is trouble, whoever makes it.
+            useless = 0.6 * fallen.failing < this.failing < 0.5
+        elif not this.count:
+            useless = False
+        else:
+            share = this.throughput / fallen.throughput
+            # Halfway between as much as the limit fell and not at all decides.
+            middle = (1 + this.limit / fallen.limit) / 2
+            unsure = abs(share - middle) < _SURE * this.error_s / this.latency_s
+            if unsure and this.count < _LONGEST * _ROUND:
+                this.whole += max(_ROUND, int(self._limit))
+                return
+            useless = share < middle
+        if useless:
+            self._usual_failing = max(self._usual_failing, this.failing)
+            if fallen.failures < _FEW:
+                self._usual_s = max(self._usual_s, fallen.latency_s)
             self._limit, self._calm, self._step = fallen.limit, 1, 1.0
             self._ceiling = min(self.most, 2 * self._limit)
         self._fallen = None
-        self._next_round(now)
+        self._next_round()
 
-    def _fall(self, this: _Round, threshold_s: float) -> None:
-        self._calm = min(_MOST_CALM, 2 * self._calm) if self._limit < 1.2 * self._ceiling else 1
-        self._ceiling, self._fallen, self._step = self._limit, this, 1.0
-        # The latency tells how many wait; at least a fifth less, so that the difference is seen.
-        self._limit = max(1.0, self._limit * max(0.5, min(_FALL, threshold_s / this.latency_s)))
+    def _fall(self, this: _Round, factor: float) -> None:
+        if (
+            not self._falling
+        ):  # in an outage one fall follows the other, and only the first one says something
+            self._calm = min(_MOST_CALM, 2 * self._calm) if self._limit < 1.2 * self._ceiling else 1
+            self._ceiling = self._limit
+        self._falling, self._fallen, self._step = True, this, 1.0
+        self._limit = max(1.0, self._limit * factor)
+        self._next_round()
 
     def _rise(self) -> None:
+        self._usual_failing = min(self._usual_failing, (3 * self._usual_failing + self._round.failing) / 4)
+        self._falling = False
         self._rounds += 1
         if self._quick:
             self._limit = min(self.most, _NEAR * self._ceiling, 1.5 * self._limit)
@@ -177,17 +208,18 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
             self._rounds = 0
             if self._limit > self._ceiling:  # more than was too many once: times have changed
                 self._ceiling, self._calm, self._step = self._limit, max(1, self._calm // 2), 2 * self._step
+        self._next_round()
 
     @property
     def _quick(self) -> bool:
         """Whether so few are allowed that there is no danger in a quick rise."""
         return self._limit < _NEAR * self._ceiling - 0.5
 
-    def _next_round(self, now: float) -> None:
+    def _next_round(self) -> None:
         if self._fallen is not None:
             whole = max(2 * _ROUND, 2 * self._limit)
         elif self._quick:
             whole = max(_QUICK_ROUND, self._limit / 2)
         else:
             whole = max(_ROUND, 2 * self._limit)
-        self._round = _Round(self._limit, max(1, int(self._limit)), int(whole), now)
+        self._round = _Round(self.limit, self.limit, int(whole))

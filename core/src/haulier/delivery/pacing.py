@@ -107,7 +107,7 @@ class Pacing:
         """The answer to a request that began then; None where none came."""
         in_flight, self.in_flight = self.in_flight, self.in_flight - 1
         if response is None:
-            self._concurrency.failed(began, now)
+            self._concurrency.failed()
             self._rate.unanswered(began)
             return
         if quotas := self._read(response, self._pace.wall_s + now):
@@ -119,7 +119,7 @@ class Pacing:
             self._rate.refused(began, now)
             return
         if status == 503:
-            self._concurrency.failed(began, now)
+            self._concurrency.failed()
         else:
             self._concurrency.answered(began, now, in_flight)
         if self._rate.accepted(began, now):

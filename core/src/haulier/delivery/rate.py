@@ -87,8 +87,9 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
             self._probe = False
 
     def asked(self, wait_s: float) -> None:
-        """With the 429 came a wait."""
-        self._hold_s = max(self._hold_s, wait_s)
+        """The service asked to be left alone; with a 429, this tells of its window."""
+        if self.dry_since is not None:
+            self._hold_s = max(self._hold_s, wait_s)
 
     def started(self, interval_s: float, *, on_time: bool) -> None:
         """A request starts; on_time: it had waited for its turn. Only a rate that is used up grows."""
