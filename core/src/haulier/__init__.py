@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from haulier.runs.planning import Plan, plan
     from haulier.runs.preview import Preview, Sample, preview
     from haulier.runs.pushing import Run, open_run
+    from haulier.runs.replay import replay
     from haulier.runs.report import Report
     from haulier.runs.sending import asend, send
     from haulier.runs.trying import Checked, TestAnswer, check, test_send
@@ -62,6 +63,7 @@ __all__ = [
     "open_run",
     "plan",
     "preview",
+    "replay",
     "send",
     "test_send",
 ]
@@ -74,6 +76,7 @@ _HOMES = {
     "haulier.runs.planning": ("Plan", "plan"),
     "haulier.runs.preview": ("Preview", "Sample", "preview"),
     "haulier.runs.pushing": ("Run", "open_run"),
+    "haulier.runs.replay": ("replay",),
     "haulier.runs.report": ("Report",),
     "haulier.runs.sending": ("asend", "send"),
     "haulier.runs.trying": ("Checked", "TestAnswer", "check", "test_send"),

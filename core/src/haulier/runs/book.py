@@ -66,9 +66,7 @@ class Lines(Protocol):
         """Of a record that never became a request."""
         ...
 
-    def parked(
-        self, left: Unsettled, reason: str, texts: Sequence[bytes]
-    ) -> list[tuple[list[int], bytes]]:
+    def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
         """Of a request of an earlier sitting that is not made again; texts: of its records, where they are known."""
         ...
 

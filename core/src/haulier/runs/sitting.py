@@ -193,7 +193,16 @@ class Sitting:
     def _settings(self) -> str:
         """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
         settings = settings_of(self._orders.resolved.destination)
-        for name in ("credential", "limits", "outputs", "description", "retry", "timeout_s", "transport", "unanswered"):
+        for name in (
+            "credential",
+            "limits",
+            "outputs",
+            "description",
+            "retry",
+            "timeout_s",
+            "transport",
+            "unanswered",
+        ):
             settings.pop(name, None)
         settings["origin"] = self._orders.resolved.address.origin + self._orders.resolved.address.base_path
         settings["parameters"] = dict(self._orders.params)
