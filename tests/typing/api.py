@@ -79,3 +79,9 @@ except (haulier.ConfigurationError, haulier.InputError, haulier.LedgerError, hau
     raise
 except haulier.HaulierError:
     raise
+
+replayed = haulier.replay(
+    destination, run="1a2b", reason="422", only="all", again=True, state="state", on_delivery=look
+)
+assert_type(replayed, haulier.Report)
+assert_type(replayed.parent, str)

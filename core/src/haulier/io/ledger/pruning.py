@@ -36,7 +36,7 @@ def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Prun
         "select id, run_id from run where (state = 'finished' or exists (select 1 from run as later"
         " where later.run_key = run.run_key and later.id > run.id)) and id not in"
         " (select id from run order by id desc limit ?) and id not in"
-        " (select parent from replay join run on run.id = replay.run where run.state != 'finished') order by id",
+        " (select replay.parent from replay join run on run.id = replay.run where run.state != 'finished') order by id",
         (keep,),
     ).fetchall()
     removed: list[str] = []

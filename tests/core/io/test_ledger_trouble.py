@@ -1,0 +1,190 @@
+"""Where a ledger cannot be: full disks, folders that may not be written, network file systems; with the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.core.io.test_ledger_store import new_run, row_of
+from tests.core.runs.carrying import counts, destination, within, write_records
+from tests.core.runs.wire import Wire
+
+import haulier
+from haulier.errors import LedgerError
+from haulier.io.ledger import place
+from haulier.io.ledger.place import file_system_of
+from haulier.io.ledger.rows import Commit
+from haulier.io.ledger.store import Ledger, LedgerView
+
+MOUNTS = """\
+/dev/vda / ext4 rw,relatime 0 0
+proc /proc proc rw 0 0
+server:/home /home nfs4 rw,vers=4.2 0 0
+/dev/vdb /home/ada/local ext4 rw 0 0
+//nas/share /mnt/my\\040share cifs rw 0 0
+ada@host: /mnt/far fuse.sshfs rw 0 0
+tmpfs /mnt/over nfs rw 0 0
+tmpfs /mnt/over tmpfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/x", "ext4"),
+        ("/home/ada/project/.haulier/d", "nfs4"),
+        ("/home/ada/local/d", "ext4"),
+        ("/homely/d", "ext4"),
+        ("/mnt/my share/d", "cifs"),
+        ("/mnt/far", "fuse.sshfs"),
+        ("/mnt/over/d", "tmpfs"),
+    ],
+)
+def test_the_nearest_mount_above_tells_the_file_system(path: str, kind: str) -> None:
+    assert file_system_of(Path(path), MOUNTS) == kind
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
+def test_a_network_file_system_is_refused_before_anything_is_written(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(f"/dev/vda / ext4 rw 0 0\nserver:/x {tmp_path.resolve()}/far {kind} rw 0 0\n")
+    monkeypatch.setattr(place, "MOUNTS", table)
+    with pytest.raises(LedgerError, match=rf"far/d is on a network file system \({kind}\), .* with --state"):
+        Ledger.create(tmp_path / "far" / "d")
+    assert list((tmp_path / "far" / "d").iterdir()) == []
+    Ledger.create(tmp_path / "near" / "d").close()
+
+
+def test_where_mounts_cannot_be_told_all_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "MOUNTS", tmp_path / "none")
+    Ledger.create(tmp_path / "d").close()
+
+
+# -- full disks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_database_keeps_what_was_committed_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with closing(Ledger.create(tmp_path)) as ledger:
+        run = ledger.start(new_run())
+        pages = ledger._db.execute("pragma page_count").fetchone()[0]
+        ledger._db.execute(f"pragma max_page_count = {pages + 20}")
+        written = 0
+
+        def fill() -> None:
+            nonlocal written
+            for written in range(1000):
+                commit = Commit(owed=[(written, 0, b"x" * 5_000)], delivered=1, read=written + 1)
+                ledger.commit(run.id, [commit])
+
+        with pytest.raises(LedgerError, match="the disk is full: make room, then run again"):
+            fill()
+        assert (row_of(ledger).delivered, ledger.owing(run)) == (written, {0: (written, written - 1)})
+        ledger._db.execute("pragma max_page_count = 100000")
+        ledger.commit(run.id, [Commit(delivered=1)])
+        assert row_of(ledger).delivered == written + 1
+
+
+CARRY_IN_LITTLE_ROOM = """
+import json, resource, signal, sys
+import haulier
+from haulier.errors import LedgerError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+try:
+    haulier.send(json.loads(sys.argv[1]), "in.jsonl", state="state")
+except LedgerError as error:
+    print(error)
+"""
+
+
+def test_a_run_on_a_full_disk_stops_with_words_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on the size of files stands for the disk. What had left is not sent a second time without need."""
+    monkeypatch.chdir(tmp_path)
+    write_records(Path("in.jsonl"), 5000)
+    with Wire() as wire:
+        made = destination(wire.url, limits={"max_in_flight": 4})
+        ended = subprocess.run(
+            [sys.executable, "-c", CARRY_IN_LITTLE_ROOM, json.dumps(made)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert ended.stdout.startswith("cannot write the ledger "), ended.stderr
+        assert "make room" in ended.stdout
+        first = {asked.header("idempotency-key") for asked in wire.asked}
+        assert 0 < len(first) < 5000
+        report = within(60, lambda: haulier.send(made, "in.jsonl", state="state"))
+        assert counts(report) == {"delivered": 5000}
+        assert {json.loads(body)["id"] for body in wire.bodies} == set(range(5000))
+
+
+# -- folders that may not be written ---------------------------------------------------------------------------------
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from haulier.errors import LedgerError
+from haulier.io.ledger.store import Ledger, LedgerView
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    getattr(LedgerView if sys.argv[1] == "open" else Ledger, sys.argv[1])(Path(sys.argv[2]))
+except LedgerError as error:
+    print(error)
+"""
+
+
+def as_nobody(what: str, folder: str, where: Path) -> str:
+    """What is said to somebody who may read but not write there. The path is relative: tests' folders are private."""
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, what, folder], cwd=where, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are another matter there")
+def test_a_folder_that_may_not_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        told = as_nobody("create", "d", tmp_path)
+    finally:
+        tmp_path.chmod(0o755)
+    assert told == "cannot write in d: Permission denied; choose another folder with --state\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are another matter there")
+def test_a_ledger_that_may_not_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    Ledger.create(tmp_path / "d").close()
+    for path in (tmp_path / "d", *(tmp_path / "d").iterdir()):
+        path.chmod(0o555)
+    try:
+        told = as_nobody("create", "d", tmp_path)
+    finally:
+        (tmp_path / "d").chmod(0o755)
+    assert told == "cannot write in d: Permission denied; choose another folder with --state\n"
+
+
+def test_a_damaged_ledger_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with closing(Ledger.create(tmp_path)) as ledger:
+        run = ledger.start(new_run())
+        ledger.commit(run.id, [Commit(owed=[(number, 0, b"x" * 3000) for number in range(20)])])
+        ledger._db.execute("pragma wal_checkpoint(truncate)")
+    path = tmp_path / "ledger.db"
+    path.write_bytes(path.read_bytes()[:100] + os.urandom(4000))
+    with pytest.raises(LedgerError, match=r"cannot (open|read) the ledger .*; it is damaged: put a copy"):
+        Ledger.create(tmp_path)
+    with pytest.raises(LedgerError, match="cannot read the ledger"):
+        LedgerView.open(tmp_path)
+    shutil.rmtree(tmp_path)
