@@ -110,7 +110,7 @@ def _advice(report: Report) -> Iterator[str]:
         )
         yield f"{what}, and why: haulier dead-letters list {report.destination}"
         if report.state == "finished":
-            yield f"mended, or the settings: haulier dead-letters replay {report.run_id[:12]}"
+            yield f"once mended, they or the settings: haulier dead-letters replay {report.run_id[:12]}"
     if report.in_doubt:
         yield "what is in doubt may have arrived: ask the service before sending it again"
     if report.accepted:
