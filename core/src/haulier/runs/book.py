@@ -127,6 +127,10 @@ class Book:
             for record in rejected:
                 self._owe(self._lines.unsent(record))
 
+    def expect(self, request: Request) -> None:
+        """This request is to be intended later: until then its records are pending."""
+        self._unsettled.setdefault(request.number, _oldest(request))
+
     def intend(self, request: Request, stored: bytes | None) -> None:
         """This request may be sent once the next commit is durable."""
         if (row := self._put_back.pop(request.number, None)) is not None:

@@ -63,7 +63,8 @@ class Source(Protocol):
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run is to be driven. window: intents committed together; stored: what of a request the ledger keeps.
+    """How a run is to be driven. window: intents committed together; ahead: most intents without outcome, 0 for any
+    number; stored: what of a request the ledger keeps.
 
     run_key: names the run to people. max_in_flight: the most there can be. patience_s: longest wait a service may ask
     for. lane: of requests of an equal one, only one is under way until it is settled. share: a limit kept together with
@@ -82,6 +83,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     lane: Callable[[Request], Hashable | None] | None = None
     run_key: str = ""
     window: int = 64
+    ahead: int = 0
     max_rejected: str | None = None
     stop_after: int = 5
     first_rejections: int = 20

@@ -73,6 +73,7 @@ class Driver:
             lane=course.lane,
             share=course.share,
         )
+        self._backlog: deque[Delivery] = deque()
         self._window: list[Delivery] = []
         self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
         self._written = 0
@@ -208,12 +209,20 @@ class Driver:
             self._commit()
 
     def _intend(self, delivery: Delivery) -> None:
-        request = delivery.request
-        self._book.intend(request, self._course.stored(request))
-        self._outstanding_bytes += request.length
-        self._window.append(delivery)
-        if len(self._window) >= self._course.window:
-            self._commit()
+        """Bring a delivery on its way, as soon as no more intents than wanted are without outcome."""
+        self._outstanding_bytes += delivery.request.length
+        self._book.expect(delivery.request)
+        self._backlog.append(delivery)
+        self._begin()
+
+    def _begin(self) -> None:
+        backlog, most = self._backlog, self._course.ahead
+        while backlog and (not most or self._outstanding() - len(backlog) < most):
+            delivery = backlog.popleft()
+            self._book.intend(delivery.request, self._course.stored(delivery.request))
+            self._window.append(delivery)
+            if len(self._window) >= self._course.window:
+                self._commit()
 
     def _commit(self, *, always: bool = False) -> None:
         """Send the window on to the ledger, with all outcomes so far."""
@@ -295,6 +304,9 @@ class Driver:
 
     def _rested(self) -> None:
         self._changed.set()
+        if self._backlog and not self.stop_reason:
+            self._begin()
+            self._commit()
         if not self._room.is_set() and self._has_room(3):
             self._room.set()
 

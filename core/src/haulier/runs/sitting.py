@@ -389,8 +389,9 @@ class Sitting:
             share=share_of(orders.state_dir.parent, resolved.origin, orders.authority),
             run_key=run_key,
             max_rejected=resolved.destination.max_rejected,
-            # What a crash leaves in doubt under `park` are whole windows.
+            # Under `park` a crash leaves intents without outcome in doubt: no more of them than may be in flight.
             window=min(256, in_flight if parks else max(4, 4 * in_flight)),
+            ahead=in_flight if parks else 0,
         )
 
     def _read_back(self, run: RunRow) -> ReadBack:
