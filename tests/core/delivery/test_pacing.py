@@ -47,6 +47,13 @@ def test_idle_time_is_not_saved_up_for_a_burst() -> None:
     assert found == pytest.approx([10.0, 12.0, 500.0, 500.0 + MARGIN, 500.0 + 2 * MARGIN])
 
 
+def test_the_second_request_is_not_at_the_heels_of_a_first_one_that_was_long_on_its_way() -> None:
+    pacing = told(10)
+    pacing.started(5.0)
+    pacing.answered(5.0, 5.09, OK)
+    assert pacing.wait(5.09) == pytest.approx(0.1 * MARGIN)
+
+
 def test_a_late_timer_is_made_up_for() -> None:
     spacing = Spacing()
     assert not spacing.started(10.0, 1.0)

@@ -54,6 +54,7 @@ class Pacing:
         "_allowance",
         "_concurrency",
         "_interval_s",
+        "_met",
         "_not_before",
         "_pace",
         "_paced",
@@ -76,6 +77,7 @@ class Pacing:
         self._interval_s = MARGIN / pace.requests_per_second if pace.requests_per_second else 0.0
         self._not_before = 0.0
         self._paced = bool(self._interval_s)  # whether there is anything to do at a start
+        self._met = False  # whether anything was answered
         self._waits = False  # whether some quota was heard of
         self.in_flight = 0
 
@@ -106,6 +108,10 @@ class Pacing:
     def answered(self, began: float, now: float, response: Response | None) -> None:
         """The answer to a request that began then; None where none came."""
         in_flight, self.in_flight = self.in_flight, self.in_flight - 1
+        if not self._met:
+            # A first request has a way to make: name, connection, TLS. The next one must not be at its heels.
+            self._met = True
+            self._spacing.next_start = max(self._spacing.next_start, now + self._interval_s)
         if response is None:
             self._concurrency.failed()
             self._rate.unanswered(began)
