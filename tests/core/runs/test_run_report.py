@@ -1,0 +1,144 @@
+"""What a report says of a run: counts, rates, cost, waiting, the slowest, and why records failed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import counts, destination, records, within
+from tests.core.runs.wire import Answer, Asked, Wire, answer
+
+import haulier
+from haulier.io.ledger.rows import Commit
+from haulier.io.ledger.store import Ledger
+from haulier.runs.history import Told, told_of
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path) -> None:
+    (folder / "haulier.yaml").write_text("version: 1\n")
+
+
+def send(wire: Wire, carried: Any, **more: Any) -> haulier.Report:
+    return within(30, lambda: haulier.send(destination(wire.url, **more), carried))
+
+
+def told(report: haulier.Report) -> Told:
+    return told_of(report.run_id)
+
+
+def test_cost_counts_every_request_that_went_out_and_which_went_out_again() -> None:
+    def reply(asked: Asked) -> Answer:
+        return answer(503) if asked.number in (2, 5) else answer()
+
+    with Wire(reply) as wire:
+        report = send(wire, records(20), limits={"max_in_flight": 1})
+        figures = told(report).figures
+        assert (figures.attempts, figures.requests, figures.repeated) == (len(wire.asked), 20, 2)
+        assert figures.attempts == 22
+
+
+def test_compaction_changes_no_figure() -> None:
+    with Wire(lambda asked: answer(503) if asked.number == 2 else answer()) as wire:
+        report = send(wire, records(50))
+        before = told(report)
+        send(wire, records(3))
+        with closing(sqlite3.connect(".haulier/d/ledger.db")) as db:
+            assert db.execute("select compacted from run order by id").fetchall() == [(1,), (0,)]
+        assert told(report) == before
+
+
+def test_waiting_is_told_apart_from_answering_and_the_slowest_are_named() -> None:
+    def reply(asked: Asked) -> Answer:
+        if json.loads(asked.body)["id"] == 7:
+            time.sleep(0.4)
+        return answer(429, Retry_After="1") if asked.number == 3 else answer()
+
+    with Wire(reply) as wire:
+        figures = told(send(wire, records(12), limits={"max_in_flight": 1})).figures
+    assert 0.4 <= figures.busy_s < 1.4
+    assert 0.9 <= figures.waited_s < 2
+    assert 1.3 <= figures.active_s < 6
+    assert figures.slowest[0][0] == 7
+    assert 0.4 <= figures.slowest[0][1] < 1
+    assert len(figures.slowest) == 10
+    assert [seconds for _, seconds in figures.slowest] == sorted(
+        (s for _, s in figures.slowest), reverse=True
+    )
+    assert figures.records_per_second == pytest.approx(12 / figures.active_s)
+    assert figures.requests_per_second == pytest.approx(13 / figures.active_s)
+
+
+def test_time_between_sittings_is_not_time_under_way() -> None:
+    path = Path("in.jsonl")
+    path.write_text("".join(f'{{"id":{number}}}\n' for number in range(30)))
+    with Wire(lambda asked: answer() if asked.number < 5 else answer(401)) as wire:
+        first = send(wire, path)
+        time.sleep(1.5)
+        wire.reply = lambda asked: answer()
+        second = send(wire, path)
+        assert (first.run_id, second.state) == (second.run_id, "finished")
+        figures = told(second).figures
+    assert second.ended is not None
+    assert second.ended - second.started > 1.5
+    assert 0 < figures.active_s < 1.5
+
+
+def test_reasons_are_grouped_with_the_most_frequent_first() -> None:
+    def reply(asked: Asked) -> Answer:
+        number = json.loads(asked.body)["id"]
+        if number in (3, 4, 5):
+            return answer(422, b"bad")
+        return answer(400, b"worse") if number == 6 else answer()
+
+    with Wire(reply) as wire:
+        report = send(wire, [*records(10), {"id": float("nan")}], limits={"max_in_flight": 1})
+        assert counts(report) == {"delivered": 6, "rejected": 5}
+        reasons = [(state, count) for state, _, count in told(report).reasons]
+        assert reasons == [("rejected", 3), ("rejected", 1), ("rejected", 1)]
+
+
+def test_a_long_report_never_holds_up_the_writer() -> None:
+    """A reader stays in its transaction for the whole run: the run goes on, and the reader sees what it saw."""
+    with Wire() as wire:
+        send(wire, records(10))
+        with closing(sqlite3.connect("file:.haulier/d/ledger.db?mode=ro", uri=True)) as db:
+            db.execute("begin")
+            before = db.execute("select * from run").fetchall()
+            began = time.monotonic()
+            assert counts(send(wire, records(3000), batching={"size": 10})) == {"delivered": 3000}
+            assert time.monotonic() - began < 10
+            assert db.execute("select * from run").fetchall() == before
+
+
+def test_reports_all_the_while_hold_up_no_commit(folder: Path) -> None:
+    longest = 0.0
+    over = threading.Event()
+    with Wire() as wire:
+        report = send(wire, records(5000))
+        state = Path(".haulier/d")
+
+        def look() -> None:
+            while not over.is_set():
+                told_of(report.run_id)
+
+        readers = [threading.Thread(target=look, daemon=True) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        with closing(Ledger.create(state)) as ledger:
+            run = ledger.run(report.run_id)
+            assert run is not None
+            for number in range(200):
+                began = time.monotonic()
+                ledger.commit(run.id, [Commit(records=[(10_000 + number, 4, None, "why", b"{}")])])
+                longest = max(longest, time.monotonic() - began)
+        over.set()
+        for reader in readers:
+            reader.join()
+    assert longest < 2
