@@ -427,6 +427,13 @@ def close_at_once(connection: socket.socket) -> None:
 def break_off(connection: socket.socket) -> None:
     """Begin an answer and hang up."""
     connection.recv(1 << 16)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+    connection.close()
+
+
+def break_off_the_body(connection: socket.socket) -> None:
+    """Take it, and hang up in the middle of saying so."""
+    connection.recv(1 << 16)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
     connection.close()
 
@@ -446,7 +453,7 @@ def babble(connection: socket.socket) -> None:
 
 ODD: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "closes": (close_at_once, "disconnect|closed|without"),
-    "breaks off": (break_off, "broke off"),
+    "breaks off": (break_off, "disconnect|closed|without|broke off"),
     "stalls": (stall, "timed out|timeout|Timeout|no answer|silen"),
     "answers no HTTP": (babble, "HTTP|protocol|illegal"),
 }
@@ -461,6 +468,18 @@ def test_a_server_that(what: str, project: Project) -> None:
         assert server.url.removeprefix("http://") in reason
         assert any(way in reason for way in says.split("|")), reason
         assert report["attempts"] >= 2, "it was tried again"
+
+
+def test_a_server_that_breaks_off_in_the_middle_of_a_success(project: Project) -> None:
+    """It was taken, and nobody knows what it came to: in doubt, and never sent again by itself."""
+    with OddServer(break_off_the_body) as server:
+        project.destination(
+            "mine", {"request": {"url": f"{server.url}/in"}, "answers": "json", "limits": QUICK}
+        )
+        project.records([{"id": 1}, {"id": 2}])
+        ended = project.haulier(*RUN, "--json", code=5)
+        assert (ended.json["in_doubt"], ended.json["attempts"]) == (2, 2)
+    assert "broke off" in project.haulier("dead-letters", "list", "mine").out
 
 
 def test_a_server_that_answers_with_a_web_page(project: Project, imagga: Imagga) -> None:

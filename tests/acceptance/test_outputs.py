@@ -191,7 +191,8 @@ def test_b11_no_response_is_lost_when_the_process_is_killed(
         assert (
             project.haulier("run", "killed", "--records", "records.jsonl", "--json").json["delivered"] == 400
         )
-        posted = [line for seen in hook.seen for line in seen.json]
+        # A kill in the middle of a post leaves one without its body.
+        posted = [line for seen in hook.seen if seen.body for line in seen.json]
     for lines in (project.lines("out/lines.jsonl"), posted):
         assert {line["key"] for line in lines} == set(range(400))
         assert len({line["id"] for line in lines}) == 400
