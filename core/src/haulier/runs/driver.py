@@ -29,7 +29,7 @@ __all__ = ["Driver"]
 
 _FLUSH_S = 0.1  # outcomes without a new window wait at most this long for their commit
 _WATCH_S = 0.25  # how often a pause is looked for
-_MOST_OUTSTANDING_BYTES = 24 << 20
+_MOST_OUTSTANDING_BYTES = 8 << 20  # of bodies; the texts of their records are held beside them
 _MOST_ROWS = 2_000  # rejected records in one commit
 _MOST_COMMITS = 8  # on their way to the disk
 
