@@ -123,10 +123,10 @@ def replay(
 ) -> Report:
     """Carry dead letters of a destination once more, by its settings of now, and return the report of that run.
 
-    run: of this run only (its id or the beginning of it). records: a file of mended ones, as `haulier dead-letters
-    export --json` writes them; those alone. reason: those with this in their reason. only: `rejected`, `in_doubt`
-    (they may have arrived), or `all`. again: also those a replay took before. The other arguments as `send` has them;
-    more: `params` and `base_url`.
+    destination: as `send` has it, like all arguments that are not named here. run: of this run only, its id or the
+    beginning of it. records: a file of mended ones, as `haulier dead-letters export --json` writes them; those alone.
+    reason: those with this text in their reason. only: `rejected`, `in_doubt` (they may have arrived), or `all`.
+    again: those too that a replay took before. more: `params` and `base_url`.
 
     Called again after a stop or crash, it goes on with the unfinished replay. Raises ConfigurationError where nothing
     is left to replay.
