@@ -126,7 +126,7 @@ def test_names_that_would_lead_out_of_the_project_are_no_names(project: Project)
         (("credential", "remove", "nobody"), "no credential `nobody`"),
         (("destination", "show", "nothing"), "no destination `nothing`"),
         (("run",), "Missing argument 'DEST'"),
-        (("run", "x"), "Missing option '--records'"),
+        (("run", "x"), "give the records with --records FILE"),
         (("run", "x", "--records", "r", "--param", "a"), "'a' is not name=value"),
         (("run", "x", "--records", "r", "--limit", "-1"), "'--limit'"),
     ],

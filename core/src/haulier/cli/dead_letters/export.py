@@ -38,7 +38,9 @@ def command(
     state: str | None,
     as_json: bool,
 ) -> None:
-    """Write them as JSONL, to be mended, but for those that were replayed.
+    """Write them as JSONL, to be mended.
+
+    Those that were replayed are left out.
 
     One line a record, byte for byte as it was read. With --json one object a line: run and position, state and reason,
     and under `record` what to mend (under `text` where it is no JSON); `dead-letters replay --records` takes that file.

@@ -25,7 +25,10 @@ __all__ = ["command"]
 def command(
     *, of: str, most: int, only: str, reason: str, replayed: bool, state: str | None, as_json: bool
 ) -> None:
-    """List records that were rejected or are in doubt, but for those that were replayed."""
+    """List records that were rejected or are in doubt.
+
+    Those that were replayed are left out.
+    """
     from haulier.runs.history import dead_letters
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
