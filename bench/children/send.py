@@ -34,7 +34,9 @@ def destination_for(
 class _Unwritten:
     """Takes the place of the ledger's writer: every window counts as durable at once, nothing is kept."""
 
-    def __init__(self, _ledger: object, _run: int, done: Callable[[int, None], None]) -> None:
+    def __init__(
+        self, _ledger: object, _run: int, done: Callable[[int, None], None], *, before: object = None
+    ) -> None:
         self._done = done
         self._count = 0
 
