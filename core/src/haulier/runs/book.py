@@ -7,7 +7,6 @@ one state: read = pending + sending + delivered + accepted + rejected + in doubt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import heappush, heapreplace
 from typing import Protocol
 
 import msgspec
@@ -95,7 +94,8 @@ class Book:
         self._pending_from = run.low_water
         self._missing = list(missing)
         self._put_back: dict[int, OutcomeRow] = {}
-        self._slow: list[tuple[float, int]] = []
+        self._slow: dict[int, float] = {}
+        self._slow_from = -1.0
         self._seq = 0
         self.rejected = run.rejected
         self.settled = run.delivered + run.accepted + run.rejected + run.in_doubt
@@ -281,13 +281,15 @@ class Book:
     def attempted(self, request: Request, seconds: float) -> None:
         """An attempt was made and took so long; the slowest are kept for the report."""
         self._commit.busy_s += seconds
-        if len(self._slow) < _MOST_SLOW:
-            heappush(self._slow, (seconds, request.number))
-        elif seconds > self._slow[0][0]:
-            heapreplace(self._slow, (seconds, request.number))
-        else:
+        if seconds <= self._slow_from:
             return
-        self._commit.slow.append((request.number, seconds))
+        slow, number = self._slow, request.number
+        slow[number] = max(seconds, slow.get(number, 0.0))
+        if len(slow) > _MOST_SLOW:
+            del slow[min(slow, key=slow.__getitem__)]
+        if len(slow) == _MOST_SLOW:
+            self._slow_from = min(slow.values())
+        self._commit.slow.append((number, seconds))
 
     def waited(self, seconds: float) -> None:
         """A request waits so long for its next attempt."""
