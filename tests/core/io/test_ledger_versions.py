@@ -95,6 +95,14 @@ def test_reading_waits_for_nobody_where_an_older_version_holds_the_ledger(tmp_pa
     LedgerView.open(folder).close()
 
 
+def test_a_newer_ledger_is_not_read_either(tmp_path: Path) -> None:
+    Ledger.create(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+        db.execute(f"pragma user_version={VERSION + 1}")
+    with pytest.raises(LedgerError, match=r"was written by a newer version .*: upgrade haulier"):
+        LedgerView.open(tmp_path)
+
+
 @pytest.mark.parametrize("statement", range(24))
 def test_killed_at_any_statement_of_the_migration_it_is_made_whole_next_time(
     statement: int, tmp_path: Path
