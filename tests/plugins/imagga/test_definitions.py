@@ -15,6 +15,8 @@ from haulier_imagga import IMAGGA, IMAGGA_KEY, TEMPLATES
 from haulier_imagga.hand_made import warnings
 
 BY_NAME = {template.name: template for template in TEMPLATES}
+PEOPLE = "/v2/faces/recognition/{index_id}"
+SIMILAR = "/v2/similar-images/categories/{categorizer_id}/{index_id}"
 SEED = "https://docs.nexla.com/user-guides/connectors/imagga_api/imagga_api_destination"
 
 
@@ -28,16 +30,42 @@ def test_the_calls_are_these() -> None:
     assert calls == {
         "upload-image": ("POST", "/v2/uploads", files, "unit"),
         "delete-upload": ("DELETE", "/v2/uploads/{uploadId}", (), "unit"),
-        "tag-feedback": ("POST", "/v2/tags/feedback", ("json",), "unit"),
-        "group-faces": ("POST", "/v2/faces/groupings", ("json",), "whole"),
         "tag-image": ("GET", "/v2/tags", (), "unit"),
         "tag-image-file": ("POST", "/v2/tags", files, "unit"),
+        "tag-image-custom": ("GET", "/v2/tags/{tagger_id}", (), "unit"),
+        "tag-image-custom-file": ("POST", "/v2/tags/{tagger_id}", files, "unit"),
+        "tag-feedback": ("POST", "/v2/tags/feedback", ("json",), "unit"),
+        "list-categorizers": ("GET", "/v2/categorizers", (), "unit"),
         "categorize-image": ("GET", "/v2/categories/{categorizer_id}", (), "unit"),
         "categorize-image-file": ("POST", "/v2/categories/{categorizer_id}", files, "unit"),
         "moderate-content": ("GET", "/v2/categories/nsfw_beta", (), "unit"),
         "moderate-content-file": ("POST", "/v2/categories/nsfw_beta", files, "unit"),
+        "extract-colors": ("GET", "/v2/colors", (), "unit"),
+        "extract-colors-file": ("POST", "/v2/colors", files, "unit"),
+        "crop-image": ("GET", "/v2/croppings", (), "unit"),
+        "crop-image-file": ("POST", "/v2/croppings", files, "unit"),
+        "read-text": ("GET", "/v2/text", (), "unit"),
+        "read-text-file": ("POST", "/v2/text", files, "unit"),
+        "read-barcodes": ("GET", "/v2/barcodes", (), "unit"),
         "detect-faces": ("GET", "/v2/faces/detections", (), "unit"),
         "detect-faces-file": ("POST", "/v2/faces/detections", files, "unit"),
+        "compare-faces": ("GET", "/v2/faces/similarity", (), "unit"),
+        "group-faces": ("POST", "/v2/faces/groupings", ("json",), "whole"),
+        "feed-people": ("PUT", PEOPLE, ("json",), "unit"),
+        "train-people": ("POST", PEOPLE, (), "unit"),
+        "search-people": ("GET", PEOPLE, (), "unit"),
+        "get-person": ("GET", f"{PEOPLE}/{{person_id}}", (), "unit"),
+        "delete-person": ("DELETE", f"{PEOPLE}/{{person_id}}", (), "unit"),
+        "delete-face": ("DELETE", f"{PEOPLE}/{{person_id}}/{{face_id}}", (), "unit"),
+        "feed-similar-images": ("GET", "/v2/categories/{categorizer_id}", (), "unit"),
+        "feed-similar-images-file": ("POST", "/v2/categories/{categorizer_id}", files, "unit"),
+        "train-similar-images": ("PUT", SIMILAR, (), "unit"),
+        "search-similar-images": ("GET", SIMILAR, (), "unit"),
+        "search-similar-images-file": ("POST", SIMILAR, files, "unit"),
+        "search-similar-by-entry": ("GET", f"{SIMILAR}/{{entry_id}}", (), "unit"),
+        "delete-similar-entry": ("DELETE", f"{SIMILAR}/{{entry_id}}", (), "unit"),
+        "delete-similar-index": ("DELETE", SIMILAR, (), "unit"),
+        "start-batch": ("POST", "/v2/batches", ("json",), "container"),
         "get-ticket": ("GET", "/v2/tickets/{ticket_id}", (), "unit"),
         "usage": ("GET", "/v2/usage", (), "unit"),
     }
@@ -48,6 +76,9 @@ def test_what_is_not_established_is_marked() -> None:
         "tag-feedback",
         "moderate-content",
         "moderate-content-file",
+        "tag-image-custom",
+        "tag-image-custom-file",
+        "start-batch",
     }
     assert BY_NAME["tag-feedback"].source == SEED
 
@@ -61,7 +92,20 @@ def test_booleans_go_out_as_digits_everywhere() -> None:
     assert {one.booleans for one in TEMPLATES} == {"digits"}
 
 
-@pytest.mark.parametrize("name", ["tag-image", "categorize-image", "moderate-content", "detect-faces"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tag-image",
+        "tag-image-custom",
+        "categorize-image",
+        "moderate-content",
+        "extract-colors",
+        "crop-image",
+        "detect-faces",
+        "feed-similar-images",
+        "search-similar-images",
+    ],
+)
 def test_exactly_one_picture_is_named_on_get_and_sent_on_post(name: str) -> None:
     by_reference, by_content = BY_NAME[name], BY_NAME[f"{name}-file"]
     assert by_reference.one_of == (("image_url", "image_upload_id"),)
@@ -85,8 +129,37 @@ def test_what_is_taken_out_of_answers() -> None:
         "tag-feedback": {},
         "group-faces": {"ticket_id": "/result/ticket_id"},
         "tag-image": {"tags": "/result/tags"},
+        "tag-image-custom": {"tags": "/result/tags"},
+        "list-categorizers": {"categorizers": "/result/categorizers"},
+        "extract-colors": {
+            "colors": "/result/colors",
+            "image_colors": "/result/colors/image_colors",
+            "main_color": "/result/colors/image_colors/0/html_code",
+            "main_color_name": "/result/colors/image_colors/0/closest_palette_color",
+        },
+        "crop-image": {"croppings": "/result/croppings"},
+        "read-text": {"text": "/result/text"},
+        "read-barcodes": {"barcodes": "/result/barcodes"},
+        "compare-faces": {"score": "/result/score"},
+        "feed-people": {},
+        "train-people": {"ticket_id": "/result/ticket_id"},
+        "search-people": {"people": "/result/people"},
+        "get-person": {"person": "/result"},
+        "delete-person": {},
+        "delete-face": {},
+        "feed-similar-images": {"categories": "/result/categories"},
+        "train-similar-images": {"ticket_id": "/result/ticket_id"},
+        "search-similar-images": {"found": "/result"},
+        "search-similar-by-entry": {"found": "/result"},
+        "delete-similar-entry": {},
+        "delete-similar-index": {},
+        "start-batch": {"ticket_id": "/result/ticket_id"},
         "categorize-image": {"categories": "/result/categories"},
-        "moderate-content": {"categories": "/result/categories"},
+        "moderate-content": {
+            "categories": "/result/categories",
+            "category": "/result/categories/0/name/en",
+            "confidence": "/result/categories/0/confidence",
+        },
         "detect-faces": {"faces": "/result/faces", "face_id": "/result/faces/0/face_id"},
         "get-ticket": {"is_final": "/result/is_final", "ticket_result": "/result/ticket_result"},
         "usage": {
@@ -107,7 +180,9 @@ def test_faces_are_grouped_in_one_call_of_at_least_five_ids() -> None:
 
 
 def test_only_what_cannot_be_undone_says_so() -> None:
-    assert [name for name, one in BY_NAME.items() if one.irreversible] == ["delete-upload"]
+    assert {name for name, one in BY_NAME.items() if one.irreversible} == {
+        name for name, one in BY_NAME.items() if one.method == "DELETE"
+    }
 
 
 def test_a_ticket_is_not_asked_for_twice() -> None:
@@ -203,7 +278,29 @@ NSFW = (
         ("DELETE", "/v2/uploads/{record.upload_id}", "none", ()),
         ("POST", "/v2/faces/groupings", "json", ()),
         ("POST", "/v2/faces/groupings", "form", ("/v2/faces/groupings takes json, not form",)),
-        ("DELETE", "/v2/faces/recognition/people", "none", ()),
+        ("PUT", "/v2/faces/recognition/people", "json", ()),
+        (
+            "DELETE",
+            "/v2/faces/recognition/people",
+            "none",
+            (
+                "/v2/faces/recognition/people is not known to be asked with DELETE, but with GET or POST or PUT",
+            ),
+        ),
+        ("DELETE", "/v2/faces/recognition/people/{record.who}", "none", ()),
+        (
+            "GET",
+            "/v2/tag",
+            "none",
+            ("/v2/tag is no call that is known of Imagga's version 2; did you mean /v2/tags?",),
+        ),
+        (
+            "GET",
+            "/v2/tags/feedback",
+            "none",
+            ("/v2/tags/feedback is not known to be asked with GET, but with POST",),
+        ),
+        ("GET", "/v2/barcodes?image_url={record.url}", "none", ()),
         ("POST", "/v2/tags/feedback", "json", ()),
         ("GET", "/v2/categories/nsfw_beta", "none", (NSFW,)),
         ("GET", "/v2/usage", "none", ()),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from urllib.parse import urlsplit
+
+from haulier_imagga.endpoints import TEMPLATES
 
 __all__ = ["warnings"]
 
@@ -15,6 +18,10 @@ _JSON = re.compile(r"(tags/feedback|faces/groupings|faces/recognition|batches)(/
 _ONE_IMAGE = re.compile(
     r"(tags|categories|colors|croppings|faces/detections|text|remove-background|similar-images)(/|$)"
 )
+_METHODS: dict[str, list[str]] = {}
+for _one in TEMPLATES:
+    _METHODS.setdefault(_one.path.removeprefix("/v2/"), []).append(_one.method)
+_PATTERNS = {path: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))) for path in _METHODS}
 _BY_REFERENCE = re.compile(r"(^|&)(image_url|image_upload_id)=")
 
 
@@ -31,8 +38,23 @@ def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     begins = parts.path.startswith("/v2/") if parts.netloc == "api.imagga.com" else "/v2/" in parts.path
     told = [] if begins else [f"{parts.path or url} does not begin with /v2/, as Imagga's calls do"]
     _, _, call = parts.path.rpartition("/v2/")
-    body = "" if content_format == "none" else content_format
-    return (*told, *_about(method, call.strip("/"), parts.query, body))
+    call, body = call.strip("/"), "" if content_format == "none" else content_format
+    return (*told, *_unknown(method, call), *_about(method, call, parts.query, body))
+
+
+def _unknown(method: str, call: str) -> Iterator[str]:
+    """What is to be said of a call that no endpoint template describes."""
+    if not call:
+        return
+    # `tags/feedback` fits `tags/{tagger_id}`, too: what is written out counts first.
+    fitting = [call] if call in _METHODS else [path for path, one in _PATTERNS.items() if one.fullmatch(call)]
+    methods = sorted({known for path in fitting for known in _METHODS[path]})
+    if not fitting:
+        close = get_close_matches(call, _METHODS, 1)
+        hint = f"did you mean /v2/{close[0]}?" if close else "see: haulier endpoints imagga"
+        yield f"/v2/{call} is no call that is known of Imagga's version 2; {hint}"
+    elif method not in methods:
+        yield f"/v2/{call} is not known to be asked with {method}, but with {' or '.join(methods)}"
 
 
 def _about(method: str, call: str, query: str, content_format: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from haulier.authoring import Parameter
-from haulier_imagga.answers import judge
 from haulier_imagga.endpoints._call import imagga_call
 
 __all__ = ["GET_TICKET"]
@@ -24,7 +23,6 @@ GET_TICKET = imagga_call(
         ),
     ),
     takes={"is_final": "/result/is_final", "ticket_result": "/result/ticket_result"},
-    judge=judge,
     # A final result is deleted once it was answered, so asking again is answered with 410.
     idempotent=False,
     idempotency_key=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from haulier.authoring import Parameter
-from haulier_imagga.answers import judge
 from haulier_imagga.endpoints._call import imagga_call
 
 __all__ = ["TAG_FEEDBACK"]
@@ -39,7 +38,6 @@ TAG_FEEDBACK = imagga_call(
     ),
     attributes="body",
     content_formats=("json",),
-    judge=judge,
     notes=(
         "Not verified: neither Imagga's documentation nor any public client shows this call. It was "
         "never tried against the service; try one record with `haulier test` first.",

@@ -1,14 +1,20 @@
-"""GET and POST /v2/tags: words for what is in a picture."""
+"""GET and POST /v2/tags: words for what is in a picture; below a tagger's id, by a tagger of your own."""
 
 from __future__ import annotations
 
 from haulier.authoring import Parameter
-from haulier_imagga.answers import judge
-from haulier_imagga.endpoints._call import imagga_call
-from haulier_imagga.parameters import BY_CONTENT, BY_REFERENCE, LANGUAGE, ONE_CONTENT, ONE_REFERENCE
+from haulier_imagga.endpoints._call import DOCS, image_calls
+from haulier_imagga.parameters import LANGUAGE
 
-__all__ = ["TAG_IMAGE", "TAG_IMAGE_FILE"]
+__all__ = ["TAG_IMAGE", "TAG_IMAGE_CUSTOM", "TAG_IMAGE_CUSTOM_FILE", "TAG_IMAGE_FILE"]
 
+_TAGGER = Parameter(
+    name="tagger_id",
+    place="path",
+    description="Id of the tagger that was trained for your account.",
+    required=True,
+    example="my_tagger",
+)
 _OPTIONS = (
     LANGUAGE,
     Parameter(
@@ -44,34 +50,31 @@ _OPTIONS = (
         type="boolean",
     ),
 )
-_TAKES = {"tags": "/result/tags"}
 
-TAG_IMAGE = imagga_call(
+TAG_IMAGE, TAG_IMAGE_FILE = image_calls(
     name="tag-image",
     title="Image Tagging",
-    description="Tags one picture per record, named by its address or its upload id.",
-    method="GET",
+    does="Tags",
     path="/v2/tags",
-    parameters=(*BY_REFERENCE, *_OPTIONS),
-    one_of=ONE_REFERENCE,
-    takes=_TAKES,
-    judge=judge,
-    notes=("A file is tagged with tag-image-file.",),
+    options=_OPTIONS,
+    takes={"tags": "/result/tags"},
+    notes=("A picture of your own is tagged from its file with tag-image-file, or uploaded first.",),
     verified=True,
-    source="https://docs.imagga.com/",
+    source=DOCS,
 )
 
-TAG_IMAGE_FILE = imagga_call(
-    name="tag-image-file",
-    title="Image Tagging, From a File",
-    description="Tags one picture file per record without uploading it before.",
-    method="POST",
-    path="/v2/tags",
-    parameters=(*BY_CONTENT, *_OPTIONS),
-    one_of=ONE_CONTENT,
-    content_formats=("multipart", "form"),
-    takes=_TAKES,
-    judge=judge,
-    verified=True,
-    source="https://docs.imagga.com/",
+TAG_IMAGE_CUSTOM, TAG_IMAGE_CUSTOM_FILE = image_calls(
+    name="tag-image-custom",
+    title="Image Tagging, Custom Tagger",
+    does="Tags with a tagger of your own",
+    path="/v2/tags/{tagger_id}",
+    options=(_TAGGER, *_OPTIONS),
+    takes={"tags": "/result/tags"},
+    notes=(
+        "Where the tagger's id stands is told in two ways: in the path (several clients, and here) or as the query "
+        "parameter `tagger_id` (Imagga's documentation). Should the path be refused, make the request by hand: "
+        "GET https://api.imagga.com/v2/tags?tagger_id=...",
+    ),
+    verified=False,
+    source="https://github.com/henomis/imagga-go",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from haulier_imagga.answers import judge
 from haulier_imagga.endpoints._call import imagga_call
 from haulier_imagga.parameters import BY_CONTENT, ONE_CONTENT
 
@@ -21,7 +20,6 @@ UPLOAD_IMAGE = imagga_call(
     one_of=ONE_CONTENT,
     content_formats=("multipart", "form"),
     takes={"upload_id": "/result/upload_id"},
-    judge=judge,
     notes=(
         "An upload expires by itself after 24 hours; delete-upload removes it before.",
         "The format form carries `image_base64` only; a file needs multipart.",

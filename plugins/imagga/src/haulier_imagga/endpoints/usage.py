@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from haulier.authoring import Parameter
-from haulier_imagga.answers import judge
 from haulier_imagga.endpoints._call import imagga_call
 
 __all__ = ["USAGE"]
@@ -30,8 +29,10 @@ USAGE = imagga_call(
         "monthly_limit": "/result/monthly_limit",
         "billing_period_end": "/result/billing_period_end",
     },
-    judge=judge,
-    notes=("Counters were renamed over time; `usage` holds the whole result as it came.",),
+    notes=(
+        "Counters were renamed over time; `usage` holds the whole result as it came.",
+        "One call per record: give it one record, such as {}.",
+    ),
     verified=True,
     source="https://github.com/henomis/imagga-go",
 )

@@ -1,0 +1,34 @@
+"""POST /v2/faces/recognition/{index_id}: trains an index of people; a job."""
+
+from __future__ import annotations
+
+from haulier.authoring import Parameter
+from haulier_imagga.answers import TICKET, judge_job
+from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.parameters import CALLBACK
+
+__all__ = ["TRAIN_PEOPLE"]
+
+TRAIN_PEOPLE = imagga_call(
+    name="train-people",
+    title="Face Recognition: Train",
+    description="Starts the training of an index of people; until it is done, searches do not see what was fed.",
+    method="POST",
+    path="/v2/faces/recognition/{index_id}",
+    parameters=(
+        Parameter(
+            name="index_id",
+            place="path",
+            description="Name of the index of people.",
+            required=True,
+            example="staff",
+        ),
+        CALLBACK,
+    ),
+    takes={"ticket_id": TICKET},
+    judge=judge_job,
+    ticket=TICKET,
+    notes=("One call per record: give it one record, such as {}.",),
+    verified=True,
+    source=DOCS,
+)
