@@ -18,6 +18,7 @@ A message names the thing, its place and value (never a secret), and the way out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 __all__ = [
@@ -61,7 +62,15 @@ class PluginError(ConfigurationError):
 
 
 class RecordError(HaulierError):
-    """One record cannot be sent as it is; the others go on."""
+    """One record cannot be sent as it is; the others go on.
+
+    `each`: of a batch, the very items at fault, each with its reason; the rest of the batch goes on without them.
+    Empty: the payload is refused whole.
+    """
+
+    def __init__(self, message: str, *, each: Sequence[tuple[object, str]] = ()) -> None:
+        super().__init__(message)
+        self.each = tuple(each)
 
 
 class InputError(HaulierError):

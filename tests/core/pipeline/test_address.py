@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haulier.errors import DestinationError, ExpressionError
@@ -309,6 +309,7 @@ VALUE = (
 RECORD = st.fixed_dictionaries({}, optional={"id": VALUE, "part": VALUE, "q": VALUE, "h": VALUE})
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(RECORD, max_size=4))
 def test_no_record_steers(records: list[dict[str, Any]]) -> None:
     """Scheme, host, port, base path, number of segments, names in query and headers are those written."""

@@ -21,10 +21,15 @@ BEACH = FilePart(
 
 def test_encoders_come_sorted_by_name_and_say_what_they_can_carry() -> None:
     assert [(e.name, e.media_type, e.needs, e.carries_batches, e.files) for e in encoders()] == [
-        ("form", "application/x-www-form-urlencoded", "values", False, False),
+        ("bytes", "application/octet-stream", "members", False, True),
+        ("csv", "text/csv; charset=utf-8", "members", True, False),
+        ("form", "application/x-www-form-urlencoded", "members", False, False),
         ("json", "application/json", "opaque", True, False),
-        ("multipart", "multipart/form-data", "values", False, True),
+        ("multipart", "multipart/form-data", "members", False, True),
+        ("ndjson", "application/x-ndjson", "opaque", True, False),
         ("none", "", "values", False, False),
+        ("text", "text/plain; charset=utf-8", "members", True, False),
+        ("xml", "application/xml", "members", True, False),
     ]
 
 

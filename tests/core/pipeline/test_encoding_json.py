@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from haulier.errors import RecordError
-from haulier.model.parts import NoSettings
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding.json import JSON
+from haulier.pipeline.encoding.json import JSON, JsonSettings
 
 FILE = FilePart(path="/secret/folder/x.png", name="x.png", size=1, mtime_ns=1, sha256=bytes(32))
 
@@ -33,7 +32,7 @@ records = st.dictionaries(texts, values, max_size=4)
 
 
 def encoded(payload: Any) -> bytes:
-    body = JSON.encode(payload, NoSettings())
+    body = JSON.encode(payload, JsonSettings())
     assert body.media_type == "application/json"
     (data,) = body.parts
     assert isinstance(data, bytes)
@@ -42,7 +41,7 @@ def encoded(payload: Any) -> bytes:
 
 def refusal(payload: Any) -> str:
     with pytest.raises(RecordError) as refused:
-        JSON.encode(payload, NoSettings())
+        JSON.encode(payload, JsonSettings())
     return str(refused.value)
 
 
@@ -131,8 +130,8 @@ def test_nesting_beyond_the_stack_is_a_record_error() -> None:
 
 
 def test_a_body_without_records_is_still_json() -> None:
-    assert JSON.encode({}, NoSettings()) == Body(parts=(b"{}",), media_type="application/json")
-    assert JSON.encode([], NoSettings()) == Body(parts=(b"[]",), media_type="application/json")
+    assert JSON.encode({}, JsonSettings()) == Body(parts=(b"{}",), media_type="application/json")
+    assert JSON.encode([], JsonSettings()) == Body(parts=(b"[]",), media_type="application/json")
 
 
 @pytest.mark.skipif("HAULIER_TEST_DATA" not in os.environ, reason="HAULIER_TEST_DATA is not set")

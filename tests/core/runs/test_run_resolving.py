@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "attributes of a DELETE": (by_hand(method="DELETE", attributes="body"), r"a DELETE has no body"),
     "file in JSON": (
         {**by_hand(files={"f": "{record.f}"}), "files_root": "."},
-        r"f is a file, which the content format json cannot carry; use multipart",
+        r"f is a file, which the content format json cannot carry; use bytes, multipart",
     ),
     "no files_root": (by_hand(content_format="multipart", files={"f": "{record.f}"}), r"files_root"),
     "record in a batch's value": (

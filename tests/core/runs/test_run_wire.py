@@ -31,6 +31,38 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
     "PUT with headers": {"request": {"method": "PUT", "headers": "x-one:{record.id},x-two:2"}},
     "form": {"request": {"content_format": "form"}},
     "multipart": {"request": {"content_format": "multipart"}},
+    "multipart with a JSON part": {
+        "request": {"content_format": "multipart"},
+        "format_settings": {"json_part": "record"},
+    },
+    "ndjson, a record": {"request": {"content_format": "ndjson"}},
+    "ndjson, a batch": {"request": {"content_format": "ndjson"}, "batching": {"size": 2}},
+    "csv, a record": {"request": {"content_format": "csv"}},
+    "csv, a batch": {"request": {"content_format": "csv"}, "batching": {"size": 3}},
+    "xml, a record": {"request": {"content_format": "xml"}},
+    "xml, a batch": {"request": {"content_format": "xml"}, "batching": {"size": 3}},
+    "xml, a batch in a property": {
+        "request": {"content_format": "xml"},
+        "batching": {"size": 3, "grouping": {"name": "property", "property_name": "rows"}},
+    },
+    "text, a record": {
+        "request": {"content_format": "text"},
+        "format_settings": {"template": "{record.id} {record.text}"},
+    },
+    "text, a batch": {
+        "request": {"content_format": "text"},
+        "batching": {"size": 2},
+        "format_settings": {"template": '{{"t": {record.text}}}', "escape": "json"},
+    },
+    "text with the time": {
+        "request": {"content_format": "text"},
+        "format_settings": {"template": "{now} {run.id} {record.text}"},
+    },
+    "bytes": {"request": {"content_format": "bytes"}, "format_settings": {"attribute": "text"}},
+    "a file as the body": {
+        "files_root": "pictures",
+        "request": {"content_format": "bytes", "attributes": "none", "files": {"image": "{record.file}"}},
+    },
     "files": {
         "files_root": "pictures",
         "request": {"content_format": "multipart", "attributes": "none", "files": {"image": "{record.file}"}},

@@ -32,9 +32,11 @@ __all__ = [
     "Settings",
 ]
 
-Needs: TypeAlias = Literal["opaque", "values"]
-# What an encoder is handed: for "opaque" ones JSON-like values in which whole records are msgspec.Raw, for "values"
-# ones plain Python values; attributes whose place is `file` are FilePart.
+# How records arrive. opaque: as msgspec.Raw, or as a mapping of attribute -> msgspec.Raw where they were looked into;
+# members: always as such a mapping, so that every number keeps the text it was written with; values: decoded.
+Needs: TypeAlias = Literal["opaque", "members", "values"]
+# What an encoder is handed: JSON-like values in which records stand as its `needs` say; attributes whose place is
+# `file` are FilePart.
 Payload: TypeAlias = Any
 
 
@@ -73,8 +75,13 @@ class ContentEncoder:
     """A content format as registered.
 
     encode: (payload, settings) -> Body; pure, and the same bytes for the same payload, always.
+    media_type: what Content-Type says unless a setting changes it; charset: of its text, empty where it is none.
     carries_batches: whether a list of records makes sense in it; files: whether it can carry a FilePart.
-    needs: "opaque" where records may arrive as msgspec.Raw, "values" where they must be decoded.
+    expressions: names of settings that are texts with expressions in them. Only references to records are left in the
+    settings that `encode` is handed: the facts of the run are filled in before.
+
+    Raises DestinationError where no payload of this shape can be carried: it is tried on one empty record before a run
+    begins. RecordError where values of a record do not fit; for a batch it names the items at fault in `each`.
     """
 
     name: str
@@ -86,6 +93,8 @@ class ContentEncoder:
     carries_batches: bool = False
     files: bool = False
     needs: Needs = "values"
+    charset: str = ""
+    expressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.request import FilePart, Positions, Request
 from haulier.pipeline.address import Address
-from haulier.pipeline.batches import OpenBatch
+from haulier.pipeline.batches import OpenBatch, positions_of
 from haulier.pipeline.encoding import digest_of, length_of
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.places import check_places
@@ -225,11 +225,21 @@ class Planner:
         self, address: Address, batch: OpenBatch, start: int, count: int, rejected: list[RejectedRecord]
     ) -> Request | None:
         """One request for `count` held records; where they make none, each is rejected with the reason."""
-        positions, items, records = batch.take(count, start)
+        return self._made(address, *batch.take(count, start), rejected)
+
+    def _made(
+        self,
+        address: Address,
+        positions: Positions,
+        items: list[Any],
+        records: list[bytes],
+        rejected: list[RejectedRecord],
+    ) -> Request | None:
+        """A request for these records; the ones that an encoder finds at fault are rejected, the rest goes on."""
         grouping = self._spec.grouping
         assert grouping is not None
         try:
-            self._check_count(count)
+            self._check_count(len(items))
             payload = grouping.build(items)
             if self._spec.opaque:
                 check_places(payload, items)
@@ -237,11 +247,27 @@ class Planner:
                 payload = {**payload, **self._beside}
             return self._request(address, positions, payload, records)
         except RecordError as error:
-            rejected += [
-                RejectedRecord(position=position, reason=str(error), line=line)
-                for position, line in zip(positions, records, strict=True)
-            ]
-            return None
+            mine = set(map(id, items))
+            reasons = {id(item): reason for item, reason in error.each if id(item) in mine}
+            left: list[int] = []
+            for index, item in enumerate(items):
+                reason = reasons.get(id(item)) if reasons else str(error)
+                if reason is None:
+                    left.append(index)
+                else:
+                    rejected.append(
+                        RejectedRecord(position=positions[index], reason=reason, line=records[index])
+                    )
+            if not left:
+                return None
+            places = positions_of([range(positions[index], positions[index] + 1) for index in left])
+            return self._made(
+                address,
+                places,
+                [items[index] for index in left],
+                [records[index] for index in left],
+                rejected,
+            )
 
     def _check_count(self, count: int) -> None:
         least = self._spec.minimum

@@ -50,10 +50,11 @@ def _faults(offer: Offer) -> Iterator[str]:
                 yield f"check {offer.check!r} is not `connector/endpoint`"
         case ContentEncoder():
             yield from _part(offer, calls=("encode",))
-            yield from _needs(offer)
+            yield from _needs(offer, ("opaque", "members", "values"))
+            yield from _expressions(offer)
         case GroupingAlgorithm():
             yield from _part(offer, calls=("factory",))
-            yield from _needs(offer)
+            yield from _needs(offer, ("opaque", "values"))
         case ReaderType():
             yield from _part(offer, calls=("factory",), settings=False)
             yield from _reader(offer)
@@ -115,10 +116,22 @@ def _part(offer: Any, *, calls: tuple[str, ...], settings: bool = True) -> Itera
         yield "settings is not a settings model (a class derived from haulier.authoring.Settings)"
 
 
-def _needs(offer: GroupingAlgorithm | ContentEncoder) -> Iterator[str]:
+def _needs(offer: GroupingAlgorithm | ContentEncoder, known: tuple[str, ...]) -> Iterator[str]:
     # An author's type checker may not have looked.
-    if (needs := str(offer.needs)) not in ("opaque", "values"):
-        yield f"needs is {needs!r}, neither 'opaque' nor 'values'"
+    if (needs := str(offer.needs)) not in known:
+        told = (
+            " nor ".join(map(repr, known))
+            if len(known) == 2
+            else f"{known[0]!r}, {known[1]!r} nor {known[2]!r}"
+        )
+        yield f"needs is {needs!r}, neither {told}"
+
+
+def _expressions(offer: ContentEncoder) -> Iterator[str]:
+    fields = getattr(offer.settings, "model_fields", {})
+    for name in offer.expressions:
+        if name not in fields or fields[name].annotation is not str:
+            yield f"expressions names {name!r}, which is no text setting of its settings model"
 
 
 def _reader(reader: ReaderType) -> Iterator[str]:

@@ -17,6 +17,7 @@ from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
 from haulier.runs.by_hand import pieces_by_hand
 from haulier.runs.by_template import pieces_by_template
+from haulier.runs.formatting import check_expressions, check_shape
 from haulier.runs.guarding import guarded
 from haulier.runs.ordered import check_order
 from haulier.runs.resolved import Pieces, Resolved
@@ -49,9 +50,10 @@ def _assembled(
         {**_booleans(encoder, pieces.address.booleans), **destination.format_settings},
         f"format_settings of {encoder.name}",
     )
+    check_expressions(encoder, settings)
     _check_files(destination, pieces, encoder, registry)
     check_order(destination, batches=pieces.batching is not None or pieces.whole)
-    algorithm, grouping_settings = _grouping(pieces, encoder, registry)
+    algorithm, grouping_settings = _grouping(pieces, encoder, settings, registry)
     for output in destination.outputs:
         written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
     return Resolved(
@@ -87,7 +89,7 @@ def _check_files(
 
 
 def _grouping(
-    pieces: Pieces, encoder: ContentEncoder, registry: Registry
+    pieces: Pieces, encoder: ContentEncoder, encoder_settings: Settings, registry: Registry
 ) -> tuple[GroupingAlgorithm | None, Settings | None]:
     batching = pieces.batching
     if batching is None:
@@ -108,9 +110,11 @@ def _grouping(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
     grouping = guarded(algorithm.factory, f"grouping {algorithm.name}")(settings)
+    members = algorithm.needs == "values" or encoder.needs != "opaque"
+    payload = grouping.build([{} if members else msgspec.Raw(b"{}")])
     if pieces.body:
-        item = {} if algorithm.needs == "values" else msgspec.Raw(b"{}")
-        _check_beside(pieces, algorithm.name, grouping.build([item]))
+        _check_beside(pieces, algorithm.name, payload)
+    check_shape(encoder, encoder_settings, payload)
     return algorithm, settings
 
 
@@ -138,7 +142,12 @@ def _way(
     if needs_values and (pieces.attributes == "body" or item or from_records):
         return "full"
     looked_into = (
-        destination.exclude or pieces.address.needs_record or pieces.body or pieces.files or item
+        (encoder.needs == "members" and pieces.attributes == "body")
+        or destination.exclude
+        or pieces.address.needs_record
+        or pieces.body
+        or pieces.files
+        or item
     ) or pieces.attributes == "query"
     return "shallow" if looked_into else "untouched"
 

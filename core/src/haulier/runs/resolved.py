@@ -14,6 +14,7 @@ from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
+from haulier.runs.formatting import settings_for_run, settings_vary
 from haulier.runs.guarding import GuardedGrouping, guarded
 
 __all__ = ["FileParameter", "Pieces", "Resolved"]
@@ -112,7 +113,11 @@ class Resolved:
     @property
     def varies(self) -> bool:
         """Whether something besides the idempotency key differs from run to run by itself."""
-        return self.address.varies or any(value.expression.varies for value in self.body)
+        return (
+            self.address.varies
+            or any(value.expression.varies for value in self.body)
+            or settings_vary(self.encoder, self.encoder_settings)
+        )
 
     def judging(self) -> Judging:
         """The rules by which its answers are judged."""
@@ -151,7 +156,7 @@ class Resolved:
             method=self.method,
             address=compile_address(self.address, facts),
             encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
-            encoder_settings=self.encoder_settings,
+            encoder_settings=settings_for_run(self.encoder, self.encoder_settings, facts),
             way=self.way,
             run_id=facts.run_id,
             attributes=self.attributes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
-import msgspec
 from msgspec import Raw
 from pydantic import Field
 
@@ -13,15 +12,12 @@ from haulier.errors import DestinationError, RecordError
 from haulier.model.parts import Payload, Settings
 from haulier.model.request import FilePart
 from haulier.pipeline.encoding.json import json_text
+from haulier.pipeline.encoding.values import is_nested, opened, scalar_text
 
-__all__ = ["FieldSettings", "Leaf", "fields_of", "utf8"]
+__all__ = ["FieldSettings", "Leaf", "fields_of"]
 
 # A field's value, ready but for its escaping: text, a nested value as JSON text, bytes, or a file.
 Leaf: TypeAlias = "str | Raw | bytes | FilePart"
-
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_elements = msgspec.json.Decoder(list[Raw]).decode
-_word = msgspec.json.Decoder(str | bool | None).decode
 
 
 class FieldSettings(Settings):
@@ -51,7 +47,7 @@ def fields_of(payload: Payload, settings: FieldSettings, content_format: str) ->
     value does not fit, DestinationError where the payload is no single record.
     """
     for name, value in _attributes(payload, content_format):
-        found = _opened(value, name) if type(value) is Raw else value
+        found = opened(value, name)
         if type(found) is str:
             yield name, found
         elif isinstance(found, dict | list | tuple):
@@ -62,42 +58,14 @@ def fields_of(payload: Payload, settings: FieldSettings, content_format: str) ->
             yield name, ""
 
 
-def utf8(text: str, attribute: str) -> bytes:
-    """Text as UTF-8; RecordError naming the attribute where it holds half a surrogate pair."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise RecordError(
-            f"attribute {attribute!r} holds half a surrogate pair at character {error.start}: mend the text"
-        ) from error
-
-
 def _attributes(payload: Payload, content_format: str) -> Iterable[tuple[str, Any]]:
-    if type(payload) is Raw:
-        payload = _opened(payload, "")
+    payload = opened(payload, "")
     if not isinstance(payload, Mapping):
         raise DestinationError(
             f"content format {content_format} carries name=value pairs of one record, but the payload is "
             f"a {type(payload).__name__}: turn batching off, or choose content format json"
         )
     return payload.items()
-
-
-def _opened(raw: Raw, attribute: str) -> Any:
-    """An opaque value, one level deep; a number as its own text, so that 1.10 stays 1.10."""
-    text = bytes(raw).strip()
-    try:
-        match text[:1]:
-            case b"{":
-                return _members(text)
-            case b"[":
-                return _elements(text)
-            case b"" | b'"' | b"t" | b"f" | b"n":
-                return _word(text)
-            case _:
-                return text.decode("ascii")
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"attribute {attribute!r} cannot be read as JSON: {error}") from error
 
 
 def _inner_fields(
@@ -107,8 +75,7 @@ def _inner_fields(
     pending: list[tuple[str, Any]] = [(attribute, value)]
     while pending:
         name, found = pending.pop()
-        if type(found) is Raw:
-            found = _opened(found, attribute)
+        found = opened(found, attribute)
         if isinstance(found, dict | list | tuple):
             if settings.nested == "json" and not _all_files(found):
                 yield name, Raw(json_text(found, attribute))
@@ -131,7 +98,7 @@ def _members_of(
         members = value.items() if isinstance(value, dict) else enumerate(value)
         return [(f"{name}[{key}]", member) for key, member in members]
     if settings.nested == "repeat":
-        if isinstance(value, dict) or any(map(_nested, value)):
+        if isinstance(value, dict) or any(map(is_nested, value)):
             raise RecordError(
                 f"attribute {attribute!r} is {kind} with more than plain values, which `nested: repeat` "
                 "cannot carry: set `nested: json` or `bracket` in `format_settings`"
@@ -151,15 +118,7 @@ def _all_files(value: Any) -> bool:
     return all(isinstance(element, FilePart | bytes) for element in value)
 
 
-def _nested(value: Any) -> bool:
-    if type(value) is Raw:
-        return bytes(value).lstrip()[:1] in (b"[", b"{")
-    return isinstance(value, dict | list | tuple)
-
-
 def _leaf(value: Any, settings: FieldSettings, attribute: str) -> Leaf:
-    if isinstance(value, str | bytes | FilePart):
+    if isinstance(value, bytes | FilePart):
         return value
-    if isinstance(value, bool):
-        return ("1" if value else "0") if settings.booleans == "digits" else ("true" if value else "false")
-    return json_text(value, attribute).decode()
+    return scalar_text(value, attribute, settings.booleans)

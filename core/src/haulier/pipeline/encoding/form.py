@@ -9,7 +9,8 @@ from msgspec import Raw
 from haulier.errors import RecordError
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding.fields import FieldSettings, Leaf, fields_of, utf8
+from haulier.pipeline.encoding.fields import FieldSettings, Leaf, fields_of
+from haulier.pipeline.encoding.values import utf8
 
 __all__ = ["FORM", "FormSettings", "encode"]
 
@@ -68,4 +69,5 @@ FORM = ContentEncoder(
     media_type=_MEDIA_TYPE,
     encode=encode,
     settings=FormSettings,
+    needs="members",
 )

@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Raw
 
 from haulier.errors import RecordError
-from haulier.model.parts import ContentEncoder, NoSettings, Payload
+from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
+from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 
-__all__ = ["JSON", "encode", "json_text"]
+__all__ = ["JSON", "JsonSettings", "encode", "json_text", "refuse_unsayable"]
 
 _MEDIA_TYPE = "application/json"
 # What can hide neither a NaN nor a file, at any depth.
@@ -23,20 +24,26 @@ _RAW = frozenset({Raw})
 _encode = msgspec.json.Encoder().encode
 
 
-def encode(payload: Payload, settings: NoSettings) -> Body:
+class JsonSettings(MediaSettings):
+    """Settings of `json`."""
+
+    media_type: str = media_type_field(_MEDIA_TYPE)
+
+
+def encode(payload: Payload, settings: JsonSettings) -> Body:
     """The payload as JSON; RecordError where a value has no JSON text (NaN, a file, half a surrogate)."""
-    # The way of nearly every batch takes 2 us in msgspec; `_look` would say the same and add a quarter.
+    # The way of nearly every batch takes 2 us in msgspec; `refuse_unsayable` would say the same and add a quarter.
     if not _placed(payload) and not (type(payload) is dict and all(map(_placed, payload.values()))):
-        _look(payload)
+        refuse_unsayable(payload)
     try:
-        return Body(parts=(_encode(payload),), media_type=_MEDIA_TYPE)
+        return Body(parts=(_encode(payload),), media_type=settings.media_type)
     except (TypeError, ValueError, RecursionError) as error:
         raise _unencodable(payload, error) from error
 
 
 def json_text(value: Any, attribute: str) -> bytes:
     """One attribute's value as JSON, for formats that carry nested values as text; raises as `encode`."""
-    _look({attribute: value})
+    refuse_unsayable({attribute: value})
     try:
         return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
@@ -51,7 +58,7 @@ def _placed(value: Any) -> bool:
     return kind in _HARMLESS
 
 
-def _look(payload: Any) -> None:
+def refuse_unsayable(payload: Any) -> None:
     """Refuse what msgspec would turn into something else: NaN into null, a FilePart into its path and times.
 
     A list that begins and ends with opaque records was placed by a grouping, which is handed nothing else,
@@ -137,7 +144,8 @@ JSON = ContentEncoder(
     description="One JSON text. Nested values, big integers and the text of untouched records stay.",
     media_type=_MEDIA_TYPE,
     encode=encode,
-    settings=NoSettings,
+    settings=JsonSettings,
     carries_batches=True,
     needs="opaque",
+    charset="utf-8",
 )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Raw
 from pydantic import Field
@@ -14,14 +12,15 @@ from pydantic import Field
 from haulier.errors import RecordError
 from haulier.model.parts import ContentEncoder, Payload, Settings
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding.fields import FieldSettings, Leaf, fields_of, utf8
+from haulier.pipeline.encoding.fields import FieldSettings, Leaf, fields_of
+from haulier.pipeline.encoding.json import json_text
+from haulier.pipeline.encoding.media import MEDIA_TYPE_PATTERN, is_media_type
+from haulier.pipeline.encoding.raw import decoded
+from haulier.pipeline.encoding.values import utf8
 
 __all__ = ["MULTIPART", "Base64File", "MultipartSettings", "encode"]
 
 _BINARY = "application/octet-stream"
-_MEDIA_TYPE_PATTERN = r"[a-zA-Z0-9_.+-]+/[a-zA-Z0-9_.+-]+(; ?[a-zA-Z0-9_.+-]+=[a-zA-Z0-9_.+-]+)*"
-_is_media_type = re.compile(_MEDIA_TYPE_PATTERN).fullmatch
-_SPACES = b" \t\r\n"
 
 # One part: its head, and what follows it.
 _Part: TypeAlias = "tuple[bytes, bytes | FilePart]"
@@ -33,7 +32,7 @@ class Base64File(Settings):
     filename: str = Field(default="", description="the file name sent; the attribute's name where empty")
     media_type: str = Field(
         default=_BINARY,
-        pattern=f"^{_MEDIA_TYPE_PATTERN}$",
+        pattern=f"^{MEDIA_TYPE_PATTERN}$",
         description="the media type sent, such as `image/png`",
     )
 
@@ -48,6 +47,13 @@ class MultipartSettings(FieldSettings):
             "`base64: {image: {filename: beach.png, media_type: image/png}}`, or `{image: {}}`"
         ),
     )
+    json_part: str = Field(
+        default="",
+        description=(
+            "name of one part that carries all attributes but files as one JSON object; "
+            "empty: a part for each attribute"
+        ),
+    )
 
 
 def encode(payload: Payload, settings: MultipartSettings) -> Body:
@@ -56,7 +62,12 @@ def encode(payload: Payload, settings: MultipartSettings) -> Body:
     The boundary follows from everything inside, so the same payload gives the same bytes. Raises RecordError
     where base64 text or a media type is broken, or a value is nested and the settings say nothing of that.
     """
-    parts = [_part(name, leaf, settings) for name, leaf in fields_of(payload, settings, "multipart")]
+    parts: list[_Part] = []
+    if settings.json_part and isinstance(payload, Mapping):
+        files = {name: value for name, value in payload.items() if _is_file(name, value, settings)}
+        parts.append(_json_part(payload, files, settings.json_part))
+        payload = files
+    parts += [_part(name, leaf, settings) for name, leaf in fields_of(payload, settings, "multipart")]
     boundary = _boundary(parts)
     line = b"--" + boundary
     pieces: list[bytes | FilePart] = []
@@ -73,12 +84,27 @@ def encode(payload: Payload, settings: MultipartSettings) -> Body:
     return Body(parts=tuple(pieces), media_type=f"multipart/form-data; boundary={boundary.decode()}")
 
 
+def _is_file(name: str, value: Any, settings: MultipartSettings) -> bool:
+    several = isinstance(value, list | tuple) and bool(value)
+    return name in settings.base64 or all(
+        isinstance(one, FilePart | bytes) for one in (value if several else (value,))
+    )
+
+
+def _json_part(payload: Mapping[str, Any], files: Mapping[str, Any], name: str) -> _Part:
+    """One part with all that is no file."""
+    if name in files:
+        raise RecordError(f"attribute {name!r} is a file and `json_part` has the same name: choose another")
+    rest = {key: value for key, value in payload.items() if key not in files}
+    return _part(name, Raw(json_text(rest, name)), MultipartSettings())
+
+
 def _part(name: str, leaf: Leaf, settings: MultipartSettings) -> _Part:
     head = b'Content-Disposition: form-data; name="' + _quoted(name, name) + b'"'
     if isinstance(leaf, str):
         if (file := settings.base64.get(name)) is None:
             return head, utf8(leaf, name)
-        return _file_head(head, name, file.filename or name, file.media_type), _decoded(leaf, name)
+        return _file_head(head, name, file.filename or name, file.media_type), decoded(leaf, name)
     if isinstance(leaf, Raw):
         # https://spec.openapis.org/oas/v3.0.3#special-considerations-for-multipart-content
         return head + b"\r\nContent-Type: application/json", bytes(leaf)
@@ -88,7 +114,7 @@ def _part(name: str, leaf: Leaf, settings: MultipartSettings) -> _Part:
 
 
 def _file_head(head: bytes, name: str, filename: str, media_type: str) -> bytes:
-    if not _is_media_type(media_type):
+    if not is_media_type(media_type):
         raise RecordError(f"attribute {name!r}: the media type {media_type!r} of its file is none: mend it")
     return head + b'; filename="' + _quoted(filename, name) + b'"\r\nContent-Type: ' + media_type.encode()
 
@@ -97,16 +123,6 @@ def _quoted(text: str, attribute: str) -> bytes:
     # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
     # Unlike a browser's form, line ends are not made CRLF first: what a record says is sent as it says it.
     return utf8(text, attribute).replace(b"\n", b"%0A").replace(b"\r", b"%0D").replace(b'"', b"%22")
-
-
-def _decoded(text: str, attribute: str) -> bytes:
-    try:
-        return binascii.a2b_base64(utf8(text, attribute).translate(None, _SPACES), strict_mode=True)
-    except binascii.Error as error:
-        raise RecordError(
-            f"attribute {attribute!r} is no base64 text ({error}): write it in the standard alphabet, "
-            "with padding, without a `data:` prefix"
-        ) from error
 
 
 def _boundary(parts: Sequence[_Part]) -> bytes:
@@ -134,4 +150,6 @@ MULTIPART = ContentEncoder(
     encode=encode,
     settings=MultipartSettings,
     files=True,
+    needs="members",
+    charset="utf-8",
 )

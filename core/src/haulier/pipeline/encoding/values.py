@@ -1,0 +1,105 @@
+"""The values of a record in formats that write text: one set of rules for all of them.
+
+Text stays as it is. A number is the text it was written with. Booleans are words or digits, null is left out or
+empty, by choice. Dates, decimals and bytes were made text when the record was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from haulier.errors import DestinationError, RecordError
+from haulier.pipeline.encoding.json import json_text
+
+__all__ = ["attributes_of", "holds_records", "is_nested", "opened", "records_of", "scalar_text", "utf8"]
+
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_elements = msgspec.json.Decoder(list[Raw]).decode
+_word = msgspec.json.Decoder(str | bool | None).decode
+
+
+def opened(value: Any, attribute: str) -> Any:
+    """A value without its wrapping, one level deep; a number in a msgspec.Raw as its own text: 1.10 stays 1.10."""
+    if type(value) is not Raw:
+        return value
+    text = bytes(value).strip()
+    try:
+        match text[:1]:
+            case b"{":
+                return _members(text)
+            case b"[":
+                return _elements(text)
+            case b"" | b'"' | b"t" | b"f" | b"n":
+                return _word(text)
+            case _:
+                return text.decode("ascii")
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"attribute {attribute!r} cannot be read as JSON: {error}") from error
+
+
+def attributes_of(record: Any) -> Mapping[str, Any]:
+    """The attributes of one record of a batch; RecordError where `batching.item` made something else of it."""
+    found = opened(record, "")
+    if not isinstance(found, Mapping):
+        kind = "a list" if isinstance(found, list | tuple) else "a single value"
+        raise RecordError(f"is {kind}, not an object with attributes: leave `batching.item` out")
+    return found
+
+
+def records_of(payload: Any, content_format: str) -> list[Any]:
+    """The records of a payload: of a list each, else the one it is; DestinationError for any other shape."""
+    if isinstance(payload, list | tuple):
+        return list(payload)
+    if isinstance(payload, Mapping):
+        if holds_records(payload):
+            raise DestinationError(
+                f"content format {content_format} carries a list of records and nothing around them: choose the "
+                "grouping array, or content format json"
+            )
+        return [payload]
+    if type(payload) is Raw:
+        return [payload]
+    raise DestinationError(
+        f"content format {content_format} carries records, but the payload is a {type(payload).__name__}: choose "
+        "another grouping or content format json"
+    )
+
+
+def holds_records(payload: Mapping[str, Any]) -> bool:
+    """Whether some list in an object is one of records that a grouping has placed there, as members."""
+    return any(
+        isinstance(one, dict) and set(map(type, one.values())) <= {Raw}
+        for value in payload.values()
+        if isinstance(value, list | tuple)
+        for one in value
+    )
+
+
+def is_nested(value: Any) -> bool:
+    """Whether this is a list or an object."""
+    if type(value) is Raw:
+        return bytes(value).lstrip()[:1] in (b"[", b"{")
+    return isinstance(value, dict | list | tuple)
+
+
+def scalar_text(value: Any, attribute: str, booleans: str) -> str:
+    """An opened value that is neither null nor nested, as text; RecordError where it has none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return ("1" if value else "0") if booleans == "digits" else ("true" if value else "false")
+    return json_text(value, attribute).decode()
+
+
+def utf8(text: str, attribute: str) -> bytes:
+    """Text as UTF-8; RecordError naming the attribute where it holds half a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"attribute {attribute!r} holds half a surrogate pair at character {error.start}: mend the text"
+        ) from error
