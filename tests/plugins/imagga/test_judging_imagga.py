@@ -10,7 +10,7 @@ from haulier.delivery.judging import History, Judging
 from haulier.model.delivery import Stop, Verdict
 from haulier.model.request import Request, Response
 from haulier_imagga import TEMPLATES
-from haulier_imagga.answers import judge, judge_delete, judge_job
+from haulier_imagga.answers import judge, judge_delete, judge_job, judge_picture
 
 REQUEST = Request(
     number=0,
@@ -134,3 +134,34 @@ def test_every_call_has_a_judge() -> None:
 )
 def test_what_is_no_envelope_is_left_to_the_default_rules(body: bytes) -> None:
     assert judge(REQUEST, Response(status=200, body=body)) is None
+
+
+PNG = Response(status=200, headers=(("content-type", "image/png"),), body=b"\x89PNG\r\n")
+
+
+def test_a_status_that_is_no_success_is_rejected_by_its_name() -> None:
+    assert judge(REQUEST, answer(200, "pending")) == Verdict(
+        "rejected", "Imagga answered 200, but says: pending"
+    )
+
+
+def test_a_picture_where_json_was_expected_is_in_doubt() -> None:
+    assert judge(REQUEST, PNG) == Verdict(
+        "unknown", "Imagga answered 200 with a picture where JSON was expected"
+    )
+
+
+def test_a_picture_that_was_asked_for_is_left_to_the_default_rules() -> None:
+    assert judge_picture(REQUEST, PNG) is None
+
+
+def test_json_where_a_picture_was_expected_is_no_delivery() -> None:
+    assert judge_picture(REQUEST, answer(200, "success")) == Verdict(
+        "unknown", "Imagga answered 200 with JSON where a picture was expected"
+    )
+    assert judge_picture(REQUEST, answer(200, "error", "no object")) == Verdict(
+        "rejected", "Imagga answered 200, but says: no object"
+    )
+    assert judge_picture(REQUEST, answer(400, "error", "no")) == Verdict(
+        "rejected", "Imagga answered 400: no"
+    )

@@ -65,6 +65,7 @@ def request(template: EndpointTemplate, given: dict[str, Any]) -> dict[str, Any]
         "endpoint": template.name,
         "params": given,
         **({"files_root": str(PICTURES)} if files else {}),
+        **({"save_body": "out"} if template.answers == "file" else {}),
         **({"content_format": "form"} if "image_base64" in given else {}),
     }
     records = [RECORD] * template.minimum_records
@@ -112,6 +113,8 @@ def test_a_value_of_a_path_that_would_lead_elsewhere_is_refused(
         files = any(one.place == "file" for one in template.parameters)
         if files:
             destination["files_root"] = str(PICTURES)
+        if template.answers == "file":
+            destination["save_body"] = "out"
         for bad in ("", "..", ".", "%2e%2e", "a\\b"):
             found = haulier.preview(destination, [RECORD | {"steer": bad}])
             assert found.samples == (), (name, bad)

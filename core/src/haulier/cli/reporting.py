@@ -22,6 +22,7 @@ def report_lines(report: Report) -> Iterator[str]:
             ("input", report.source),
             *([("replay of", report.parent.replace(",", ", "))] if report.parent else []),
             ("run key", report.run_key),
+            *([("files", report.saved_in)] if report.saved_in else []),
         ]
     )
     yield ""

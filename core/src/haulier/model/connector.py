@@ -85,12 +85,17 @@ class EndpointTemplate(Described):
     batching: Mapping[str, Any] | None = None
     minimum_records: int = Field(default=1, ge=1, description="fewest records a call may carry")
     booleans: Literal["words", "digits"] = "words"
+    query: Mapping[str, str] = Field(
+        default_factory=dict, description="what always stands in the query, before the parameters"
+    )
     takes: Mapping[str, str] = Field(default_factory=dict)
     verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
         default_factory=dict
     )
     judge: Judge | None = Field(default=None, description="reads an answer where statuses do not tell enough")
-    answers: Literal["json", "any"] = "any"
+    answers: Literal["json", "file", "any"] = Field(
+        default="any", description="what a success is: json, or a file such as a picture"
+    )
     success_when: Condition | None = None
     reason_at: Place | None = None
     outcomes: OutcomeMapping | None = None

@@ -176,6 +176,10 @@ class Destination(Written):
         "`park` its records as in doubt",
     )
     outputs: list[OutputChoice] = Field(default_factory=list)
+    save_body: str | None = Field(
+        default=None,
+        description="folder, below the project's, for answers that are files; each run makes one of its own in it",
+    )
     files_root: str | None = Field(
         default=None, description="the folder below which file parameters may be read"
     )

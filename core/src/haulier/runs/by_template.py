@@ -7,6 +7,7 @@ from typing import Any
 from haulier.errors import DestinationError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter, ParameterPlace
 from haulier.model.destination import Batching, Destination
+from haulier.model.expression import Expression
 from haulier.model.headers import HeaderTemplate
 from haulier.model.url import QueryItem, split_base, template_path
 from haulier.pipeline.address import AddressTemplate
@@ -29,6 +30,7 @@ def pieces_by_template(
     if destination.content_format and destination.content_format not in formats:
         right = f"write content_format: {formats[0]}" if formats else "it takes no body"
         warnings.append(f"endpoint {template.name} does not take the content format {chosen}; {right}")
+    _check_answers(destination, template)
     if template.irreversible:
         warnings.append(template.irreversible)
     return Pieces(
@@ -50,6 +52,20 @@ def pieces_by_template(
         idempotency_key=template.idempotency_key,
         warnings=tuple(warnings),
     )
+
+
+def _check_answers(destination: Destination, template: EndpointTemplate) -> None:
+    """Answers that are files need a folder to go to."""
+    if template.answers == "file" and destination.save_body is None:
+        raise DestinationError(
+            f"endpoint {template.name} answers with files: write `save_body`, the folder they go to, such as "
+            "`save_body: out/pictures`"
+        )
+    if template.answers == "json" and destination.save_body is not None:
+        raise DestinationError(
+            f"save_body: endpoint {template.name} answers with JSON, which is for an output: write "
+            "`outputs: [{to: jsonl, path: out/answers.jsonl, answer: true}]`"
+        )
 
 
 class _Given:
@@ -92,6 +108,10 @@ def _address(
         base_path=base_path,
         path=template_path(template.path, in_path, place=f"endpoint {template.name}"),
         query=tuple(
+            QueryItem(name, Expression((text,), f"endpoint {template.name}"), required=True)
+            for name, text in template.query.items()
+        )
+        + tuple(
             QueryItem(one.name, given.text(one, value), required=given.must(one))
             for one, value in given.at("query")
         ),

@@ -17,7 +17,7 @@ import msgspec
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.pointer import pick
-from haulier.model.request import Response
+from haulier.model.request import Request, Response
 from haulier.runs.book import Delivered
 
 __all__ = ["Joining", "Lines"]
@@ -48,7 +48,8 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     """key: attribute that names a record. takes: name -> JSON pointer into the answer.
 
     sent: decides which attributes of a record were sent; include: attributes wished for besides. answer: carry the
-    whole answer on. single: requests carry one record each, so `key` and `record` instead of `keys` and `records`.
+    whole answer on. saved: of an answer that is a file, where that is. single: requests carry one record each, so
+    `key` and `record` instead of `keys` and `records`.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
     single: bool
     include: frozenset[str] = frozenset()
     answer: bool = False
+    saved: Callable[[Request, Response], str] | None = None
 
     def settled(self, told: Delivered) -> bytes:
         """The line of what came to rest, without its line break."""
@@ -72,6 +74,8 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
             line["ticket"] = told.ticket
         if told.response is not None:
             line |= self._of_answer(told.response, line)
+            if self.saved is not None and (path := self.saved(told.request, told.response)):
+                line["file"] = path
         return _encode(line | self._records(records))
 
     def unsent(self, rejected: RejectedRecord) -> bytes:

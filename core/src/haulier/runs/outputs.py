@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from haulier.io.doors import RunDoors
+from haulier.io.saving import SavedBodies, Saving
+from haulier.io.transports.choose import open_transport
+from haulier.io.transports.protocol import Transport
 from haulier.model.destination import OutputChoice
 from haulier.model.parts import Settings
 from haulier.plugins.registry import Registry
@@ -18,7 +21,14 @@ from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
 from haulier.runs.site import Site
 
-__all__ = ["authorities_of_outputs", "close_outputs", "lines_of", "open_outputs"]
+__all__ = [
+    "authorities_of_outputs",
+    "close_outputs",
+    "lines_of",
+    "open_outputs",
+    "saved_bodies",
+    "transport_of",
+]
 
 
 async def open_outputs(
@@ -65,16 +75,35 @@ def _settings_of(registry: Registry, choice: OutputChoice) -> Settings:
     return registry.output(choice.to).settings.model_validate(choice.settings)
 
 
-def lines_of(resolved: Resolved, registry: Registry, run_id: str) -> Lines | None:
-    """What the outputs of a run are told; None where it has none."""
+def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | None:
+    """Where answers that are files go; None where they are not kept."""
+    destination = resolved.destination
+    if destination.save_body is None:
+        return None
+    return SavedBodies(root, destination.save_body, run_id, destination.key)
+
+
+def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | None) -> Transport:
+    """What sends the requests of a run; where answers are files, they are on the disk before it returns one."""
+    transport = open_transport(
+        resolved.destination.transport, in_flight=in_flight, timeout_s=resolved.destination.timeout_s
+    )
+    return Saving(transport, saved) if saved is not None else transport
+
+
+def lines_of(
+    resolved: Resolved, registry: Registry, run_id: str, saved: SavedBodies | None = None
+) -> Lines | None:
+    """What the outputs of a run are told; None where it has none. saved: where its answers' files are."""
     destination = resolved.destination
     if not destination.outputs:
         return None
     paths = (path[0] for path in resolved.address.record_paths)
     body = (path[0] for value in resolved.body for path in value.record_paths)
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
-    used = frozenset((*paths, *body, *files))
-    all_sent, excluded = resolved.attributes != "none", frozenset(destination.exclude)
+    item = resolved.batching.item if resolved.batching is not None else ""
+    used = frozenset((*paths, *body, *files, item))
+    all_sent, excluded = resolved.attributes != "none" and not item, frozenset(destination.exclude)
     return Lines(
         [
             Joining(
@@ -83,6 +112,7 @@ def lines_of(resolved: Resolved, registry: Registry, run_id: str) -> Lines | Non
                 takes=resolved.template.takes if resolved.template else {},
                 sent=lambda name: name in used or (all_sent and name not in excluded),
                 single=resolved.batching is None,
+                saved=saved.path_of if saved is not None else None,
                 include=frozenset(getattr(settings, "include", None) or ()),
                 answer=bool(getattr(settings, "answer", False)),
             )

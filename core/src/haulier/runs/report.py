@@ -8,6 +8,7 @@ import msgspec
 
 from haulier.io.ledger.protocol import StoreView
 from haulier.io.ledger.rows import RunRow
+from haulier.io.saving import run_folder
 
 __all__ = ["Report", "report_of"]
 
@@ -21,6 +22,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     attempts: requests that went out, repeated ones included. repeated: this is the report of an earlier run of the
     same input, nothing was sent now. started and ended in Unix seconds. note: what to tell the person beside it.
     parent: of a replay, the ids of the runs whose dead letters it carries, with commas between.
+    saved_in: folder with the answers that are files; empty where none are kept.
     """
 
     run_id: str
@@ -42,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     repeated: bool = False
     note: str = ""
     parent: str = ""
+    saved_in: str = ""
 
     @property
     def ok(self) -> bool:
@@ -92,4 +95,11 @@ def report_of(
         repeated=repeated,
         note=note,
         parent=run.parent,
+        saved_in=_saved_in(run),
     )
+
+
+def _saved_in(run: RunRow) -> str:
+    settings: Any = msgspec.json.decode(run.settings)
+    folder = settings.get("save_body") if isinstance(settings, dict) else None
+    return run_folder(folder, run.run_id) if folder and run.delivered else ""

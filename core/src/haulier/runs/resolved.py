@@ -127,7 +127,7 @@ class Resolved:
             judge=guarded(template.judge, f"judge of endpoint {template.connector}/{template.name}")
             if template and template.judge
             else None,
-            answers_json=(self.destination.answers or (template.answers if template else "any")) == "json",
+            answers_json=(self.destination.answers or (template.answers if template else "any")) != "any",
             ticket=template.ticket if template else "",
             success_when=self.destination.success_when or (template.success_when if template else None),
             reason_at=self.destination.reason_at or (template.reason_at if template else None),

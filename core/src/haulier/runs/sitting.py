@@ -21,7 +21,6 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.ledger.writer import Writer
-from haulier.io.transports.choose import open_transport
 from haulier.model.expression import RunFacts
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
@@ -32,7 +31,7 @@ from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Input, Intake
 from haulier.runs.ordered import lane_of
-from haulier.runs.outputs import close_outputs, lines_of, open_outputs
+from haulier.runs.outputs import close_outputs, lines_of, open_outputs, saved_bodies, transport_of
 from haulier.runs.owing import Owing, ReadBack
 from haulier.runs.positions import PositionSet
 from haulier.runs.report import Report, report_of
@@ -276,17 +275,14 @@ class Sitting:
         orders, resolved = self._orders, self._orders.resolved
         outputs = self._outputs
         course = self._course(run.run_key)
+        saved = saved_bodies(resolved, orders.root, run.run_id)
         book = Book(
             run,
-            lines=lines_of(resolved, orders.registry, run.run_id),
+            lines=lines_of(resolved, orders.registry, run.run_id, saved),
             redact=self._redact,
             missing=missing,
         )
-        transport = open_transport(
-            resolved.destination.transport,
-            in_flight=course.max_in_flight,
-            timeout_s=resolved.destination.timeout_s,
-        )
+        transport = transport_of(resolved, in_flight=course.max_in_flight, saved=saved)
         loop = asyncio.get_running_loop()
 
         def done(count: int, error: LedgerError | None) -> None:

@@ -25,7 +25,7 @@ from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
-from haulier.runs.outputs import authorities_of_outputs
+from haulier.runs.outputs import authorities_of_outputs, saved_bodies
 from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
 from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
@@ -78,6 +78,7 @@ def check(
         resolved = resolve(site.destination, registry, base_url=base_url)
         warnings = resolved.warnings
         resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+        saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
         root = site.destination.files_root
         if resolved.files and root is not None and not (site.root / root).is_dir():
             problems.append(f"files_root: there is no folder {root} in {site.root}")

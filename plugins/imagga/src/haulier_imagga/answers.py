@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from haulier.authoring import Request, Response, Stop, Verdict, look_up
 
-__all__ = ["TICKET", "judge", "judge_delete", "judge_job"]
+__all__ = ["TICKET", "judge", "judge_delete", "judge_job", "judge_picture"]
 
 # Where the ticket of an asynchronous job stands: https://github.com/henomis/imagga-go
 TICKET = "/result/ticket_id"
@@ -30,8 +30,7 @@ def judge(_request: Request, response: Response) -> Verdict | Stop | None:
     status = response.status
     kind, text = _told(response)
     if 200 <= status < 300:
-        # An error inside a success: seen in no recording, but what the envelope says counts.
-        return Verdict("rejected", f"Imagga answered {status}, but says: {text}") if kind == "error" else None
+        return _success(response, kind, text)
     if status == 403:
         return _limit_reached(response, text)
     if status == 429 and response.header("retry-after") is None:
@@ -45,6 +44,22 @@ def judge(_request: Request, response: Response) -> Verdict | Stop | None:
     if status in (400, 404, 405, 406) and kind == "error":
         return Verdict("rejected", f"Imagga answered {status}: {text}")
     return None
+
+
+def judge_picture(request: Request, response: Response) -> Verdict | Stop | None:
+    """As `judge`, for calls that answer with a picture: a success that is none leaves open what became of it."""
+    if 200 <= response.status < 300:
+        if _is_picture(response):
+            return None
+        kind, text = _told(response)
+        if kind and kind != "success":
+            return Verdict("rejected", f"Imagga answered {response.status}, but says: {text}")
+        if kind:
+            return Verdict(
+                "unknown", f"Imagga answered {response.status} with JSON where a picture was expected"
+            )
+        return None  # a web page, say: the default rules tell
+    return judge(request, response)
 
 
 def judge_delete(request: Request, response: Response) -> Verdict | Stop | None:
@@ -67,6 +82,19 @@ def judge_job(request: Request, response: Response) -> Verdict | Stop | None:
     if verdict is None and _told(response)[0] == "success" and not look_up(response.body, TICKET):
         return Verdict("unknown", f"Imagga answered {response.status} without a ticket_id")
     return verdict
+
+
+def _success(response: Response, kind: str, text: str) -> Verdict | None:
+    """An error inside a success was seen in no recording, nor was any other type: what the envelope says counts."""
+    if kind and kind != "success":
+        return Verdict("rejected", f"Imagga answered {response.status}, but says: {text or kind}")
+    if _is_picture(response):
+        return Verdict("unknown", f"Imagga answered {response.status} with a picture where JSON was expected")
+    return None
+
+
+def _is_picture(response: Response) -> bool:
+    return (response.header("content-type") or "").strip().lower().startswith("image/")
 
 
 def _limit_reached(response: Response, text: str) -> Stop:
@@ -100,5 +128,6 @@ def _told(response: Response) -> tuple[str, str]:
         status = look_up(response.body, pointer)
         if isinstance(status, dict):
             text = " ".join(str(status.get("text") or "").split())
-            return str(status.get("type") or ""), text[:_LONGEST_TEXT]
+            kind = status.get("type")
+            return kind if isinstance(kind, str) else "", text[:_LONGEST_TEXT]
     return "", ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from haulier_imagga.endpoints.categorize_image import CATEGORIZE_IMAGE, CATEGORIZE_IMAGE_FILE
 from haulier_imagga.endpoints.compare_faces import COMPARE_FACES
-from haulier_imagga.endpoints.crop_image import CROP_IMAGE, CROP_IMAGE_FILE
+from haulier_imagga.endpoints.crop_image import CROP_IMAGE, CROP_IMAGE_FILE, CUT_IMAGE, CUT_IMAGE_FILE
 from haulier_imagga.endpoints.delete_upload import DELETE_UPLOAD
 from haulier_imagga.endpoints.detect_faces import DETECT_FACES, DETECT_FACES_FILE
 from haulier_imagga.endpoints.extract_colors import EXTRACT_COLORS, EXTRACT_COLORS_FILE
@@ -19,6 +19,7 @@ from haulier_imagga.endpoints.moderate_content import MODERATE_CONTENT, MODERATE
 from haulier_imagga.endpoints.read_barcodes import READ_BARCODES
 from haulier_imagga.endpoints.read_text import READ_TEXT, READ_TEXT_FILE
 from haulier_imagga.endpoints.recognize_faces import FEED_PEOPLE, GET_PERSON, SEARCH_PEOPLE
+from haulier_imagga.endpoints.remove_background import REMOVE_BACKGROUND, REMOVE_BACKGROUND_FILE
 from haulier_imagga.endpoints.similar_images import (
     FEED_SIMILAR_IMAGES,
     FEED_SIMILAR_IMAGES_FILE,
@@ -62,6 +63,10 @@ TEMPLATES = (
     EXTRACT_COLORS_FILE,
     CROP_IMAGE,
     CROP_IMAGE_FILE,
+    CUT_IMAGE,
+    CUT_IMAGE_FILE,
+    REMOVE_BACKGROUND,
+    REMOVE_BACKGROUND_FILE,
     READ_TEXT,
     READ_TEXT_FILE,
     READ_BARCODES,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from haulier.authoring import Parameter
+from haulier_imagga.answers import judge_picture
 from haulier_imagga.endpoints._call import DOCS, image_calls
 
-__all__ = ["CROP_IMAGE", "CROP_IMAGE_FILE", "CROP_OPTIONS"]
+__all__ = ["CROP_IMAGE", "CROP_IMAGE_FILE", "CUT_IMAGE", "CUT_IMAGE_FILE"]
 
-CROP_OPTIONS = (
+_OPTIONS = (
     Parameter(
         name="resolution",
         place="query",
@@ -36,9 +37,24 @@ CROP_IMAGE, CROP_IMAGE_FILE = image_calls(
     title="Smart Cropping",
     does="Suggests where to cut",
     path="/v2/croppings",
-    options=CROP_OPTIONS,
+    options=_OPTIONS,
     takes={"croppings": "/result/croppings"},
-    notes=("It answers with coordinates and leaves the picture alone.",),
+    notes=("It answers with coordinates and leaves the picture alone; cut-image answers with the cut.",),
+    verified=True,
+    source=DOCS,
+)
+
+CUT_IMAGE, CUT_IMAGE_FILE = image_calls(
+    name="cut-image",
+    title="Smart Cropping, Cut",
+    does="Cuts",
+    path="/v2/croppings",
+    # With it the answer is a picture instead of JSON: https://github.com/henomis/imagga-go
+    query={"image_result": "1"},
+    options=_OPTIONS,
+    answers="file",
+    judge=judge_picture,
+    notes=("The answer is the picture itself: it is kept below `save_body`, named for its record.",),
     verified=True,
     source=DOCS,
 )

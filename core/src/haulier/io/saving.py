@@ -1,0 +1,119 @@
+"""Answers that are files: each is on the disk before its request counts as answered.
+
+So a record that was delivered always has its file; after a crash in between, the request is sent again and the same
+file written anew. The name follows from run, position, key and media type alone, so that whoever knows the request
+knows the file. A name from a record is one file name and no path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from haulier.errors import DestinationError, RunStopped
+from haulier.io.transports.protocol import Transport
+from haulier.model.parts import Added
+from haulier.model.request import Request, Response
+
+__all__ = ["SavedBodies", "Saving", "run_folder"]
+
+# What text and JSON answers are stays in the outputs.
+_TEXTS = re.compile(r"(text/.*|application/(.*\+)?(json|xml|problem\+json|x-www-form-urlencoded))$")
+_ENDINGS = {
+    "image/avif": "avif",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "application/pdf": "pdf",
+    "application/zip": "zip",
+    "audio/mpeg": "mp3",
+    "video/mp4": "mp4",
+}
+_LONGEST_KEY = 80
+
+
+def run_folder(folder: str, run_id: str) -> str:
+    """The folder of one run below the one that was written."""
+    return f"{folder.rstrip('/')}/{run_id[:12]}"
+
+
+class SavedBodies:
+    """Where the answers of one run go. folder: as written, below root; key: attribute that names a record.
+
+    Raises DestinationError where the folder is outside the root.
+    """
+
+    def __init__(self, root: Path, folder: str, run_id: str, key: str | None) -> None:
+        self.folder = run_folder(folder, run_id)
+        self._root = root.resolve()
+        self._key = key
+        if not (self._root / folder).resolve().is_relative_to(self._root):
+            raise DestinationError(
+                f"save_body: {folder} is outside {self._root}; name a folder below the project's"
+            )
+
+    def path_of(self, request: Request, response: Response) -> str:
+        """The file an answer goes to, below the root; empty where it is no success or no file."""
+        media = (response.header("content-type") or "").partition(";")[0].strip().lower()
+        if not 200 <= response.status < 300 or not response.body or not media or _TEXTS.match(media):
+            return ""
+        first = min(request.positions)
+        return f"{self.folder}/{first:06d}{self._named(request)}.{_ENDINGS.get(media, 'bin')}"
+
+    def save(self, request: Request, response: Response) -> None:
+        """Write an answer that is a file, whole or not at all; on the disk when this returns.
+
+        Raises RunStopped where it cannot be written.
+        """
+        path = self.path_of(request, response)
+        if not path:
+            return
+        place = self._root / path
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            new = place.with_name(f".{place.name}.new")
+            with new.open("wb") as file:
+                file.write(response.body)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(place)
+        except OSError as error:
+            raise RunStopped(
+                f"cannot save an answer as {path}: {error.strerror}; run again once that is mended"
+            ) from None
+
+    def _named(self, request: Request) -> str:
+        """The record's key as a part of a file name: what is no letter, digit, dash or dot is escaped."""
+        if self._key is None or not request.records:
+            return ""
+        record: dict[str, Any] = msgspec.json.decode(request.records[0])
+        value = record.get(self._key)
+        if not isinstance(value, str | int):
+            return ""
+        return f"-{quote(str(value), safe='').replace('%', '_')[:_LONGEST_KEY]}"
+
+
+class Saving:
+    """A transport that returns an answer once what is a file of it is on the disk."""
+
+    def __init__(self, transport: Transport, bodies: SavedBodies) -> None:
+        self._transport = transport
+        self._bodies = bodies
+
+    async def send(self, request: Request, added: Added) -> Response:
+        """The whole answer; raises RunStopped where it cannot be saved."""
+        response = await self._transport.send(request, added)
+        if self._bodies.path_of(request, response):
+            await asyncio.to_thread(self._bodies.save, request, response)
+        return response
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()

@@ -1,0 +1,89 @@
+"""Answers that are files: on the disk before the record is delivered, named for it, told in outputs and report."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import haulier
+from haulier.errors import DestinationError, RunStopped
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+
+
+class _Pictures(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        refused = "refuse" in self.path
+        body, media = (b'{"no": 1}', "application/json") if refused else (PICTURE, "image/png")
+        self.send_response(400 if refused else 200)
+        self.send_header("Content-Type", media)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server that answers with pictures; the test's folder is the current one."""
+    monkeypatch.chdir(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Pictures) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def destination(url: str, **settings: Any) -> dict[str, Any]:
+    """One that asks for a picture of each record."""
+    return {
+        "name": "pictures",
+        "request": {"method": "GET", "url": url + "/?sku={record.sku}", "attributes": "none"},
+        "key": "sku",
+        "save_body": "out/pictures",
+        "outputs": [{"to": "jsonl", "path": "out/lines.jsonl"}],
+        **settings,
+    }
+
+
+def test_each_delivered_record_has_its_file(pictures: str) -> None:
+    records = [{"sku": "A-17"}, {"sku": "b/../c ä"}, {"sku": "refuse"}, {"sku": ".hidden"}]
+    report = haulier.send(destination(pictures), records)
+    assert (report.delivered, report.rejected) == (3, 1)
+    run = report.run_id[:12]
+    assert report.saved_in == f"out/pictures/{run}"
+    lines = {line["key"]: line for line in map(json.loads, Path("out/lines.jsonl").read_text().splitlines())}
+    assert {key: line.get("file") for key, line in lines.items()} == {
+        "A-17": f"out/pictures/{run}/000000-A-17.png",
+        "b/../c ä": f"out/pictures/{run}/000001-b_2F.._2Fc_20_C3_A4.png",
+        "refuse": None,
+        ".hidden": f"out/pictures/{run}/000003-.hidden.png",
+    }
+    files = sorted(path for path in Path("out/pictures").rglob("*") if path.is_file())
+    assert [str(path) for path in files] == sorted(line["file"] for line in lines.values() if "file" in line)
+    assert {path.read_bytes() for path in files} == {PICTURE}
+
+
+def test_a_folder_outside_the_project_is_refused_before_anything_is_sent(pictures: str) -> None:
+    (problem,) = haulier.check(destination(pictures, save_body="../elsewhere")).problems
+    assert "is outside" in problem
+    with pytest.raises(DestinationError, match="outside"):
+        haulier.send(destination(pictures, save_body="../elsewhere"), [{"sku": "A-17"}])
+
+
+def test_where_it_cannot_be_saved_the_run_stops_and_goes_on_later(pictures: str) -> None:
+    Path("out").mkdir()
+    Path("out/pictures").write_text("in the way")
+    with pytest.raises(RunStopped, match="cannot save an answer as out/pictures/"):
+        haulier.send(destination(pictures), [{"sku": "A-17"}], run_key="k")
+    Path("out/pictures").unlink()
+    report = haulier.send(destination(pictures), [{"sku": "A-17"}], run_key="k")
+    assert (report.delivered, report.in_doubt) == (1, 0)
+    assert Path(report.saved_in, "000000-A-17.png").read_bytes() == PICTURE
