@@ -63,6 +63,19 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
         "files_root": "pictures",
         "request": {"content_format": "bytes", "attributes": "none", "files": {"image": "{record.file}"}},
     },
+    "compressed": {"compress": "gzip", "batching": {"size": 2}},
+    "compressed CSV": {
+        "compress": "gzip",
+        "request": {"content_format": "csv"},
+        "batching": {"size": 2},
+    },
+    "attributes changed": {
+        "types": {"id": "text"},
+        "rename": {"text": "title"},
+        "exclude": ["file"],
+        "add": {"meta.source": ["catalog"]},
+        "batching": {"size": 2},
+    },
     "files": {
         "files_root": "pictures",
         "request": {"content_format": "multipart", "attributes": "none", "files": {"image": "{record.file}"}},

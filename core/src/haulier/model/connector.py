@@ -109,6 +109,9 @@ class EndpointTemplate(Described):
     idempotency_key: bool = Field(
         default=True, description="whether an Idempotency-Key header is sent (never on GET)"
     )
+    gzip: bool | None = Field(
+        default=None, description="whether it takes bodies compressed with gzip; None: not known"
+    )
     irreversible: str = Field(
         default="", description="what cannot be undone, as a warning; empty where it can be"
     )

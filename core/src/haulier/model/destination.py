@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from haulier.model.answers import Condition, OutcomeMapping, Place
 from haulier.model.connector import Attributes, Method, Name
 
 __all__ = [
+    "AttributeType",
     "Batching",
     "Destination",
     "GroupingChoice",
@@ -21,6 +30,9 @@ __all__ = [
     "Retry",
 ]
 
+AttributeType: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^(text|integer|number|boolean|json)\??$")
+]
 ParamValue: TypeAlias = str | int | float | bool | list[str] | None
 
 
@@ -165,7 +177,30 @@ class Destination(Written):
         default=False, description="let a written Authorization header stand instead of the credential"
     )
     exclude: list[str] = Field(
-        default_factory=list, description="attributes kept out of body and query; still usable in expressions"
+        default_factory=list,
+        description="attributes kept out of body and query, any number; still usable in expressions",
+    )
+    include: list[str] = Field(
+        default_factory=list,
+        description="the attributes that are sent, where not all are; paths such as `a.b` lead into nested ones",
+    )
+    rename: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="attribute -> the name it is sent under: `{title: name, address.zip: postcode}`",
+    )
+    add: Mapping[str, JsonValue] = Field(
+        default_factory=dict,
+        description="attributes that stand in every record that is sent: `{source: catalog}`",
+    )
+    types: Mapping[str, AttributeType] = Field(
+        default_factory=dict,
+        description=(
+            "attribute -> `text`, `integer`, `number`, `boolean` or `json`; with `?` behind it an empty text becomes "
+            "null. A record whose value does not fit is rejected"
+        ),
+    )
+    compress: Literal["gzip"] | None = Field(
+        default=None, description="send bodies compressed, with a Content-Encoding header"
     )
     batching: Batching | bool = Field(default=False, description="off, on with defaults, or settings")
     limits: Limits = Field(default_factory=Limits)

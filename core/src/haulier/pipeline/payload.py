@@ -9,7 +9,8 @@ from haulier.model.block import Block
 from haulier.model.expression import Fault
 from haulier.model.request import FilePart
 from haulier.pipeline.address import Address, with_attributes
-from haulier.pipeline.attributes import decode, drop, pick
+from haulier.pipeline.attributes import decode, pick
+from haulier.pipeline.shaping import Shaper
 from haulier.pipeline.spec import PlanSpec
 
 __all__ = ["Payloads"]
@@ -20,11 +21,18 @@ class Payloads:
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
+        self._shaper = Shaper(spec.shape, values=spec.way == "full") if spec.shape.asks else None
+
+    def unseen(self) -> tuple[str, ...]:
+        """What was asked for attributes that no record has had so far, in words."""
+        return self._shaper.unseen() if self._shaper is not None else ()
 
     def read(self, block: Block) -> tuple[list[Any], Address | list[Address | Fault], dict[int, str]]:
         """The items, the addresses (one for all, or one each) and the faults of a block."""
         spec = self._spec
         items, faults = decode(block, spec.way)
+        if self._shaper is not None:
+            self._shaper.read(items, faults)
         addresses: Address | list[Address | Fault]
         if spec.address.constant is not None:
             addresses = spec.address.constant
@@ -34,8 +42,8 @@ class Payloads:
                 if isinstance(address, Fault):
                     faults.setdefault(index, address.reason)
         values = self._body_values(items, faults) if spec.grouping is None else []
-        if spec.exclude:
-            drop(items, spec.exclude)
+        if self._shaper is not None:
+            items = self._shaper.send(items, faults)
         if spec.item:
             items = pick(items, spec.item, faults)
         elif spec.grouping is None and spec.attributes != "body":

@@ -119,6 +119,10 @@ class Planner:
         rejected: list[RejectedRecord] = []
         return self._batch_request(found, batch, 0, len(batch), rejected)
 
+    def unseen(self) -> tuple[str, ...]:
+        """What the destination asks for attributes that no record has had so far, in words."""
+        return self._payloads.unseen()
+
     @property
     def next_number(self) -> int:
         """The number the next request will have."""
@@ -283,6 +287,8 @@ class Planner:
         content: bytes | tuple[bytes | FilePart, ...]
         only = parts[0] if len(parts) == 1 else b"" if not parts else None
         if isinstance(only, bytes):
+            if spec.compress is not None and only:
+                only = spec.compress(only)
             content, length, digest = only, len(only), sha256(only).digest()
         else:
             content, length, digest = parts, length_of(body), digest_of(body)

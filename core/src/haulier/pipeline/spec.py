@@ -12,6 +12,7 @@ from haulier.model.parts import Grouping
 from haulier.model.request import Body, Header
 from haulier.pipeline.address import Address
 from haulier.pipeline.attributes import Way
+from haulier.pipeline.shaping import Shape
 
 __all__ = ["AddressBook", "BodyValue", "Constant", "PlanSpec"]
 
@@ -66,9 +67,10 @@ class AddressBook(Protocol):
 class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All a planner needs to know, checked and compiled beforehand.
 
-    attributes: where the attributes of a record go. exclude: those that go nowhere. body: further values, resolved.
+    attributes: where the attributes of a record go. shape: what is changed about them. body: further values, resolved.
     files: names of file parameters, found beforehand and carried by the blocks.
     size: records a request carries at most, 0 for no bound; grouping None: one record a request.
+    compress: what becomes of a body without files before it is sent, hashed and counted.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
     """
 
@@ -79,7 +81,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     way: Way
     run_id: str
     attributes: str = "body"
-    exclude: frozenset[str] = frozenset()
+    shape: Shape = Shape()
     body: tuple[BodyValue, ...] = ()
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
@@ -90,3 +92,4 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     booleans: str = "words"
     idempotency_key: bool = True
     headers: tuple[Header, ...] = ()
+    compress: Callable[[bytes], bytes] | None = None

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haulier.errors import DestinationError, RecordError
+from haulier.model.destination import Destination
 from haulier.model.expression import Expression, RunFacts, parse
 from haulier.model.parts import ContentEncoder, Settings
 from haulier.runs.guarding import guarded
 
-__all__ = ["check_expressions", "check_shape", "settings_for_run", "settings_vary"]
+if TYPE_CHECKING:
+    from haulier.runs.resolved import Pieces
+
+__all__ = [
+    "check_expressions",
+    "check_headers",
+    "check_shape",
+    "settings_for_run",
+    "settings_vary",
+    "with_compression",
+]
 
 
 def check_expressions(encoder: ContentEncoder, settings: Settings) -> None:
@@ -40,6 +52,42 @@ def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any) -> No
         pass  # an empty record need not make a body
     except DestinationError as error:
         raise DestinationError(f"batching: {error}") from error
+
+
+def check_headers(pieces: Pieces, encoder: ContentEncoder) -> None:
+    """DestinationError where a written header is one that the request has by itself."""
+    names = {header.name.lower() for header in pieces.address.headers}
+    if "content-type" in names and encoder.name != "none":
+        settable = "media_type" in encoder.settings.model_fields
+        way = "write `format_settings: {media_type: ...}` instead" if settable else "leave it out"
+        raise DestinationError(f"headers: Content-Type is set by the content format {encoder.name}; {way}")
+    if "content-encoding" in names:
+        raise DestinationError(
+            "headers: Content-Encoding says what was done to the body; write `compress: gzip`"
+        )
+    if "idempotency-key" in names and pieces.idempotency_key and pieces.address.method != "GET":
+        raise DestinationError(
+            "headers: Idempotency-Key is set for every request; write `idempotency_key: false` in `request` to send "
+            "one of your own"
+        )
+
+
+def with_compression(destination: Destination, pieces: Pieces, encoder: ContentEncoder) -> Pieces:
+    """The pieces with what there is to warn of; DestinationError where the bodies cannot be compressed."""
+    if destination.compress is None:
+        return pieces
+    where = f"endpoint {pieces.template.name}" if pieces.template is not None else "this request"
+    if encoder.name == "none":
+        raise DestinationError(f"compress: {where} has no body; leave it out")
+    if pieces.files:
+        raise DestinationError(f"compress: {where} streams files, which go out as they are; leave it out")
+    takes = pieces.template.gzip if pieces.template is not None else None
+    if takes is False:
+        raise DestinationError(f"compress: {where} takes no compressed bodies; leave it out")
+    if takes is None:
+        told = f"compress: whether {where} takes compressed bodies is not known; try it with `haulier test`"
+        return dataclasses.replace(pieces, warnings=(*pieces.warnings, told))
+    return pieces
 
 
 def _tried(encoder: ContentEncoder, settings: Settings) -> Settings:

@@ -19,6 +19,7 @@ from haulier.runs.guarding import guarded
 from haulier.runs.joining import Joining, Lines
 from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
+from haulier.runs.shape import sends_attribute, shape_of
 from haulier.runs.site import Site
 
 __all__ = [
@@ -103,14 +104,14 @@ def lines_of(
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = resolved.batching.item if resolved.batching is not None else ""
     used = frozenset((*paths, *body, *files, item))
-    all_sent, excluded = resolved.attributes != "none" and not item, frozenset(destination.exclude)
+    all_sent, shape = resolved.attributes != "none" and not item, shape_of(destination)
     return Lines(
         [
             Joining(
                 run_id=run_id,
                 key=destination.key,
                 takes=resolved.template.takes if resolved.template else {},
-                sent=lambda name: name in used or (all_sent and name not in excluded),
+                sent=lambda name: name in used or (all_sent and sends_attribute(shape, name)),
                 single=resolved.batching is None,
                 saved=saved.path_of if saved is not None else None,
                 include=frozenset(getattr(settings, "include", None) or ()),

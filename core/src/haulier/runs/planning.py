@@ -56,7 +56,8 @@ def plan(
     read = requests = rejected = total = largest = 0
     reasons: list[str] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
-    for piece in planned(resolved, facts, intake, site.root):
+    planner = resolved.planner(facts)
+    for piece in planned(resolved, facts, intake, site.root, planner):
         for request in piece.requests:
             requests += 1
             read += len(request.positions)
@@ -74,5 +75,5 @@ def plan(
         seconds=max(0, requests - 1) / rate if rate else None,
         way=resolved.way,
         first_rejections=tuple(reasons),
-        warnings=resolved.warnings,
+        warnings=(*resolved.warnings, *planner.unseen()),
     )

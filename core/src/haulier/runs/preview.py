@@ -96,7 +96,8 @@ def preview(
     samples: list[Sample] = []
     rejected: list[RejectedRecord] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
-    for piece in planned(resolved, facts, intake, site.root):
+    planner = resolved.planner(facts)
+    for piece in planned(resolved, facts, intake, site.root, planner):
         refused += len(piece.rejected)
         rejected += piece.rejected[: max(0, _MOST_REJECTED - len(rejected))]
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
@@ -107,13 +108,18 @@ def preview(
         because = f" ({rejected[0].reason})" if rejected else ""
         raise ConfigurationError(f"there is no sample {sample}: these records make {made} requests{because}")
     return Preview(
-        samples=tuple(samples), rejected=tuple(rejected), refused=refused, warnings=resolved.warnings
+        samples=tuple(samples),
+        rejected=tuple(rejected),
+        refused=refused,
+        warnings=(*resolved.warnings, *planner.unseen()),
     )
 
 
-def planned(resolved: Resolved, facts: RunFacts, intake: Intake, root: Path) -> Iterator[Planned]:
+def planned(
+    resolved: Resolved, facts: RunFacts, intake: Intake, root: Path, planner: Planner | None = None
+) -> Iterator[Planned]:
     """The whole plan, lazily: what comes of each block, and at the end of the records that waited for company."""
-    planner: Planner = resolved.planner(facts)
+    planner = planner or resolved.planner(facts)
     blocks: Iterator[Block] = iter(with_files(intake.plain_blocks(), resolved, facts, root))
     for block in blocks:
         yield planner.feed(block)

@@ -17,10 +17,11 @@ from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
 from haulier.runs.by_hand import pieces_by_hand
 from haulier.runs.by_template import pieces_by_template
-from haulier.runs.formatting import check_expressions, check_shape
+from haulier.runs.formatting import check_expressions, check_headers, check_shape, with_compression
 from haulier.runs.guarding import guarded
 from haulier.runs.ordered import check_order
 from haulier.runs.resolved import Pieces, Resolved
+from haulier.runs.shape import shape_of
 from haulier.runs.written import written_settings
 
 __all__ = ["resolve"]
@@ -51,6 +52,8 @@ def _assembled(
         f"format_settings of {encoder.name}",
     )
     check_expressions(encoder, settings)
+    check_headers(pieces, encoder)
+    pieces = with_compression(destination, pieces, encoder)
     _check_files(destination, pieces, encoder, registry)
     check_order(destination, batches=pieces.batching is not None or pieces.whole)
     algorithm, grouping_settings = _grouping(pieces, encoder, settings, registry)
@@ -143,7 +146,7 @@ def _way(
         return "full"
     looked_into = (
         (encoder.needs == "members" and pieces.attributes == "body")
-        or destination.exclude
+        or shape_of(destination).asks
         or pieces.address.needs_record
         or pieces.body
         or pieces.files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
@@ -16,10 +17,17 @@ from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.formatting import settings_for_run, settings_vary
 from haulier.runs.guarding import GuardedGrouping, guarded
+from haulier.runs.shape import shape_of
 
-__all__ = ["FileParameter", "Pieces", "Resolved"]
+__all__ = ["FileParameter", "Pieces", "Resolved", "gzipped"]
 
+_GZIPPED = (("Content-Encoding", "gzip"),)
 _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
+
+
+def gzipped(data: bytes) -> bytes:
+    """The same compressed, without a time in it: the same bytes always, as long as zlib stays the same."""
+    return gzip.compress(data, compresslevel=6, mtime=0)
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ class Resolved:
             way=self.way,
             run_id=facts.run_id,
             attributes=self.attributes,
-            exclude=frozenset(self.destination.exclude),
+            shape=shape_of(self.destination),
             body=tuple(value.resolve(facts) for value in self.body),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
@@ -170,7 +178,8 @@ class Resolved:
             item=batching.item if batching is not None else "",
             booleans=self.address.booleans,
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",
-            headers=_FIXED_HEADERS,
+            headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,
+            compress=gzipped if self.destination.compress else None,
         )
 
 

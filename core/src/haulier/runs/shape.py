@@ -1,0 +1,63 @@
+"""What a destination says of attributes, compiled: `types`, `include`, `exclude`, `rename` and `add`."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from haulier.errors import DestinationError
+from haulier.model.destination import Destination
+from haulier.model.paths import attribute_path
+from haulier.pipeline.shaping import Shape, TypeAsked
+from haulier.pipeline.types import Type
+
+__all__ = ["sends_attribute", "shape_of"]
+
+
+def shape_of(destination: Destination) -> Shape:
+    """The shape of its records; DestinationError where a path is none, or two settings contradict each other."""
+    types = tuple(
+        TypeAsked(
+            attribute_path(name, place="types"),
+            typing.cast(Type, kind.removesuffix("?")),
+            kind.endswith("?"),
+        )
+        for name, kind in destination.types.items()
+    )
+    exclude = tuple(attribute_path(name, place="exclude") for name in destination.exclude)
+    include = tuple(attribute_path(name, place="include") for name in destination.include)
+    rename = tuple((attribute_path(name, place="rename"), new) for name, new in _renames(destination.rename))
+    for path, _ in rename:
+        if any(path[: len(out)] == out for out in exclude):
+            raise DestinationError(
+                f"rename: `{'.'.join(path)}` is excluded, so it has no name; leave out one of the two"
+            )
+    for path in include:
+        if path in exclude:
+            raise DestinationError(
+                f"include: `{'.'.join(path)}` is excluded as well; leave out one of the two"
+            )
+    return Shape(types=types, include=include, exclude=exclude, rename=rename, add=_added(destination.add))
+
+
+def sends_attribute(shape: Shape, name: str) -> bool:
+    """Whether a top-level attribute of a record is sent whole, under whatever name."""
+    if any(path[0] == name for path in shape.exclude):
+        return False
+    return not shape.include or (name,) in shape.include
+
+
+def _renames(written: Mapping[str, str]) -> list[tuple[str, str]]:
+    for name, new in written.items():
+        if not new:
+            raise DestinationError(f"rename: the new name of {name!r} is empty; write a name, or exclude it")
+    return list(written.items())
+
+
+def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes], ...]:
+    return tuple(
+        (attribute_path(name, place="add"), msgspec.json.encode(value)) for name, value in written.items()
+    )
