@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.core.runs.carrying import counts, destination, records, rows, within
 from tests.core.runs.wire import Asked, Cut, Wire, answer
 
 import haulier
+from haulier.io.ledger.store import LedgerView
 
 
 def send(wire: Wire, carried: Any, **written: Any) -> haulier.Report:
@@ -84,6 +86,23 @@ def test_one_bad_record_in_a_hundred_stands_alone_and_the_others_are_delivered(
         delivered = [number for asked in wire.asked if 137 not in ids(asked) for number in ids(asked)]
         assert sorted(delivered) == [number for number in range(300) if number != 137]
     assert rows(Path("state"), "select position, state from record") == [(137, 4)]
+
+
+def test_a_part_knows_the_request_it_was_made_from() -> None:
+    with Wire(lambda asked: answer(413 if 5 in ids(asked) else 200)) as wire:
+        assert counts(send(wire, records(8), batching={"size": 8})) == {"delivered": 7, "rejected": 1}
+    made = rows(Path("state"), "select id & 0xffffffff, first, count, parent from request order by id")
+    assert made == [
+        (0, 0, 0, None),
+        (1, 0, 4, 0),
+        (2, 4, 0, 0),
+        (3, 4, 0, 2),
+        (4, 6, 2, 2),
+        (5, 4, 1, 3),
+        (6, 5, 1, 3),
+    ]
+    with closing(LedgerView.open(Path("state/d"))) as view:
+        assert [(one["number"], one["part_of"]) for one in view.records(view.runs()[0])] == [(6, 3)]
 
 
 def test_a_batch_is_not_halved_where_nobody_said_that_it_is_all_or_nothing() -> None:

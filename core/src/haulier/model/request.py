@@ -55,6 +55,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     key: idempotency key, hex; empty where the template says so.
     records: the JSON texts of the records it carries, as read, in the order of the positions; outputs and dead letters
         quote them.
+    parent: of a part of another request, that one's number.
     """
 
     number: int
@@ -67,6 +68,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sha256: bytes
     key: str = ""
     records: Sequence[bytes] = ()
+    parent: int | None = None
 
 
 class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):

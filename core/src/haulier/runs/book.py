@@ -256,7 +256,7 @@ class Book:
             (State.IN_DOUBT, None, 0, reason, None, self._run.id << 40 | left.number)
         )
         kept: Sequence[bytes | None] = texts or [None] * len(left.positions)
-        self._commit.in_doubt += len(left.positions)
+        self._count(State.IN_DOUBT, len(left.positions))
         self._commit.records += [
             (position, State.IN_DOUBT, left.number, reason, text)
             for position, text in zip(left.positions, kept, strict=True)

@@ -7,7 +7,6 @@ for a commit of its own.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from random import random
 
@@ -24,14 +23,12 @@ from haulier.runs.book import Book, Delivered
 from haulier.runs.course import Course, Source, Taken
 from haulier.runs.crew import Budget, Crew, Delivery
 from haulier.runs.settling import Settling
+from haulier.runs.windows import Windows
 
 __all__ = ["Driver"]
 
-_FLUSH_S = 0.1  # outcomes without a new window wait at most this long for their commit
 _WATCH_S = 0.25  # how often a pause is looked for
-_MOST_OUTSTANDING_BYTES = 8 << 20  # of bodies; the texts of their records are held beside them
 _MOST_ROWS = 2_000  # rejected records in one commit
-_MOST_COMMITS = 8  # on their way to the disk
 
 
 class Driver:
@@ -56,7 +53,6 @@ class Driver:
         self._book = book
         self._transport = transport
         self._course = course
-        self._write = write
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
         self._pacing = Pacing(course.pace)
@@ -73,13 +69,7 @@ class Driver:
             lane=course.lane,
             share=course.share,
         )
-        self._backlog: deque[Delivery] = deque()
-        self._window: list[Delivery] = []
-        self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
-        self._written = 0
-        self._durable_count = 0
-        self._outstanding_bytes = 0
-        self._room = asyncio.Event()
+        self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._second: list[Delivery] = []
@@ -93,7 +83,6 @@ class Driver:
             settled=settled,
             stop=self.stop,
         )
-        self._flush_at: asyncio.TimerHandle | None = None
         self.stop_reason = ""
         self.error: BaseException | None = None
 
@@ -105,7 +94,7 @@ class Driver:
             self.stop_reason = reason
         self._crew.stop()
         self._stopping.set()
-        self._room.set()
+        self._windows.let_go()
         self._changed.set()
 
     def committed(self, count: int, error: LedgerError | None) -> None:
@@ -113,15 +102,11 @@ class Driver:
         if error is not None:
             self.fail(error)
             return
-        while self._uncommitted and self._durable_count < count:
-            commit, window = self._uncommitted.popleft()
-            self._durable_count += 1
+        for commit, window in self._windows.durable(count):
             self._crew.add(window)
             if self._on_durable is not None:
                 self._on_durable(commit)
         self._changed.set()
-        if self._has_room(3):
-            self._room.set()
 
     async def run(self) -> None:
         """Drive to the end, or to a stop; all that was decided is durable then.
@@ -142,11 +127,10 @@ class Driver:
             raise
         finally:
             watch.cancel()
-            if self._flush_at is not None:
-                self._flush_at.cancel()
+            self._windows.close()
             await self._crew.end(at_once=at_once)
         self._conclude()
-        self._commit(always=True)
+        self._windows.commit(always=True)
         await self._all_durable()
         if self.error is not None:
             raise self.error
@@ -154,7 +138,7 @@ class Driver:
     async def flush(self, *, last: bool = False) -> None:
         """Commit what came up since, and wait until it is durable; at last, raise what went wrong meanwhile."""
         if self._book.anything_new:
-            self._commit()
+            self._windows.commit()
         await self._all_durable()
         if last and self.error is not None:
             raise self.error
@@ -185,13 +169,13 @@ class Driver:
         finally:
             taking.cancel()
             stopping.cancel()
-            self._commit(always=True)
+            self._windows.commit(always=True)
         return ""
 
     async def _take_in(self) -> None:
         async for taken in self._source.taken():
             self._take(taken)
-            await self._until_room()
+            await self._windows.until_room()
             if taken.block is not None and taken.block.settled is not None:
                 await self._until_quiet(taken.block.settled)
 
@@ -202,68 +186,19 @@ class Driver:
         for parked in taken.parked:
             self._book.park(parked.left, parked.reason, parked.texts)
         for request, resend in taken.rebuilt:
-            self._intend(self._delivery(request, resend=resend))
+            self._windows.intend(self._delivery(request, resend=resend))
         for request in taken.planned.requests:
-            self._intend(self._delivery(request))
+            self._windows.intend(self._delivery(request))
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
-            self._commit()
-
-    def _intend(self, delivery: Delivery) -> None:
-        """Bring a delivery on its way, as soon as no more intents than wanted are without outcome."""
-        self._outstanding_bytes += delivery.request.length
-        self._book.expect(delivery.request)
-        self._backlog.append(delivery)
-        self._begin()
-
-    def _begin(self) -> None:
-        backlog, most = self._backlog, self._course.ahead
-        while backlog and (not most or self._outstanding() - len(backlog) < most):
-            delivery = backlog.popleft()
-            self._book.intend(delivery.request, self._course.stored(delivery.request))
-            self._window.append(delivery)
-            if len(self._window) >= self._course.window:
-                self._commit()
-
-    def _commit(self, *, always: bool = False) -> None:
-        """Send the window on to the ledger, with all outcomes so far."""
-        if not (always or self._window or self._book.anything_new):
-            return
-        window, self._window = self._window, []
-        commit = self._book.turn()
-        self._uncommitted.append((commit, window))
-        self._written += 1
-        self._write(commit)
-
-    async def _until_room(self) -> None:
-        while not self._has_room(4):
-            if self._window:
-                self._commit()
-            self._room.clear()
-            await self._room.wait()
-
-    def _has_room(self, windows: int) -> bool:
-        """Whether fewer requests than that many windows hold, and not too many bytes, are on their way."""
-        return (
-            self._outstanding() <= windows * self._course.window
-            and self._outstanding_bytes < _MOST_OUTSTANDING_BYTES
-            and len(self._uncommitted) < _MOST_COMMITS
-        )
+            self._windows.commit()
 
     def _outstanding(self) -> int:
         """Requests that this round has yet to bring to rest."""
         return self._book.unsettled - len(self._second) - self._settling.provisional
 
-    def _flush_soon(self) -> None:
-        if self._flush_at is None:
-            self._flush_at = self._loop.call_later(_FLUSH_S, self._flush)
-
-    def _flush(self) -> None:
-        self._flush_at = None
-        self._commit()
-
     async def _until_quiet(self, settled: Callable[[], None]) -> None:
         """A flush: everything before it comes to rest, durably, before anything more is taken in."""
-        self._commit(always=True)
+        self._windows.commit(always=True)
         await self._until_settled()
         await self.flush()
         settled()
@@ -274,7 +209,7 @@ class Driver:
             await self._changed.wait()
 
     async def _all_durable(self) -> None:
-        while self._durable_count < self._written and self.error is None:
+        while not self._windows.all_durable and self.error is None:
             self._changed.clear()
             await self._changed.wait()
 
@@ -299,16 +234,14 @@ class Driver:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
         delivery = self._delivery(part, spent=spent, splits=whole.splits)
         self._crew.follow(whole, delivery)
-        self._intend(delivery)
-        self._flush_soon()
+        self._windows.intend(delivery)
+        self._windows.commit_soon()
 
     def _rested(self) -> None:
         self._changed.set()
-        if self._backlog and not self.stop_reason:
-            self._begin()
-            self._commit()
-        if not self._room.is_set() and self._has_room(3):
-            self._room.set()
+        if not self.stop_reason:
+            self._windows.go_on()
+        self._windows.look_for_room()
 
     async def _carry(self, delivery: Delivery) -> None:
         """Follow a delivery's flow until it settles, or has to wait."""
@@ -355,10 +288,10 @@ class Driver:
             self._put_back(delivery, verdict.reason)
             self.stop(verdict.reason)
             return
-        self._outstanding_bytes -= delivery.request.length
+        self._windows.rested(delivery)
         self._settling.settle(delivery, wish)
         self._crew.settled(delivery)
-        self._flush_soon()
+        self._windows.commit_soon()
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:
         self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
@@ -372,13 +305,13 @@ class Driver:
             self.stop(why)
         elif again:
             verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
-            self._outstanding_bytes -= delivery.request.length
+            self._windows.rested(delivery)
             self._settling.finish(delivery, verdict, wish.attempts, wish.response)
             self._crew.settled(delivery)
-            self._flush_soon()
+            self._windows.commit_soon()
         else:
             delivery.exhausted = wish
-            self._outstanding_bytes -= delivery.request.length
+            self._windows.rested(delivery)
             if delivery.lane is None:
                 self._second.append(delivery)
             else:  # others wait for this one, so it cannot wait for all others
@@ -393,7 +326,7 @@ class Driver:
         second, self._second = self._second, []
         for delivery in second:
             self._once_more(delivery)
-        self._commit()
+        self._windows.commit()
         await self._until_settled()
 
     def _once_more(self, delivery: Delivery) -> None:
@@ -403,14 +336,13 @@ class Driver:
         again.since, again.exhausted = delivery.since, delivery.exhausted
         self._crew.follow(delivery, again)
         self._crew.settled(delivery)
-        self._intend(again)
-        self._flush_soon()
+        self._windows.intend(again)
+        self._windows.commit_soon()
 
     def _conclude(self) -> None:
         """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""
         if not self.stop_reason:
             self._settling.settle_provisional()
             return
-        uncommitted = (delivery for _, window in self._uncommitted for delivery in window)
-        for delivery in (*self._crew.left(), *uncommitted, *self._window):
+        for delivery in (*self._crew.left(), *self._windows.left()):
             self._put_back(delivery, "")

@@ -54,8 +54,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was not delivered, or of which nobody knows. state: `rejected` or `in_doubt`.
 
     key: value of the attribute that names records; None where there is none. number: its request; None where it never
-    became one. replayed: the newest run that carried it once more; None where none did. text: the record as read; None
-    where the ledger does not have it.
+    became one. part_of: number of the request that its own is a part of; None where it is none. replayed: the newest
+    run that carried it once more; None where none did. text: the record as read; None where the ledger lacks it.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: str
     number: int | None
+    part_of: int | None
     replayed: str | None
     text: bytes | None
 

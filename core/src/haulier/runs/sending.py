@@ -14,12 +14,13 @@ from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
+from haulier.runs.orders import Orders
 from haulier.runs.outputs import authorities_of_outputs
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve
 from haulier.runs.site import DestinationLike, site_of
-from haulier.runs.sitting import Orders, Sitting
+from haulier.runs.sitting import Sitting
 from haulier.runs.spooling import spooled_run_key
 
 __all__ = ["asend", "carried", "prepare", "send"]

@@ -92,7 +92,8 @@ class PlanSource:
             Block(first=stretch.start, lines=[lines[position] for position in stretch])
             for stretch in stretches(positions)
         ]
-        return self._planner.rebuild(self._planner.next_number, blocks)
+        made = self._planner.rebuild(self._planner.next_number, blocks)
+        return made and msgspec.structs.replace(made, parent=request.number)
 
     async def taken(self) -> AsyncIterator[Taken]:
         """What comes of each block; what was left over comes first."""

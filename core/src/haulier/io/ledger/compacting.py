@@ -2,8 +2,8 @@
 
 Requests next to each other in number and position, of one size and status, become one row with the SHA-256 of each
 body. What is not kept follows from what is: positions from first and size, idempotency keys from run id, positions and
-SHA-256. Requests that needed more than one attempt, have a ticket, a reason or scattered positions keep their rows, as
-does every rejected and in-doubt record.
+SHA-256. Requests that needed more than one attempt, are part of another, have a ticket, a reason or scattered positions
+keep their rows, as does every rejected and in-doubt record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _AT_ONCE = 50_000  # numbers a transaction
 _NUMBER = (1 << 40) - 1
 _MERGEABLE = (
     f"state = {State.DELIVERED:d} and attempts = 1 and count > 0 and positions is null and reason is null"
-    " and ticket is null and status is not null and length(sha256) = 32"
+    " and ticket is null and parent is null and status is not null and length(sha256) = 32"
 )
 # id, first, count, status, key, sha256
 _Row = tuple[int, int, int, int, str, bytes]
@@ -78,6 +78,7 @@ def merged_requests(db: sqlite3.Connection, run: RunRow) -> Iterator[dict[str, A
                 "attempts": 1,
                 "reason": None,
                 "ticket": None,
+                "parent": None,
             }
 
 

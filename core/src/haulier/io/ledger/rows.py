@@ -25,8 +25,8 @@ __all__ = [
 
 # No answer, or one of a server that gave up: the request may have been carried out all the same.
 _UNANSWERED = frozenset({None, 408, 500, 502, 504})
-# id, first, count, positions, sha256, key, state, stored
-IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None"]
+# id, first, count, positions, sha256, key, state, stored, parent
+IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None", "int | None"]
 # state, status, attempts, reason, ticket, id
 OutcomeRow: TypeAlias = "tuple[int, int | None, int, str | None, str | None, int]"
 # position, state, number, reason, text
@@ -38,6 +38,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
     parent: of a replay, the ids of the runs whose dead letters it carries, with commas between. active_s: seconds under
     way, over all sittings; busy_s, waited_s: sums over its requests, of their attempts and of the waits between.
+    chain, stage: of a later stage of a chain, the id of the chain's run, and the name; the run of a chain is the run of
+    its first stage.
     """
 
     id: int
@@ -64,6 +66,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     busy_s: float = 0.0
     waited_s: float = 0.0
     compacted: int = 0
+    chain: int = 0
+    stage: str = ""
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +146,7 @@ def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:
         request.key,
         State.SENDING,
         stored,
+        request.parent,
     )
 
 

@@ -102,7 +102,25 @@ create table replay(                  -- where the records of a replay come from
 ) without rowid;
 create index replay_of on replay(parent, parent_position);
 """
-_STEPS = (_FIRST, _SECOND)
+_THIRD = """
+alter table run add column chain integer not null default 0;   -- of a later stage: the run of the chain it is in
+alter table run add column stage text not null default '';     -- its name; the run of a chain is that of the first
+create index run_of_chain on run(chain) where chain != 0;
+alter table request add column parent integer;                 -- of a part: number of the request it was made from
+create table onward(                  -- the records of a later stage, written with the outcome they come from
+    id integer primary key,           -- run << 40 | position
+    parent integer not null,          -- the run whose answer made the record
+    parent_position integer not null, -- of which of its records
+    place integer not null,           -- which of the records that the answer made, from 0
+    root integer not null,            -- position of the record of the first stage that it began as
+    places text not null,             -- the places on the way from there where an answer made several: 3, 3.0
+    failed text,                      -- JSON: where and why it was rejected before, on its way to what cleans up
+    fault text,                       -- why the answer makes no record that can be sent
+    text blob                         -- as it is read; null once it is settled
+);
+create unique index onward_of on onward(parent, parent_position, place, id >> 40);
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD)
 VERSION = len(_STEPS)
 
 

@@ -22,13 +22,25 @@ __all__ = ["LedgerView", "ledger_path"]
 _RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
 _NUMBER = (1 << 40) - 1
 _PATIENCE_S = 2.0
-_REQUEST = ("number", "first", "count", "sha256", "key", "state", "status", "attempts", "reason", "ticket")
+_REQUEST = (
+    "number",
+    "first",
+    "count",
+    "sha256",
+    "key",
+    "state",
+    "status",
+    "attempts",
+    "reason",
+    "ticket",
+    "parent",
+)
 _RECORDS = (
     "select position, state, number, reason, text, (select run_id from replay join run on run.id = replay.run"
     " where replay.parent = record.run and replay.parent_position = record.position order by replay.run desc limit 1)"
-    " from record"
+    ", (select parent from request where id = record.run << 40 | record.number) from record"
 )
-_RECORD = ("position", "state", "number", "reason", "text", "replayed")
+_RECORD = ("position", "state", "number", "reason", "text", "replayed", "part_of")
 
 
 def ledger_path(state_dir: Path) -> Path:
@@ -72,21 +84,25 @@ class LedgerView:
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
-        return self._runs("order by id desc")
+        return self._runs("where chain = 0 order by id desc")
 
     def run(self, run_id: str) -> RunRow | None:
         """The run of this id, or of an unambiguous beginning of it."""
-        rows = self._runs("where substr(run_id, 1, ?) = ? limit 2", len(run_id), run_id)
+        rows = self._runs("where substr(run_id, 1, ?) = ? and chain = 0 limit 2", len(run_id), run_id)
         return rows[0] if len(rows) == 1 else None
 
     def latest(self, run_key: str) -> RunRow | None:
         """The newest run of a run key."""
-        rows = self._runs("where run_key = ? order by id desc limit 1", run_key)
+        rows = self._runs("where run_key = ? and chain = 0 order by id desc limit 1", run_key)
         return rows[0] if rows else None
 
     def replays(self) -> list[RunRow]:
         """Runs that carry dead letters of others, newest first."""
-        return self._runs("where parent != '' order by id desc")
+        return self._runs("where parent != '' and chain = 0 order by id desc")
+
+    def stages(self, run: RunRow) -> list[RunRow]:
+        """The runs of the later stages of a chain, in their order; none of a run that is no chain."""
+        return self._runs("where chain = ? order by id", run.id)
 
     def sending(self, run: RunRow) -> int:
         """Records whose request may have been sent and has no outcome yet."""
@@ -153,7 +169,7 @@ class LedgerView:
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:
         """Every request of a run with its state, in order; those that were merged too."""
         rows = self._db.execute(
-            "select id & ?, first, count, sha256, key, state, status, attempts, reason, ticket from request"
+            "select id & ?, first, count, sha256, key, state, status, attempts, reason, ticket, parent from request"
             " where id between ? and ? order by id",
             (_NUMBER, *_ids(run)),
         )
@@ -195,7 +211,10 @@ class LedgerView:
         ).fetchall()
 
     def records(self, run: RunRow) -> Iterator[dict[str, Any]]:
-        """Rejected and in-doubt records of a run, by position. replayed: id of the newest run that took it, or None."""
+        """Rejected and in-doubt records of a run, by position.
+
+        replayed: id of the newest run that took it, or None; part_of: number of the request that its own is part of.
+        """
         for row in self._db.execute(f"{_RECORDS} where run = ? order by position", (run.id,)):
             yield dict(zip(_RECORD, row, strict=True))
 

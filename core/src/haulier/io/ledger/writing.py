@@ -33,7 +33,7 @@ def _write_requests(db: sqlite3.Connection, commit: Commit) -> None:
     # A request tried again after all others has its row already: it is on its way once more.
     _insert(
         db,
-        "insert into request(id, first, count, positions, sha256, key, state, stored) values",
+        "insert into request(id, first, count, positions, sha256, key, state, stored, parent) values",
         commit.intents,
         " on conflict(id) do update set state = excluded.state",
     )

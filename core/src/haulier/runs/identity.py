@@ -1,0 +1,131 @@
+"""Which run this is: a new one, an unfinished one that goes on, or a finished one whose report is shown again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.activation import changed, settings_of
+from haulier.io.ledger.protocol import Store
+from haulier.io.ledger.rows import RunRow
+from haulier.runs.orders import Orders
+
+__all__ = ["check_outputs", "goes_on", "new_run", "note_for_finished"]
+
+# What may differ between two sittings of one run: none of it changes a byte of a request.
+_NOT_COMPARED = (
+    "credential",
+    "limits",
+    "outputs",
+    "description",
+    "retry",
+    "timeout_s",
+    "transport",
+    "unanswered",
+)
+
+
+def new_run(orders: Orders, run_key: str, fingerprint: str, parent: str = "") -> RunRow:
+    """The row that a new run begins with. parent: of a replay, the runs whose dead letters it carries."""
+    return RunRow(
+        id=0,
+        run_id=uuid.uuid4().hex,
+        run_key=run_key,
+        parent=parent,
+        state="open",
+        reason="",
+        started=time.time(),
+        ended=None,
+        source=orders.intake.name,
+        fingerprint=fingerprint,
+        settings=_settings(orders),
+        way=orders.resolved.way,
+        read=0,
+        digest=None,
+        low_water=0,
+        delivered=0,
+        accepted=0,
+        rejected=0,
+        in_doubt=0,
+        attempts=0,
+    )
+
+
+async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> str | None:
+    """What to say beside the report of a finished run; None where the input is another one, to be sent."""
+    intake = orders.intake
+    if given and not intake.repeatable:
+        return "a run under this key finished before; nothing was read or sent (--again repeats it)"
+    same = await asyncio.to_thread(intake.whole_digest) == (earlier.read, earlier.digest)
+    if given:
+        if same:
+            return "this run finished before; nothing was sent (--again repeats it)"
+        return (
+            "a run under this key finished before with another input; nothing was sent. "
+            "Take another --run-key for this input, or --again"
+        )
+    if not same:
+        return None
+    if _compared(earlier.settings) != _compared(_settings(orders)):
+        return None
+    return "this very input was carried there before; nothing was sent (--again repeats it)"
+
+
+def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
+    """Whether an earlier run goes on with these settings; ConfigurationError where they differ too late."""
+    if earlier.state == "finished":
+        return True
+    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    if old != new and _is_bare(earlier, ledger):
+        return False
+    if old != new:
+        lines = "; ".join(changed(old, new))
+        raise ConfigurationError(
+            f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
+            "Put them back to go on with it, or begin a run of its own with --run-key"
+        )
+    return True
+
+
+def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
+    """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
+    outputs = [output.to for output in orders.resolved.destination.outputs]
+    before = msgspec.json.decode(earlier.settings).get("outputs", outputs)
+    for number, (count, _) in owing.items():
+        if outputs[number : number + 1] != before[number : number + 1]:
+            raise ConfigurationError(
+                f"run {earlier.run_id} of this input is unfinished and keeps {count:,} lines for its output "
+                f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order to go on with "
+                "it, or begin a run of its own with --run-key"
+            )
+
+
+def _settings(orders: Orders) -> str:
+    """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
+    destination, address = orders.resolved.destination, orders.resolved.address
+    settings = settings_of(destination)
+    for name in _NOT_COMPARED:
+        settings.pop(name, None)
+    settings["origin"] = address.origin + address.base_path
+    settings["parameters"] = dict(orders.params)
+    settings["outputs"] = [output.to for output in destination.outputs]
+    return msgspec.json.encode(settings, order="deterministic").decode()
+
+
+def _compared(settings: str) -> Any:
+    """Settings as two sittings are held against each other."""
+    found = msgspec.json.decode(settings)
+    found.pop("outputs", None)
+    return found
+
+
+def _is_bare(earlier: RunRow, ledger: Store) -> bool:
+    """Whether nothing of a run can have come to anything, so that mended settings may begin it anew."""
+    settled = earlier.delivered + earlier.accepted + earlier.in_doubt
+    return not settled and not any(left.may_have_been_sent for left in ledger.unsettled(earlier))
