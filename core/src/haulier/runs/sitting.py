@@ -8,6 +8,8 @@ import time
 import uuid
 from collections.abc import Sequence
 
+import msgspec
+
 from haulier.errors import LedgerError, PluginError, RunStopped
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
