@@ -7,6 +7,7 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
+from haulier.pipeline.address import Address
 from haulier.pipeline.batches import OpenBatch, positions_of
 
 
@@ -19,7 +20,7 @@ def test_what_is_taken_is_what_was_added_in_order(
     adds: list[tuple[int, int]], size: int, forgets: list[int]
 ) -> None:
     """Against the plainest model there is: a list of positions."""
-    batch, model, position = OpenBatch(), [], 0
+    batch, model, position = OpenBatch(Address("http://a/")), [], 0
     for number, (gap, count) in enumerate(adds):
         position += gap
         fresh = list(range(position, position + count))
@@ -28,7 +29,7 @@ def test_what_is_taken_is_what_was_added_in_order(
         position += count
         start = min(len(model) // 2, forgets[number] if number < len(forgets) else 0)
         taken = min(size, len(model) - start)
-        positions, items, records = batch.take(taken, start)
+        _, positions, items, records = batch.take(taken, start)
         expected = model[start : start + taken]
         assert (list(positions), items, records) == (expected, expected, [b"%d" % one for one in expected])
         if number < len(forgets):

@@ -48,9 +48,13 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A record that cannot be sent as it is: where it stands, why, and its text for the dead letter."""
+    """A record that cannot be sent as it is: where it stands, why, and its text for the dead letter.
+
+    batch: number of the batch, from 1, that could not be made; 0 where the fault is the record's own.
+    """
 
     position: int
     reason: str
     line: bytes
     place: str = ""
+    batch: int = 0

@@ -84,12 +84,36 @@ class Batching(Written):
     """Which records travel together, and in what shape."""
 
     size: Annotated[int, Field(ge=1)] = Field(default=100, description="records a request carries at most")
+    max_bytes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="bytes a body has at most, before it is compressed; a record that exceeds it alone goes alone, and "
+        "is named",
+    )
+    max_wait: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="seconds a record waits for company at most, where the input is slow"
+    )
+    group_by: list[str] = Field(
+        default_factory=list,
+        description="attributes, such as `country` or `address.city`: records that differ in one never share a batch",
+    )
     grouping: GroupingChoice = Field(
         default=GroupingChoice(name="array"), description="a name, or a name with its settings"
     )
-    item: str = Field(
-        default="", description="what each record becomes inside the batch: whole, or one attribute's value"
+    item: str | list[str] = Field(
+        default="",
+        description="what each record becomes inside the batch: whole, one attribute's value, or with a list those "
+        "attributes alone",
     )
+
+    @field_validator("max_wait", mode="before")
+    @classmethod
+    def _whole_seconds_too(cls, value: Any) -> Any:
+        return float(value) if type(value) is int else value
+
+    @field_validator("group_by", mode="before")
+    @classmethod
+    def _one_attribute_too(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @field_validator("grouping", mode="before")
     @classmethod

@@ -6,7 +6,7 @@ readers and outputs, which do it through the `Doors` they are handed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
@@ -27,9 +27,12 @@ __all__ = [
     "Output",
     "OutputType",
     "Payload",
+    "Portion",
+    "Program",
     "Reader",
     "ReaderType",
     "Settings",
+    "Work",
 ]
 
 # How records arrive. opaque: as msgspec.Raw, or as a mapping of attribute -> msgspec.Raw where they were looked into;
@@ -51,16 +54,61 @@ class NoSettings(Settings):
 
 
 class Grouping(Protocol):
-    """Shapes the records of one batch into one payload. Called once a batch, in order; pure."""
+    """Shapes the records of one batch into one payload, or into several. Called once a batch, in order; pure."""
 
-    def build(self, items: Sequence[Any]) -> Payload:
-        """Return the payload in which every item stands exactly once. Opaque items are placed, never read."""
+    def build(self, items: Sequence[Any]) -> Payload | tuple[Portion, ...] | Generator[Work, Any, Payload]:
+        """Return the payload in which every item stands exactly once. Opaque items are placed, never read.
+
+        A tuple of `Portion` makes a request of each. A grouping that must wait is a generator: it yields `Work`, is
+        sent what came of it, and returns its payload. Raising RecordError rejects the records of the batch.
+        """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
+class Portion:
+    """One of the payloads of a batch.
+
+    payload: for the content encoder; or bytes, which go out as they are, with `media_type` or else the encoder's.
+    carries: indices of the items it carries, ascending; None: all of them. Every item is carried once.
+    """
+
+    payload: Payload
+    carries: Sequence[int] | None = None
+    media_type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A Python function that a person wrote, `build(records, context)`, and what one call of it may use.
+
+    source: its text; or file: where that stands, a path below the project. runner: "sandbox", or "trusted" for this
+    very process. seconds, memory_bytes and recursion (calls within calls) bound one call; only "sandbox" holds to them.
+    """
+
+    source: str = ""
+    file: str = ""
+    runner: Literal["sandbox", "trusted"] = "sandbox"
+    seconds: float = 1.0
+    memory_bytes: int = 64 << 20
+    recursion: int = 200
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a grouping waits for: a program called with the items of a batch. It is sent a tuple of `Portion`."""
+
+    program: Program
+    items: Sequence[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class GroupingAlgorithm:
-    """A grouping algorithm as registered. needs: "values" asks for decoded records, and costs their decoding."""
+    """A grouping algorithm as registered. needs: "values" asks for decoded records, and costs their decoding.
+
+    remakes: whether it makes the same payload of the same items always, also in a later version; where it does not, the
+    ledger keeps its requests whole until they are settled. waits: whether it yields `Work`.
+    """
 
     name: str
     title: str
@@ -68,6 +116,8 @@ class GroupingAlgorithm:
     factory: Callable[[Any], Grouping]
     settings: type[Settings] = NoSettings
     needs: Needs = "opaque"
+    remakes: bool = True
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

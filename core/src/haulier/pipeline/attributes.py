@@ -21,7 +21,7 @@ import msgspec
 
 from haulier.model.block import Block
 
-__all__ = ["Way", "decode", "drop", "pick"]
+__all__ = ["Way", "choose", "decode", "drop", "pick"]
 
 Way: TypeAlias = Literal["untouched", "shallow", "full"]
 
@@ -128,3 +128,8 @@ def pick(items: Sequence[dict[str, Any] | None], name: str, faults: dict[int, st
             faults.setdefault(index, f"has no attribute `{name}`, which `batching.item` asks for")
         picked.append(None if item is None else item.get(name))
     return picked
+
+
+def choose(items: Sequence[dict[str, Any] | None], names: Sequence[str]) -> list[dict[str, Any] | None]:
+    """Each record with the named attributes alone, in the order of the names; those it has not are left out."""
+    return [None if item is None else {name: item[name] for name in names if name in item} for item in items]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from haulier.errors import PluginError
+from haulier.errors import PluginError, RecordError
+from haulier.model.parts import Portion
 
-__all__ = ["check_places"]
+__all__ = ["check_carried", "check_places"]
 
 
 def check_places(payload: Any, items: Sequence[Any]) -> None:
@@ -37,4 +39,30 @@ def check_places(payload: Any, items: Sequence[Any]) -> None:
         raise PluginError(
             f"the grouping left out {lost} of {len(items)} records and placed {doubled} more than once; "
             "it must place every record exactly once"
+        )
+
+
+def check_carried(portions: Sequence[Portion], count: int) -> None:
+    """Pass where the portions of a batch carry each of its `count` records exactly once; else RecordError."""
+    if len(portions) == 1 and portions[0].carries is None:
+        return
+    found: list[int] = []
+    for portion in portions:
+        carried = range(count) if portion.carries is None else portion.carries
+        if any(not 0 <= at < count for at in carried):
+            wrong = next(at for at in carried if not 0 <= at < count)
+            raise RecordError(f"a payload names the record {wrong} of a batch of {count}; they count from 0")
+        if any(after <= before for before, after in pairwise(carried)):
+            raise RecordError("a payload names its records out of order; name them as they came, each once")
+        if not carried:
+            raise RecordError("a payload names no record; each payload carries one at least")
+        found += carried
+    told = Counter(found)
+    lost = [at for at in range(count) if at not in told]
+    doubled = [at for at, times in told.items() if times > 1]
+    if lost or doubled:
+        first = f"record {lost[0]} is in none" if lost else f"record {doubled[0]} is in two"
+        raise RecordError(
+            f"the payloads leave out {len(lost)} of {count} records and carry {len(doubled)} more than once "
+            f"({first}); every record is carried exactly once"
         )

@@ -6,6 +6,7 @@ clock: what the time decides is handed in.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,29 +15,41 @@ import msgspec
 
 from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
-from haulier.model.request import FilePart, Positions, Request
+from haulier.model.parts import Work
+from haulier.model.request import Body, FilePart, Positions, Request
 from haulier.pipeline.address import Address
-from haulier.pipeline.batches import OpenBatch, positions_of
+from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
+from haulier.pipeline.making import Making, MakingBatch, Outcome, Oversized
 from haulier.pipeline.payload import Payloads
-from haulier.pipeline.places import check_places
 from haulier.pipeline.spec import PlanSpec
 
 if TYPE_CHECKING:
     import hashlib
 
-__all__ = ["Planned", "Planner", "idempotency_key"]
+__all__ = ["OpenWork", "Planned", "Planner", "idempotency_key"]
 
 
 _Hash: TypeAlias = "hashlib._Hash"  # noqa: SLF001 - the name type stubs give it
-_MOST_HELD = 10_000  # records that wait for company, over all addresses
+
+
+class OpenWork(msgspec.Struct, frozen=True, gc=False):
+    """Work that a batch waits for; hand what came of it to `Planner.done` under its ticket.
+
+    positions: of the records it is about.
+    """
+
+    ticket: int
+    work: Work
+    positions: Positions
 
 
 class Planned(msgspec.Struct, frozen=True, gc=False):
-    """What came of feeding a block: requests in order, and the records that cannot be sent as they are."""
+    """What came of feeding a block: requests in order, the records that cannot be sent as they are, and work to do."""
 
     requests: list[Request]
     rejected: list[RejectedRecord]
+    work: list[OpenWork] = []
 
 
 def idempotency_key(run_id: str, positions: Positions, digest: bytes) -> str:
@@ -54,57 +67,95 @@ def _key(run: _Hash, positions: Positions, digest: bytes) -> str:
     return whole.hexdigest()[:32]
 
 
+class _Waiting:
+    """A batch that waits for work, or for one before it that does."""
+
+    __slots__ = ("first", "making", "outcome")
+
+    def __init__(self, making: MakingBatch, first: int, outcome: Outcome | None) -> None:
+        self.making = making
+        self.first = first
+        self.outcome = outcome
+
+
 class Planner:
-    """Turns blocks into requests. `feed` blocks in order, then `close`; `rebuild` remakes one request."""
+    """Turns blocks into requests. `feed` blocks in order, then `close`; `rebuild` remakes one request.
+
+    Where a grouping waits for work, what comes of a batch is in no `Planned` before everything before it is: carry the
+    `work` out, in any order, and hand it to `done`; after `close`, until nothing is `working` any more.
+    """
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._payloads = Payloads(spec)
         self._run = sha256(spec.run_id.encode())
         self._number = 0
-        self._open: dict[Address, OpenBatch] = {}
-        # What stands beside the records of a batch is the same for all of them.
-        self._beside = (
-            {value.name: value.column([{}])[0] for value in spec.body} if spec.grouping is not None else {}
-        )
+        self._making = Making(spec)
+        weights = self._making.weights() if spec.grouping is not None else None
+        self._batches = Batches(spec.size, weights=weights, max_wait=spec.max_wait)
+        self._waiting: deque[tuple[int, _Waiting]] = deque()
+        self._working: dict[int, _Waiting] = {}
+        self._tickets = 0
 
     def feed(self, block: Block, now: float = 0.0) -> Planned:
-        """Plan a block; records that still wait for company are held. `now`: Unix seconds, for bounds in time."""
+        """Plan a block; records that still wait for company are held. now: seconds of a clock that never goes back."""
         rejected: list[RejectedRecord] = []
-        items, addresses, faults = self._payloads.read(block)
+        read = self._payloads.read(block)
         if self._spec.grouping is None:
-            return Planned(self._units(block, items, addresses, faults, rejected), rejected)
-        self._hold(block, items, addresses, faults)
-        _tell(block, faults, rejected)
-        requests: list[Request] = []
-        if self._spec.size:
-            for address, batch in self._open.items():
-                self._cut(address, batch, requests, rejected)
-            if len(self._open) > 1:
-                self._make_room(requests, rejected)
-        return Planned(requests, rejected)
+            requests = self._units(block, read.items, read.addresses, read.faults, rejected)
+            return Planned(requests, rejected)
+        self._batches.add(block, read, now)
+        _tell(block, read.faults, rejected)
+        return self._begin(self._batches.full(now), Planned([], rejected))
 
-    def flush(self, now: float = 0.0) -> Planned:
+    def flush(self) -> Planned:
         """Requests for all records held, full or not; but for a call over the whole input, which `close` ends."""
-        return self._rest() if self._spec.size else Planned([], [])
+        return self._begin(self._batches.rest() if self._spec.size else [])
+
+    def due(self, now: float) -> Planned:
+        """Requests for the records that have waited for company as long as they may."""
+        return self._begin(self._batches.due(now))
 
     def close(self) -> Planned:
         """Requests for all records still held; nothing is fed after this."""
-        return self._rest()
+        return self._begin(self._batches.rest())
 
     def deadline(self) -> float | None:
-        """When `flush` is due, Unix seconds; None while nothing waits for the time."""
-        return None
+        """When `due` has something to do, by the clock of `feed`; None while nothing waits for the time."""
+        return self._batches.deadline()
+
+    def done(self, ticket: int, result: Any) -> Planned:
+        """What work came to: its result, or a RecordError that says why there is none."""
+        planned, waiting = Planned([], []), self._working.pop(ticket)
+        self._go_on(ticket, waiting, result, planned)
+        while self._waiting and self._waiting[0][1].outcome is not None:
+            self._emit(self._waiting.popleft()[1].outcome, planned)
+        return planned
+
+    @property
+    def working(self) -> int:
+        """How much work is open."""
+        return len(self._working)
+
+    @property
+    def oversized(self) -> Sequence[Oversized]:
+        """The first records, at most 20, that alone make a larger body than `max_bytes`."""
+        return self._making.oversized
 
     def held(self) -> int | None:
-        """Position of the oldest record held, None where none is."""
-        return min((batch.first_position() for batch in self._open.values() if len(batch)), default=None)
+        """Position of the oldest record that is in no request yet, None where none is."""
+        waiting = min((one.first for _, one in self._waiting), default=None)
+        held = self._batches.first_position()
+        return held if waiting is None else waiting if held is None else min(held, waiting)
 
     def rebuild(self, number: int, blocks: Sequence[Block]) -> Request | None:
-        """The request with these very records, as it was planned before; None where they no longer make one."""
-        batch, found = OpenBatch(), None
+        """The request with these very records, as it was planned before; None where they no longer make one.
+
+        A grouping that waits makes none here: the ledger keeps its requests.
+        """
+        batch: OpenBatch | None = None
         for block in blocks:
-            items, addresses, faults = self._payloads.read(block)
+            items, addresses, faults, _ = self._payloads.read(block)
             if faults:
                 return None
             if self._spec.grouping is None:
@@ -112,12 +163,19 @@ class Planner:
                 requests = self._units(block, items, addresses, faults, [])
                 return requests[0] if requests else None
             found = addresses if isinstance(addresses, Address) else addresses[0]
+            if not isinstance(found, Address):
+                return None
+            batch = batch or OpenBatch(found)
             batch.add(block.first, items, block.lines)
-        if not isinstance(found, Address):
+        if batch is None:
             return None
         self._number = number
-        rejected: list[RejectedRecord] = []
-        return self._batch_request(found, batch, 0, len(batch), rejected)
+        planned = Planned([], [])
+        try:
+            self._making.make(batch.take(len(batch), 0), measured=False).send(None)
+        except StopIteration as end:
+            self._emit(end.value, planned)
+        return planned.requests[0] if len(planned.requests) == 1 else None
 
     def unseen(self) -> tuple[str, ...]:
         """What the destination asks for attributes that no record has had so far, in words."""
@@ -161,129 +219,45 @@ class Planner:
 
     # -- many records a request ----------------------------------------------------------------------------------
 
-    def _hold(self, block: Block, items: list[Any], addresses: Any, faults: dict[int, str]) -> None:
-        """Add the good records of a block to the open batches of their addresses, stretch by stretch."""
-        if isinstance(addresses, Address) and not faults:
-            self._batch(addresses).add(block.first, items, block.lines)
-            return
-        start, count = 0, len(items)
-        while start < count:
-            if start in faults:
-                start += 1
-                continue
-            address = addresses if isinstance(addresses, Address) else addresses[start]
-            stop = start + 1
-            while (
-                stop < count and stop not in faults and (addresses is address or addresses[stop] == address)
-            ):
-                stop += 1
-            self._batch(address).add(block.first + start, items[start:stop], block.lines[start:stop])
-            start = stop
+    def _begin(self, cuts: Sequence[Cut], planned: Planned | None = None) -> Planned:
+        """Make requests of these batches: at once, or when the work they wait for is done."""
+        planned = planned or Planned([], [])
+        for cut in cuts:
+            waiting = _Waiting(self._making.make(cut), _oldest(cut.positions), None)
+            self._tickets += 1
+            self._go_on(self._tickets, waiting, None, planned)
+            if waiting.outcome is not None and not self._waiting:
+                self._emit(waiting.outcome, planned)
+            else:
+                self._waiting.append((self._tickets, waiting))
+        return planned
 
-    def _batch(self, address: Address) -> OpenBatch:
-        batch = self._open.get(address)
-        if batch is None:
-            batch = self._open[address] = OpenBatch()
-        return batch
-
-    def _cut(
-        self, address: Address, batch: OpenBatch, requests: list[Request], rejected: list[RejectedRecord]
-    ) -> None:
-        """Requests for as many full batches as there are."""
-        size, start = self._spec.size, 0
-        while start + size <= len(batch):
-            request = self._batch_request(address, batch, start, size, rejected)
-            if request is not None:
-                requests.append(request)
-            start += size
-        if start:
-            batch.forget(start)
-
-    def _make_room(self, requests: list[Request], rejected: list[RejectedRecord]) -> None:
-        """Memory stays flat however many addresses there are: too many records held, and the fullest batches go."""
-        held = sum(map(len, self._open.values()))
-        if held > _MOST_HELD:
-            for address, batch in sorted(self._open.items(), key=lambda pair: -len(pair[1])):
-                request = self._batch_request(address, batch, 0, len(batch), rejected)
-                requests += [request] if request is not None else []
-                held -= len(batch)
-                batch.forget(len(batch))
-                if held <= _MOST_HELD // 2:
-                    break
-        for address in [address for address, batch in self._open.items() if not len(batch)]:
-            del self._open[address]
-
-    def _rest(self) -> Planned:
-        requests: list[Request] = []
-        rejected: list[RejectedRecord] = []
-        for address, batch in self._open.items():
-            if not len(batch):
-                continue
-            request = self._batch_request(address, batch, 0, len(batch), rejected)
-            if request is not None:
-                requests.append(request)
-        self._open.clear()
-        return Planned(requests, rejected)
-
-    def _batch_request(
-        self, address: Address, batch: OpenBatch, start: int, count: int, rejected: list[RejectedRecord]
-    ) -> Request | None:
-        """One request for `count` held records; where they make none, each is rejected with the reason."""
-        return self._made(address, *batch.take(count, start), rejected)
-
-    def _made(
-        self,
-        address: Address,
-        positions: Positions,
-        items: list[Any],
-        records: list[bytes],
-        rejected: list[RejectedRecord],
-    ) -> Request | None:
-        """A request for these records; the ones that an encoder finds at fault are rejected, the rest goes on."""
-        grouping = self._spec.grouping
-        assert grouping is not None
+    def _go_on(self, ticket: int, waiting: _Waiting, result: Any, planned: Planned) -> None:
+        """Bring a batch to its next work, or to its outcome."""
+        making = waiting.making
         try:
-            self._check_count(len(items))
-            payload = grouping.build(items)
-            if self._spec.opaque:
-                check_places(payload, items)
-            if self._beside:
-                payload = {**payload, **self._beside}
-            return self._request(address, positions, payload, records)
-        except RecordError as error:
-            mine = set(map(id, items))
-            reasons = {id(item): reason for item, reason in error.each if id(item) in mine}
-            left: list[int] = []
-            for index, item in enumerate(items):
-                reason = reasons.get(id(item)) if reasons else str(error)
-                if reason is None:
-                    left.append(index)
-                else:
-                    rejected.append(
-                        RejectedRecord(position=positions[index], reason=reason, line=records[index])
-                    )
-            if not left:
-                return None
-            places = positions_of([range(positions[index], positions[index] + 1) for index in left])
-            return self._made(
-                address,
-                places,
-                [items[index] for index in left],
-                [records[index] for index in left],
-                rejected,
-            )
+            wish = making.throw(result) if isinstance(result, RecordError) else making.send(result)
+        except StopIteration as end:
+            waiting.outcome = end.value
+            return
+        self._working[ticket] = waiting
+        planned.work.append(OpenWork(ticket, wish.work, wish.positions))
 
-    def _check_count(self, count: int) -> None:
-        least = self._spec.minimum
-        if count < least:
-            raise RecordError(f"this call needs at least {least} records, and the input has {count}")
+    def _emit(self, outcome: Outcome | None, planned: Planned) -> None:
+        assert outcome is not None
+        planned.rejected.extend(outcome.rejected)
+        for (address, positions, _, records), body in outcome.made:
+            planned.requests.append(self._sealed(address, positions, body, records))
 
     # -- the request itself --------------------------------------------------------------------------------------
 
     def _request(self, address: Address, positions: Positions, payload: Any, records: list[bytes]) -> Request:
-        spec = self._spec
-        body = spec.encode(payload, spec.encoder_settings)
-        parts = body.parts
+        body = self._spec.encode(payload, self._spec.encoder_settings)
+        return self._sealed(address, positions, body, records)
+
+    def _sealed(self, address: Address, positions: Positions, body: Body, records: list[bytes]) -> Request:
+        """The request with this body, with the next number."""
+        spec, parts = self._spec, body.parts
         content: bytes | tuple[bytes | FilePart, ...]
         only = parts[0] if len(parts) == 1 else b"" if not parts else None
         if isinstance(only, bytes):
@@ -325,3 +299,8 @@ def _tell(block: Block, faults: Mapping[int, str], rejected: list[RejectedRecord
         )
         for index in sorted(faults)
     ]
+
+
+def _oldest(positions: Positions) -> int:
+    """The lowest position; not the first where a program wrote an earlier chunk again later."""
+    return positions[0] if isinstance(positions, range) else min(positions)

@@ -69,9 +69,12 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     attributes: where the attributes of a record go. shape: what is changed about them. body: further values, resolved.
     files: names of file parameters, found beforehand and carried by the blocks.
-    size: records a request carries at most, 0 for no bound; grouping None: one record a request.
+    size: records a request carries at most, 0 for no bound; grouping None: one record a request. max_bytes: of a body,
+        uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
     compress: what becomes of a body without files before it is sent, hashed and counted.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
+    weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
+    item: the one attribute a record becomes, or those it keeps. media_type: of bytes that a grouping made itself.
     """
 
     method: str
@@ -87,8 +90,13 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     grouping: Grouping | None = None
     opaque: bool = False
     size: int = 100
+    max_bytes: int | None = None
+    max_wait: float | None = None
+    group_by: tuple[tuple[str, ...], ...] = ()
+    weighed: bool = False
     minimum: int = 1
-    item: str = ""
+    item: str | tuple[str, ...] = ""
+    media_type: str = ""
     booleans: str = "words"
     idempotency_key: bool = True
     headers: tuple[Header, ...] = ()

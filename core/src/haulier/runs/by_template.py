@@ -139,9 +139,13 @@ def _batching(destination: Destination, template: EndpointTemplate) -> tuple[Bat
         return None, []
     if template.batch == "whole" and default is not None:
         given = written.model_dump(exclude_unset=True) if isinstance(written, Batching) else {}
-        told = [f"endpoint {template.name} is one call for the whole input: batching.size is not used"]
+        told = [
+            f"endpoint {template.name} is one call for the whole input: batching.{name} is not used"
+            for name in ("size", "max_bytes", "max_wait", "group_by")
+            if name in given
+        ]
         merged = default.model_copy(update={name: getattr(written, name) for name in given})
-        return merged, told if "size" in given else []
+        return merged.model_copy(update={"group_by": []}), told
     if written is True:
         return default or Batching(), []
     return written or default, []

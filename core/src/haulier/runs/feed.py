@@ -37,6 +37,31 @@ class Feed:
         """Whether taking the next block would wait for the reader now."""
         return not self._ready
 
+    @property
+    def ready(self) -> bool:
+        """Whether a block, or the end, is there to be taken without waiting."""
+        return bool(self._ready) or self._ended
+
+    async def wait(self, seconds: float | None) -> None:
+        """Return when a block or the end is there, after so many seconds (None: however long), or when nudged."""
+        with self._lock:
+            if self._ready or self._ended:
+                return
+            wake = self._wake = self._loop.create_future()
+        # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
+        timer = None if seconds is None else self._loop.call_later(max(seconds, 0.001), _set, wake)
+        try:
+            await wake
+        finally:
+            self._wake = None
+            if timer is not None:
+                timer.cancel()
+
+    def nudge(self) -> None:
+        """End a `wait`: something else has come up. In the loop's thread."""
+        if self._wake is not None:
+            _set(self._wake)
+
     def close(self) -> None:
         """Stop reading; a block being read is dropped."""
         self._closed = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
 from haulier.errors import HaulierError, PluginError
-from haulier.model.parts import Grouping
+from haulier.model.parts import Grouping, Work
 
 __all__ = ["GuardedGrouping", "guarded"]
 
@@ -32,8 +33,18 @@ class GuardedGrouping:
     """A grouping whose unexpected exceptions name it."""
 
     def __init__(self, grouping: Grouping, name: str) -> None:
-        self._build = guarded(grouping.build, f"grouping {name}")
+        self._what = f"grouping {name}"
+        self._build = guarded(grouping.build, self._what)
 
     def build(self, items: Sequence[Any]) -> Any:
-        """What the grouping builds."""
-        return self._build(items)
+        """What the grouping builds, or where it waits, the generator that does."""
+        built = self._build(items)
+        return self._waited(built) if type(built) is GeneratorType else built
+
+    def _waited(self, building: Generator[Work, Any, Any]) -> Generator[Work, Any, Any]:
+        try:
+            return (yield from building)
+        except HaulierError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self._what} raised {type(error).__name__}: {error}") from error

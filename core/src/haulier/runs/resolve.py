@@ -109,6 +109,10 @@ def _grouping(
                 "write a constant"
             )
     algorithm = registry.grouping(batching.grouping.name)
+    if pieces.body and algorithm.waits:
+        raise DestinationError(
+            f"{pieces.body[0].name}: the grouping {algorithm.name} makes the whole body; write this value there"
+        )
     settings = written_settings(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
@@ -139,9 +143,12 @@ def _way(
     destination: Destination, pieces: Pieces, encoder: ContentEncoder, algorithm: GroupingAlgorithm | None
 ) -> Way:
     """The cheapest faithful way to read the records."""
-    item = pieces.batching is not None and bool(pieces.batching.item)
+    batching = pieces.batching
+    item = batching is not None and bool(batching.item or batching.group_by)
     from_records = any(value.expression.needs_record for value in pieces.body)
     needs_values = encoder.needs == "values" or (algorithm is not None and algorithm.needs == "values")
+    if algorithm is not None and algorithm.waits:
+        needs_values = False  # what it is handed is text, and what comes back is no record any more
     if needs_values and (pieces.attributes == "body" or item or from_records):
         return "full"
     looked_into = (

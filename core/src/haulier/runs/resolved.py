@@ -13,6 +13,7 @@ from haulier.model.expression import Expression, RunFacts
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
+from haulier.pipeline.keys import attribute_path
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.formatting import settings_for_run, settings_vary
@@ -159,7 +160,10 @@ class Resolved:
             raise type(error)(f"destination `{self.destination.name}`: {error}") from None
 
     def _spec(self, facts: RunFacts) -> PlanSpec:
-        batching, algorithm = self.batching, self.algorithm
+        batching, algorithm = self.batching or Batching(size=1), self.algorithm
+        whole = self.pieces.whole
+        placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
+        opaque = placed and self.way != "full"
         return PlanSpec(
             method=self.method,
             address=compile_address(self.address, facts),
@@ -172,10 +176,15 @@ class Resolved:
             body=tuple(value.resolve(facts) for value in self.body),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
-            opaque=algorithm is not None and algorithm.needs == "opaque" and self.way != "full",
-            size=0 if self.pieces.whole or batching is None else batching.size,
+            opaque=opaque,
+            size=0 if whole or algorithm is None else batching.size,
+            max_bytes=None if whole else batching.max_bytes,
+            max_wait=None if whole else batching.max_wait,
+            group_by=tuple(map(attribute_path, batching.group_by)),
+            weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
             minimum=self.pieces.minimum,
-            item=batching.item if batching is not None else "",
+            item=batching.item if isinstance(batching.item, str) else tuple(batching.item),
+            media_type=self.encoder.media_type,
             booleans=self.address.booleans,
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",
             headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
@@ -15,10 +16,12 @@ from haulier.runs.course import Parked, Taken
 from haulier.runs.feed import Feed
 from haulier.runs.positions import PositionSet, part_of, stretches
 from haulier.runs.stored import restore
+from haulier.runs.working import Crowd
 
 __all__ = ["InputChanged", "PlanSource", "Resumed"]
 
 _NOTHING = Planned([], [])
+_END = Block(first=-1, lines=[])
 
 
 class InputChanged(InputError):
@@ -39,18 +42,30 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
 class PlanSource:
     """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`.
 
-    parks: what an earlier sitting sent and got no answer to is not sent again.
+    parks: what an earlier sitting sent and got no answer to is not sent again. crowd: carries out the work that batches
+    wait for; without one no batch waits.
     """
 
     def __init__(
-        self, feed: Feed, planner: Planner, *, resumed: Resumed | None = None, parks: bool = False
+        self,
+        feed: Feed,
+        planner: Planner,
+        *,
+        resumed: Resumed | None = None,
+        parks: bool = False,
+        crowd: Crowd | None = None,
     ) -> None:
         self._feed = feed
         self._planner = planner
         self._resumed = resumed
         self._parks = parks
+        self._crowd = crowd
+        if crowd is not None:
+            crowd.finished = feed.nudge
+        self._loop = asyncio.get_running_loop()
         self._blocks = aiter(feed)
         self._span: list[Block] = []
+        self._read = 0
 
     @property
     def idle(self) -> bool:
@@ -98,15 +113,78 @@ class PlanSource:
     async def taken(self) -> AsyncIterator[Taken]:
         """What comes of each block; what was left over comes first."""
         if self._resumed is not None:
-            yield self._left_over(self._resumed)
-            for block in self._span:
-                for taken in self._pending_again(block, self._resumed):
+            async for taken in self._again(self._resumed):
+                yield taken
+        while (block := await self._next()) is not _END:
+            if block.settled is not None:
+                async for taken in self._all_of(self._planner.flush(), self._nothing_read()):
                     yield taken
-            self._span = []
-        async for block in self._blocks:
-            planned = self._planner.flush() if block.settled is not None else self._planner.feed(block)
+                yield Taken(block=block, planned=_NOTHING)
+                continue
+            planned = self._fed(block)
             yield Taken(block=block, planned=planned)
-        yield Taken(block=None, planned=self._planner.close())
+            async for taken in self._worked(planned):
+                yield taken
+        async for taken in self._all_of(self._planner.close(), None):
+            yield taken
+
+    async def _again(self, resumed: Resumed) -> AsyncIterator[Taken]:
+        """What an earlier sitting left over."""
+        self._read = resumed.read
+        yield self._left_over(resumed)
+        for block in self._span:
+            for taken in self._pending_again(block, resumed):
+                yield taken
+                async for more in self._worked(taken.planned):
+                    yield more
+        self._span = []
+
+    def _fed(self, block: Block) -> Planned:
+        """What comes of a block, and of records that have waited long enough by now."""
+        now = self._loop.time()
+        planned = self._planner.feed(block, now) if block.lines else Planned([], [])
+        self._read = max(self._read, block.first + len(block.lines))
+        due = self._planner.deadline()
+        if due is not None and due <= now:
+            more = self._planner.due(now)
+            planned.requests.extend(more.requests)
+            planned.rejected.extend(more.rejected)
+            planned.work.extend(more.work)
+        return planned
+
+    async def _all_of(self, planned: Planned, block: Block | None) -> AsyncIterator[Taken]:
+        """These, and all that was waited for until now."""
+        yield Taken(block=block, planned=planned)
+        async for more in self._worked(planned, most=0):
+            yield more
+
+    async def _next(self) -> Block:
+        """The next block; one without records where something else has to be seen to; `_END` at the end."""
+        due = self._planner.deadline()
+        if self._feed.empty and (due is not None or self._planner.working):
+            seconds = None if due is None else due - self._loop.time()
+            if not self._crowd_has_results() and (seconds is None or seconds > 0):
+                await self._feed.wait(seconds)
+            if not self._feed.ready:
+                return self._nothing_read()
+        return await anext(self._blocks, _END)
+
+    def _crowd_has_results(self) -> bool:
+        return self._crowd is not None and self._crowd.has_results
+
+    def _nothing_read(self) -> Block:
+        return Block(first=self._read, lines=[])
+
+    async def _worked(self, planned: Planned, *, most: int | None = None) -> AsyncIterator[Taken]:
+        """Have the work carried out, and what came of it; returns when no more than `most` is open."""
+        if self._crowd is None:
+            return
+        self._crowd.add(planned.work)
+        async for ticket, result in self._crowd.results(most):
+            done = self._planner.done(ticket, result)
+            self._crowd.add(done.work)
+            if done.requests or done.rejected:
+                yield Taken(block=self._nothing_read(), planned=done)
 
     def _left_over(self, resumed: Resumed) -> Taken:
         """The unsettled requests again: from what the ledger kept, or made from the same records once more."""

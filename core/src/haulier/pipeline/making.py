@@ -1,0 +1,201 @@
+"""From the records of a batch to the bodies of its requests: shaped, encoded, measured, and halved where too large.
+
+It is a generator, because some groupings must wait: it yields the work and is sent what came of it. A grouping that
+waits for nothing goes through the very same lines without a stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from types import GeneratorType
+from typing import Any, NamedTuple
+
+import msgspec
+
+from haulier.errors import HaulierError, RecordError
+from haulier.model.block import RejectedRecord
+from haulier.model.parts import Portion, Work
+from haulier.model.request import Body, Positions
+from haulier.pipeline.address import Address
+from haulier.pipeline.batches import Cut, Weights
+from haulier.pipeline.encoding import length_of
+from haulier.pipeline.places import check_carried, check_places
+from haulier.pipeline.spec import PlanSpec
+
+__all__ = ["Made", "Making", "MakingBatch", "Outcome", "Oversized", "Waiting"]
+
+_MOST_NAMED = 20  # oversized records
+_PROBE = msgspec.Raw(b"{}")
+_NOWHERE = Address("", ())
+
+
+class Waiting(NamedTuple):
+    """Work that a batch waits for, and the records that it is about."""
+
+    work: Work
+    positions: Positions
+
+
+class Made(NamedTuple):
+    """A body, and the records it carries."""
+
+    cut: Cut
+    body: Body
+
+
+class Oversized(NamedTuple):
+    """A record that alone makes a larger body than a request may have. length: of that body, bytes."""
+
+    position: int
+    length: int
+
+
+class Outcome(NamedTuple):
+    """What came of a batch."""
+
+    made: list[Made]
+    rejected: list[RejectedRecord]
+
+
+MakingBatch = Generator[Waiting, Any, Outcome]
+
+
+class Making:
+    """Makes bodies as a plan says. oversized: the first records that were too large alone."""
+
+    def __init__(self, spec: PlanSpec) -> None:
+        self._spec = spec
+        self._failed = 0
+        self.oversized: list[Oversized] = []
+        # What stands beside the records of a batch is the same for all of them.
+        self._beside = (
+            {value.name: value.column([{}])[0] for value in spec.body} if spec.grouping is not None else {}
+        )
+
+    def weights(self) -> Weights | None:
+        """How bodies grow with their records, found by making three; None where they do not grow evenly."""
+        most = self._spec.max_bytes
+        if most is None or not self._spec.weighed:
+            return None
+        try:
+            one, two, three = (self._probe(count) for count in (1, 2, 3))
+        except HaulierError:
+            return None  # said of the first batch of records
+        between = two - one - len(_PROBE)
+        if three - two != two - one or between < 0:
+            return None
+        return Weights(base=one - len(_PROBE), between=between, most=most)
+
+    def _probe(self, count: int) -> int:
+        cut = Cut(_NOWHERE, range(count), [_PROBE] * count, [b"{}"] * count)
+        making = self._bodies(cut)
+        try:
+            next(making)
+        except StopIteration as end:
+            ((_, body),) = end.value
+            return length_of(body)
+        raise RecordError("a grouping that waits is not measured beforehand")
+
+    def make(self, cut: Cut, *, measured: bool = True) -> MakingBatch:
+        """The bodies for a batch; measured False: however large they are.
+
+        Records that an encoder finds at fault are rejected and the rest goes on; of a batch that makes no body at all
+        each record is.
+        """
+        outcome = Outcome([], [])
+        try:
+            self._check_count(len(cut.items))
+            for made in (yield from self._bodies(cut)):
+                yield from self._measure(made, outcome, measured=measured)
+        except RecordError as error:
+            left = self._reject(cut, error, outcome)
+            if left:
+                again = yield from self.make(cut.part(left), measured=measured)
+                outcome.made.extend(again.made)
+                outcome.rejected.extend(again.rejected)
+        return outcome
+
+    def _check_count(self, count: int) -> None:
+        least = self._spec.minimum
+        if count < least:
+            raise RecordError(f"this call needs at least {least} records, and the input has {count}")
+
+    def _measure(self, made: Made, outcome: Outcome, *, measured: bool) -> Generator[Waiting, Any, None]:
+        most, length, count = self._spec.max_bytes, length_of(made.body), len(made.cut.items)
+        if not measured or most is None or length <= most:
+            outcome.made.append(made)
+        elif count == 1:
+            if len(self.oversized) < _MOST_NAMED:
+                self.oversized.append(Oversized(made.cut.positions[0], length))
+            outcome.made.append(made)
+        else:
+            # As many parts as it takes if records are of one size, at least two: each is made and measured again.
+            parts = min(count, max(2, -(-length // most)))
+            for number in range(parts):
+                places = range(count * number // parts, count * (number + 1) // parts)
+                again = yield from self.make(made.cut.part(places))
+                outcome.made.extend(again.made)
+                outcome.rejected.extend(again.rejected)
+
+    def _reject(self, cut: Cut, error: RecordError, outcome: Outcome) -> list[int]:
+        """Reject the records at fault, or all of them where the error names none; the indices of those that are left."""
+        mine = set(map(id, cut.items))
+        reasons = {id(item): reason for item, reason in error.each if id(item) in mine}
+        self._failed += not reasons
+        left: list[int] = []
+        for index, item in enumerate(cut.items):
+            reason = reasons.get(id(item)) if reasons else str(error)
+            if reason is None:
+                left.append(index)
+                continue
+            outcome.rejected.append(
+                RejectedRecord(
+                    position=cut.positions[index],
+                    reason=reason,
+                    line=cut.records[index],
+                    batch=0 if reasons else self._failed,
+                )
+            )
+        return left
+
+    def _bodies(self, cut: Cut) -> Generator[Waiting, Any, list[Made]]:
+        spec = self._spec
+        assert spec.grouping is not None
+        built = spec.grouping.build(cut.items)
+        if type(built) is GeneratorType:
+            built = yield from _waited(built, cut.positions)
+        if type(built) is tuple and built and type(built[0]) is Portion:
+            check_carried(built, len(cut.items))
+            return [self._of_portion(cut, portion) for portion in built]
+        return [Made(cut, self._encoded(built, cut.items))]
+
+    def _of_portion(self, cut: Cut, portion: Portion) -> Made:
+        if portion.carries is not None and len(portion.carries) < len(cut.items):
+            cut = cut.part(portion.carries)
+        if isinstance(portion.payload, bytes):
+            media_type = portion.media_type or self._spec.media_type
+            return Made(cut, Body(parts=(portion.payload,), media_type=media_type))
+        return Made(cut, self._encoded(portion.payload, cut.items))
+
+    def _encoded(self, payload: Any, items: Sequence[Any]) -> Body:
+        spec = self._spec
+        if spec.opaque:
+            check_places(payload, items)
+        if self._beside:
+            payload = {**payload, **self._beside}
+        return spec.encode(payload, spec.encoder_settings)
+
+
+def _waited(building: Generator[Work, Any, Any], positions: Positions) -> Generator[Waiting, Any, Any]:
+    """What a grouping that waits builds: its work is handed on with the records it is about."""
+    try:
+        work = building.send(None)
+        while True:
+            try:
+                done = yield Waiting(work, positions)
+            except RecordError as error:
+                work = building.throw(error)
+            else:
+                work = building.send(done)
+    except StopIteration as end:
+        return end.value
