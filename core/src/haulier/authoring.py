@@ -55,9 +55,12 @@ from haulier.model.parts import (
     Output,
     OutputType,
     Payload,
+    Portion,
+    Program,
     Reader,
     ReaderType,
     Settings,
+    Work,
 )
 from haulier.model.pointer import look_up, pick
 from haulier.model.request import Body, FilePart, Header, Request, Response
@@ -88,6 +91,8 @@ __all__ = [
     "Parameter",
     "Payload",
     "PluginError",
+    "Portion",
+    "Program",
     "Reader",
     "ReaderType",
     "RecordError",
@@ -98,6 +103,7 @@ __all__ = [
     "Stop",
     "TransportError",
     "Verdict",
+    "Work",
     "hookimpl",
     "look_up",
     "pick",

@@ -29,7 +29,7 @@ class Cut(NamedTuple):
 
     def part(self, places: Sequence[int]) -> Cut:
         """Some of its records, by ascending index."""
-        if isinstance(places, range):
+        if isinstance(places, range) and places.step == 1:
             start, stop = places.start, places.stop
             return Cut(
                 self.address, self.positions[start:stop], self.items[start:stop], self.records[start:stop]

@@ -138,7 +138,7 @@ class Making:
                 outcome.rejected.extend(again.rejected)
 
     def _reject(self, cut: Cut, error: RecordError, outcome: Outcome) -> list[int]:
-        """Reject the records at fault, or all of them where the error names none; the indices of those that are left."""
+        """Reject the records at fault, or all of them where the error names none; the indices of those left."""
         mine = set(map(id, cut.items))
         reasons = {id(item): reason for item, reason in error.each if id(item) in mine}
         self._failed += not reasons

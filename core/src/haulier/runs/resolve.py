@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from haulier.errors import ConfigurationError, DestinationError
+from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.connector import Connector
 from haulier.model.destination import Destination, Limits
-from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
+from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Portion, Settings
 from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
 from haulier.runs.by_hand import pieces_by_hand
@@ -117,8 +117,15 @@ def _grouping(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
     grouping = guarded(algorithm.factory, f"grouping {algorithm.name}")(settings)
+    if algorithm.waits:
+        return algorithm, settings
     members = algorithm.needs == "values" or encoder.needs != "opaque"
-    payload = grouping.build([{} if members else msgspec.Raw(b"{}")])
+    try:
+        payload = guarded(grouping.build, algorithm.name)([{} if members else msgspec.Raw(b"{}")])
+    except (PluginError, RecordError):
+        return algorithm, settings  # it makes nothing of an empty record; that need not be wrong
+    if type(payload) is tuple and payload and isinstance(payload[0], Portion):
+        payload = payload[0].payload
     if pieces.body:
         _check_beside(pieces, algorithm.name, payload)
     check_shape(encoder, encoder_settings, payload)
