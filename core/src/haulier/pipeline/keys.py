@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,19 +9,13 @@ import msgspec
 
 from haulier.model.column import Fault, values_at
 
-__all__ = ["Key", "attribute_path", "keys_of"]
+__all__ = ["Key", "keys_of"]
 
 # The JSON text of each value, None where a record has no such attribute.
 Key = tuple[bytes | None, ...]
 
-_DOTTED = re.compile(r"[\w$@-]+(?:\.[\w$@-]+)+")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _QUOTE, _NESTED = b'"', (b"{", b"[")
-
-
-def attribute_path(name: str) -> tuple[str, ...]:
-    """The path that a written name stands for: `address.city` is a step into `address`."""
-    return tuple(name.split(".")) if _DOTTED.fullmatch(name) else (name,)
 
 
 def keys_of(records: Sequence[Mapping[str, Any] | None], paths: Sequence[tuple[str, ...]]) -> list[Key]:

@@ -49,14 +49,7 @@ class Payloads:
         items, faults = decode(block, spec.way)
         if self._shaper is not None:
             self._shaper.read(items, faults)
-        addresses: Address | list[Address | Fault]
-        if spec.address.constant is not None:
-            addresses = spec.address.constant
-        else:
-            addresses = spec.address.block([item if item is not None else {} for item in items])
-            for index, address in enumerate(addresses):
-                if isinstance(address, Fault):
-                    faults.setdefault(index, address.reason)
+        addresses = self._addresses(items, faults)
         keys = keys_of(items, spec.group_by) if spec.group_by else None
         values = self._body_values(items, faults) if spec.grouping is None else []
         if self._shaper is not None:
@@ -73,6 +66,17 @@ class Payloads:
             # Written once, here: then what a body comes to is a sum, and placing them costs nothing.
             items = [item if item is None else msgspec.Raw(_encode(item)) for item in items]
         return ReadBlock(items, addresses, faults, keys)
+
+    def _addresses(self, items: list[Any], faults: dict[int, str]) -> Address | list[Address | Fault]:
+        """One address for all records, or one each."""
+        book = self._spec.address
+        if book.constant is not None:
+            return book.constant
+        addresses = book.block([item if item is not None else {} for item in items])
+        for index, address in enumerate(addresses):
+            if isinstance(address, Fault):
+                faults.setdefault(index, address.reason)
+        return addresses
 
     def _body_values(self, items: list[Any], faults: dict[int, str]) -> list[tuple[str, Sequence[Any]]]:
         """Each body parameter with its value for each record; a Fault where an optional one has none."""

@@ -11,9 +11,9 @@ from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits
 from haulier.model.expression import Expression, RunFacts
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
+from haulier.model.paths import attribute_path
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
-from haulier.pipeline.keys import attribute_path
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.formatting import settings_for_run, settings_vary
@@ -180,7 +180,7 @@ class Resolved:
             size=0 if whole or algorithm is None else batching.size,
             max_bytes=None if whole else batching.max_bytes,
             max_wait=None if whole else batching.max_wait,
-            group_by=tuple(map(attribute_path, batching.group_by)),
+            group_by=tuple(attribute_path(name, place="batching.group_by") for name in batching.group_by),
             weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
             minimum=self.pieces.minimum,
             item=batching.item if isinstance(batching.item, str) else tuple(batching.item),
