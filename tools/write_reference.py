@@ -1,6 +1,7 @@
 """Writes docs/reference from the code: `.venv/bin/python tools/write_reference.py [--check]`.
 
-With --check nothing is written; pages that are not current are named, and the exit code is 1.
+The fault matrix in docs/delivery.md is written from what `tests/faults` asserts. With --check nothing is written; pages
+that are not current are named, and the exit code is 1.
 """
 
 import os
@@ -11,13 +12,23 @@ from pathlib import Path
 os.environ["HAULIER_PLUGINS"] = "imagga,batching"
 
 from haulier.runs.builtins import load_registry
-from reference import api, catalog, commands, destination, errors, hooks
+from reference import api, catalog, commands, destination, errors, faults, hooks
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCS = REPOSITORY / "docs"
 
 
 def pages() -> dict[str, str]:
-    """File name -> text of every generated page."""
+    """Name below docs/ -> text of every page that is generated, as a whole or in part."""
+    delivery = (DOCS / "delivery.md").read_text(encoding="utf-8")
+    return {
+        **{f"reference/{name}": text for name, text in reference_pages().items()},
+        "delivery.md": faults.with_matrix(delivery, REPOSITORY),
+    }
+
+
+def reference_pages() -> dict[str, str]:
+    """File name -> text of every page in docs/reference."""
     registry = load_registry()
     return {
         "api.md": api.api_page(),
@@ -37,15 +48,15 @@ def pages() -> dict[str, str]:
 def main(arguments: list[str]) -> int:
     """Write the pages, or say which are not current."""
     old = []
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    (DOCS / "reference").mkdir(exist_ok=True)
     for name, text in pages().items():
-        path = FOLDER / name
+        path = DOCS / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         old.append(name)
         if "--check" not in arguments:
             path.write_text(text, encoding="utf-8")
-            print(f"docs/reference/{name}")
+            print(f"docs/{name}")
     if old and "--check" in arguments:
         print(f"not current, run `make docs`: {', '.join(old)}")
         return 1

@@ -32,7 +32,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     key: attribute that names a record; outcomes: where an answer speaks of each. container: whether a refused request
     may be split; all_or_nothing: whether one bad record makes the service refuse all with 400 or 422. remaining: names
-    of headers that say how much of a quota is left, in lower case.
+    of headers that say how much of a quota is left, in lower case. body_kept: whether an output keeps what answers say.
     """
 
     verdicts: Mapping[int, str] = {}
@@ -45,20 +45,26 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     key: str | None = None
     container: bool = False
     all_or_nothing: bool = False
+    body_kept: bool = False
     remaining: tuple[str, ...] = ("ratelimit-remaining", "x-ratelimit-remaining")
 
     @property
-    def needs_body(self) -> bool:
+    def reads_body(self) -> bool:
         """Whether a verdict can depend on the body of an answer."""
         looks = self.judge or self.answers_json or self.ticket or self.success_when or self.outcomes
         return bool(looks)
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body of an answer is of use to anybody: it decides, or an output keeps it."""
+        return self.body_kept or self.reads_body
 
     def __call__(
         self, request: Request, response: Response, *, resend: bool, history: History
     ) -> Verdict | Outcomes | Stop:
         """The verdict on an answer. `resend`: an earlier attempt may have reached the server."""
         status = response.status
-        if status == 200 and not (self.verdicts or self.needs_body):
+        if status == 200 and not (self.verdicts or self.reads_body):
             return DELIVERED
         written = self.verdicts.get(status)
         if written is not None:
@@ -89,19 +95,21 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def _success(self, response: Response, history: History) -> Verdict | Stop:
         if self.answers_json and _is_html(response):
-            if not history.succeeded:
-                return Stop(
-                    f"the service answered {response.status} with a web page where JSON was expected: "
-                    "look at the URL (`base_url`, `request.url`), a login page or proxy may have answered"
-                )
-            return Verdict("unknown", f"answered {response.status} with a web page where JSON was expected")
-        if self.success_when is not None and not holds(self.success_when, response):
-            return Verdict("rejected", f"the service answered {self._told(response)}")
+            return _web_page(response, history)
+        if self.success_when is not None and (held := holds(self.success_when, response)) is not True:
+            told = f"the service answered {self._told(response)}"
+            if held is None:
+                return Verdict("unknown", f"{told}, where JSON was to say what it came to")
+            return Verdict("rejected", told)
         if self.ticket:
             ticket = look_up(response.body, self.ticket)
-            if isinstance(ticket, str) and ticket:
-                return Verdict("accepted", ticket=ticket)
-        return ACCEPTED if response.status == 202 and self.ticket else DELIVERED
+            if response.status == 202 or (isinstance(ticket, str) and ticket):
+                return Verdict("accepted", ticket=ticket) if isinstance(ticket, str) else ACCEPTED
+        if self.outcomes is not None and self.outcomes.by != "errors":
+            return Verdict(
+                "unknown", "the answer holds no list of results, where each record was to have one"
+            )
+        return DELIVERED
 
     def _no_success(
         self, request: Request, response: Response, *, resend: bool, history: History
@@ -178,6 +186,15 @@ def _redirected(response: Response) -> Stop:
     return Stop(
         f"the service answered {response.status} and points to {place[:200]}: redirects are never followed; "
         "write the final address as `base_url` or `request.url`"
+    )
+
+
+def _web_page(response: Response, history: History) -> Verdict | Stop:
+    told = f"answered {response.status} with a web page where JSON was expected"
+    if history.succeeded:
+        return Verdict("unknown", told)
+    return Stop(
+        f"the service {told}: look at the URL (`base_url`, `request.url`), a login page or proxy may have answered"
     )
 
 

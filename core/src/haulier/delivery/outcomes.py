@@ -92,10 +92,20 @@ def _among(status: Any, listed: Sequence[StatusWord] | None, *, good: bool) -> b
     return good and text in _GOOD_WORDS
 
 
-def holds(condition: Condition, response: Response) -> bool:
-    """Whether an answer says what it must."""
+def holds(condition: Condition, response: Response) -> bool | None:
+    """Whether an answer says what it must; None where its body is no JSON, so that it says nothing."""
     found = _at(condition.at, response)
+    if found is None and not condition.at.startswith("header:") and not _is_json(response.body):
+        return None
     return found is not None and _text(found).lower() in {_text(value).lower() for value in condition.values}
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def text_at(place: str, response: Response) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from haulier.delivery.judging import History, Judging
 from haulier.errors import TransportError
-from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
+from haulier.model.delivery import Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
 
 __all__ = ["Exhausted", "Flow", "Policy", "Send", "Settle", "Wait", "deliver"]
@@ -44,7 +44,7 @@ class Settle(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exhausted(msgspec.Struct, frozen=True, gc=False):
-    """All attempts were spent. answered: the last one got an answer (408, 429, 5xx); else nobody knows."""
+    """All attempts were spent. answered: the last one was refused (408, 429, 5xx); else nobody knows whether it was."""
 
     reason: str
     answered: bool
@@ -89,7 +89,9 @@ def deliver(
         attempt += 1
         answer = yield Send(attempt, resend)
         own = attempt - spent
+        answer = _as_far_as_needed(answer, judging)
         if isinstance(answer, Response):
+            answered = not (resend and answer.status == 409)  # it may be in conflict with itself
             verdict = judging(request, answer, resend=resend, history=history)
             if (again := _all_again(verdict)) is not None and attempt < policy.attempts:
                 yield Wait(_backoff(policy, attempt, jitter), False, again)
@@ -102,9 +104,10 @@ def deliver(
             reason, wait_s, response = verdict.reason, verdict.wait_s, answer
         else:
             assert isinstance(answer, TransportError)
-            if (taken := _taken_unread(answer, judging)) is not None:
-                yield Settle(taken, own, None)
+            if _is_taken(answer):
+                yield Settle(Verdict("unknown", str(answer)), own, None)
                 return
+            answered = False
             resend = resend or answer.sent == "maybe"
             parked = policy.park and answer.sent == "maybe"
             reason, wait_s, response = str(answer), None, None
@@ -113,7 +116,7 @@ def deliver(
             yield Settle(Verdict("unknown", told), own, response)
             return
         if attempt >= policy.attempts:
-            yield Exhausted(reason, response is not None, resend, own, response)
+            yield Exhausted(reason, answered, resend, own, response)
             return
         asked_s = max(wait_s or 0.0, 0.0)  # `Retry-After: 0` is no leave to hammer
         yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason)
@@ -126,11 +129,19 @@ def _all_again(verdict: Verdict | Outcomes | Stop) -> str | None:
     return None
 
 
-def _taken_unread(error: TransportError, judging: Judging) -> Verdict | None:
-    """The verdict where a 2xx arrived and its body broke off: taken, though what it came to may be missing."""
-    if error.status is None or not 200 <= error.status < 300:
-        return None
-    return Verdict("unknown", str(error)) if judging.needs_body else DELIVERED
+def _as_far_as_needed(
+    answer: Response | TransportError | None, judging: Judging
+) -> Response | TransportError | None:
+    """An answer whose body broke off as its status alone, where nobody needs the body."""
+    if not isinstance(answer, TransportError) or answer.status is None:
+        return answer
+    needed = judging.needs_body if _is_taken(answer) else judging.reads_body
+    return answer if needed else Response(status=answer.status)
+
+
+def _is_taken(error: TransportError) -> bool:
+    """Whether a 2xx arrived, and only its body broke off: what it came to is not known."""
+    return error.status is not None and 200 <= error.status < 300
 
 
 def _backoff(policy: Policy, attempt: int, jitter: Callable[[], float]) -> float:

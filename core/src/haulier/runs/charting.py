@@ -12,11 +12,13 @@ from haulier.io.activation import activation
 from haulier.runs.course import Course
 from haulier.runs.ordered import lane_of
 from haulier.runs.orders import Orders
+from haulier.runs.outputs import answers_are_kept
 from haulier.runs.sharing import share_of
 from haulier.runs.stored import store
 
 __all__ = ["course_of"]
 
+_MOST_TIMEOUTS = 10.0  # an answer that drips is waited for so many times `timeout_s`
 _MOST_IN_FLIGHT = 100  # where neither connector nor destination says; fewer as the service bears
 
 
@@ -34,7 +36,7 @@ def course_of(orders: Orders, run_key: str, *, spooled: bool) -> Course:
         return bool(now.state == "paused" and now.since != since)
 
     return Course(
-        judging=resolved.judging(),
+        judging=resolved.judging(body_kept=answers_are_kept(resolved, orders.registry)),
         policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
         max_in_flight=in_flight,
         pace=Pace(
@@ -48,6 +50,7 @@ def course_of(orders: Orders, run_key: str, *, spooled: bool) -> Course:
             wall_s=time.time() - asyncio.get_running_loop().time(),
         ),
         patience_s=limits.patience_s,
+        longest_s=_MOST_TIMEOUTS * resolved.destination.timeout_s,
         authorize=orders.authority.authorize(),
         stored=_nothing if orders.intake.repeatable or spooled else store,
         paused=paused,

@@ -67,8 +67,9 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     number; stored: what of a request the ledger keeps.
 
     run_key: names the run to people. max_in_flight: the most there can be. patience_s: longest wait a service may ask
-    for. lane: of requests of an equal one, only one is under way until it is settled. share: a limit kept together with
-    other processes. paused: asked now and then. max_rejected, stop_after, first_rejections: see StopRules.
+    for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only one is under way until it is
+    settled. share: a limit kept together with other processes. paused: asked now and then. max_rejected, stop_after,
+    first_rejections: see StopRules.
     """
 
     judging: Judging
@@ -76,6 +77,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int
     pace: Pace
     patience_s: float
+    longest_s: float
     authorize: Callable[[Request], Added]
     stored: Callable[[Request], bytes | None]
     paused: Callable[[], bool]

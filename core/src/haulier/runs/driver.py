@@ -22,6 +22,7 @@ from haulier.model.request import Request, Response
 from haulier.runs.book import Book, Delivered
 from haulier.runs.course import Course, Source, Taken
 from haulier.runs.crew import Budget, Crew, Delivery
+from haulier.runs.overdue import Overdue
 from haulier.runs.settling import Settling
 from haulier.runs.windows import Windows
 
@@ -51,7 +52,7 @@ class Driver:
     ) -> None:
         self._source = source
         self._book = book
-        self._transport = transport
+        self._exchanges = Overdue(transport, course.longest_s)
         self._course = course
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
@@ -114,7 +115,7 @@ class Driver:
         Raises what the input's iterator, a plugin or the ledger raised, after what was in flight has come to rest.
         Cancelled, it breaks off at once, as a crash would.
         """
-        watch = asyncio.create_task(self._watch())
+        watches = [asyncio.create_task(one) for one in (self._watch(), self._exchanges.watch())]
         at_once = False
         try:
             ended_early = await self._take_all_in()
@@ -126,9 +127,10 @@ class Driver:
             at_once = True
             raise
         finally:
-            watch.cancel()
+            watches[0].cancel()
             self._windows.close()
             await self._crew.end(at_once=at_once)
+            watches[1].cancel()
         self._conclude()
         self._windows.commit(always=True)
         await self._all_durable()
@@ -254,7 +256,7 @@ class Driver:
             delivery.tries = wish.number
             began = self._loop.time()
             try:
-                reply = await self._transport.send(request, course.authorize(request))
+                reply = await self._exchanges.send(request, course.authorize(request))
                 delivery.status = reply.status
             except TransportError as error:
                 reply, delivery.status = error, None

@@ -23,6 +23,7 @@ from haulier.runs.shape import sends_attribute, shape_of
 from haulier.runs.site import Site
 
 __all__ = [
+    "answers_are_kept",
     "authorities_of_outputs",
     "close_outputs",
     "lines_of",
@@ -74,6 +75,15 @@ def authorities_of_outputs(site: Site, resolved: Resolved, registry: Registry) -
 def _settings_of(registry: Registry, choice: OutputChoice) -> Settings:
     """What was written for an output, with the defaults of its type; resolving the destination has checked it."""
     return registry.output(choice.to).settings.model_validate(choice.settings)
+
+
+def answers_are_kept(resolved: Resolved, registry: Registry) -> bool:
+    """Whether what the body of an answer says is carried on by an output, or saved."""
+    takes = bool(resolved.template and resolved.template.takes)
+    chosen = resolved.destination.outputs
+    return resolved.destination.save_body is not None or any(
+        takes or getattr(_settings_of(registry, one), "answer", False) for one in chosen
+    )
 
 
 def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | None:

@@ -128,8 +128,8 @@ class Resolved:
             or settings_vary(self.encoder, self.encoder_settings)
         )
 
-    def judging(self) -> Judging:
-        """The rules by which its answers are judged."""
+    def judging(self, *, body_kept: bool = False) -> Judging:
+        """The rules by which its answers are judged. body_kept: whether an output keeps what they say."""
         template = self.template
         return Judging(
             verdicts={**(template.verdicts if template else {}), **self.destination.verdicts},
@@ -144,6 +144,7 @@ class Resolved:
             key=self.destination.key,
             container=self.batching is not None and not self.pieces.whole,
             all_or_nothing=self._all_or_nothing(),
+            body_kept=body_kept,
         )
 
     def _all_or_nothing(self) -> bool:

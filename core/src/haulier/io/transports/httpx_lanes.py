@@ -115,6 +115,8 @@ class HttpxLanes:
             ) from error
         finally:
             await response.aclose()
+            if _has_more(lane):
+                await lane.aclose()  # it would be taken for the answer to the next request
         return Response(
             status=response.status_code,
             headers=tuple(
@@ -135,6 +137,19 @@ class HttpxLanes:
                     f"the answer is longer than {self._max_answer_bytes:,} bytes", sent="maybe"
                 )
         return b"".join(pieces)
+
+
+def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
+    """Whether bytes came behind the last answer, without anybody having asked.
+
+    httpcore keeps them in the h11 state of the connection and reads the next answer from there. Nothing public shows it
+    (https://h11.readthedocs.io/en/latest/api.html#h11.Connection.trailing_data).
+    """
+    for connection in lane._pool.connections:  # noqa: SLF001 - see above
+        state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+        if state is not None and state.trailing_data[0]:
+            return True
+    return False
 
 
 def _check_files(parts: tuple[bytes | FilePart, ...]) -> None:
