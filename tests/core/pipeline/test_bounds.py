@@ -107,8 +107,11 @@ def test_no_body_is_larger_unless_one_record_alone_is(
     for request in requests:
         assert len(request.positions) <= size
         assert request.length <= most or len(request.positions) == 1
-    alone = [(r.positions[0], r.length) for r in requests if r.length > most]
-    assert [tuple(one) for one in planner.oversized] == alone[:20]
+    alone = [f"record {r.positions[0]} ({r.length:,} bytes)" for r in requests if r.length > most]
+    named = alone[:5] + ([f"{len(alone) - 5} more"] if len(alone) > 5 else [])
+    begin = f"larger alone than batching.max_bytes ({most}), so sent alone: "
+    told = [remark for remark in planner.remarks() if "max_bytes" in remark]
+    assert told == ([begin + ", ".join(named)] if named else [])
 
 
 @given(values=texts, most=st.integers(40, 400))

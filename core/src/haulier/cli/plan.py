@@ -47,6 +47,7 @@ def command(
             ("requests", made.requests),
             ("rejected", made.rejected),
             ("bytes", made.bytes),
+            *([] if made.fill is None else [("batches filled", f"{made.fill:.0%} on average")]),
             ("largest body", f"{made.largest_bytes:,} bytes"),
             ("least time", "not limited" if made.seconds is None else seconds_text(made.seconds)),
         ]

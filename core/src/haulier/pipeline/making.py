@@ -22,9 +22,9 @@ from haulier.pipeline.encoding import length_of
 from haulier.pipeline.places import check_carried, check_places
 from haulier.pipeline.spec import PlanSpec
 
-__all__ = ["Made", "Making", "MakingBatch", "Outcome", "Oversized", "Waiting"]
+__all__ = ["Made", "Making", "MakingBatch", "Outcome", "Waiting"]
 
-_MOST_NAMED = 20  # oversized records
+_MOST_NAMED = 5  # oversized records
 _PROBE = msgspec.Raw(b"{}")
 _NOWHERE = Address("", ())
 
@@ -43,13 +43,6 @@ class Made(NamedTuple):
     body: Body
 
 
-class Oversized(NamedTuple):
-    """A record that alone makes a larger body than a request may have. length: of that body, bytes."""
-
-    position: int
-    length: int
-
-
 class Outcome(NamedTuple):
     """What came of a batch."""
 
@@ -61,12 +54,13 @@ MakingBatch = Generator[Waiting, Any, Outcome]
 
 
 class Making:
-    """Makes bodies as a plan says. oversized: the first records that were too large alone."""
+    """Makes bodies as a plan says."""
 
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._failed = 0
-        self.oversized: list[Oversized] = []
+        self._oversized = 0
+        self._named: list[str] = []
         # What stands beside the records of a batch is the same for all of them.
         self._beside = (
             {value.name: value.column([{}])[0] for value in spec.body} if spec.grouping is not None else {}
@@ -85,6 +79,16 @@ class Making:
         if three - two != two - one or between < 0:
             return None
         return Weights(base=one - len(_PROBE), between=between, most=most)
+
+    def remarks(self) -> tuple[str, ...]:
+        """In words, which records alone make a larger body than one may have."""
+        if not self._oversized:
+            return ()
+        more = [f"{self._oversized - _MOST_NAMED:,} more"] if self._oversized > _MOST_NAMED else []
+        return (
+            f"larger alone than batching.max_bytes ({self._spec.max_bytes:,}), so sent alone: "
+            + ", ".join(self._named + more),
+        )
 
     def _probe(self, count: int) -> int:
         cut = Cut(_NOWHERE, range(count), [_PROBE] * count, [b"{}"] * count)
@@ -125,8 +129,9 @@ class Making:
         if not measured or most is None or length <= most:
             outcome.made.append(made)
         elif count == 1:
-            if len(self.oversized) < _MOST_NAMED:
-                self.oversized.append(Oversized(made.cut.positions[0], length))
+            self._oversized += 1
+            if self._oversized <= _MOST_NAMED:
+                self._named.append(f"record {made.cut.positions[0]} ({length:,} bytes)")
             outcome.made.append(made)
         else:
             # As many parts as it takes if records are of one size, at least two: each is made and measured again.

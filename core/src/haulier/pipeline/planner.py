@@ -20,7 +20,7 @@ from haulier.model.request import Body, FilePart, Positions, Request
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
-from haulier.pipeline.making import Making, MakingBatch, Outcome, Oversized
+from haulier.pipeline.making import Making, MakingBatch, Outcome
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
@@ -137,11 +137,6 @@ class Planner:
         """How much work is open."""
         return len(self._working)
 
-    @property
-    def oversized(self) -> Sequence[Oversized]:
-        """The first records, at most 20, that alone make a larger body than `max_bytes`."""
-        return self._making.oversized
-
     def held(self) -> int | None:
         """Position of the oldest record that is in no request yet, None where none is."""
         waiting = min((one.first for _, one in self._waiting), default=None)
@@ -177,9 +172,9 @@ class Planner:
             self._emit(end.value, planned)
         return planned.requests[0] if len(planned.requests) == 1 else None
 
-    def unseen(self) -> tuple[str, ...]:
-        """What the destination asks for attributes that no record has had so far, in words."""
-        return self._payloads.unseen()
+    def remarks(self) -> tuple[str, ...]:
+        """What its author should know of the records so far, in words: attributes that none has had, oversized ones."""
+        return (*self._payloads.unseen(), *self._making.remarks())
 
     @property
     def next_number(self) -> int:

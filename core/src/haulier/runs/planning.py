@@ -9,19 +9,24 @@ from typing import Any
 import msgspec
 
 from haulier.model.expression import RunFacts
+from haulier.model.request import Request
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.preview import PREVIEW_RUN_ID, planned
 from haulier.runs.resolve import resolve
+from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["Plan", "plan"]
+
+_LEAST_FILL = 0.5
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run would send. records: read; rejected: those that cannot be sent as they are; bytes: of all bodies.
 
     seconds: least time at `limits.requests_per_second`; None where nothing limits it. first_rejections: a few reasons.
+    fill: how full batches are on average, 1 is full: in records or in bytes, whichever bound is nearer; None without.
     """
 
     records: int
@@ -30,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     largest_bytes: int
     seconds: float | None
+    fill: float | None
     way: str
     first_rejections: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -56,6 +62,7 @@ def plan(
     read = requests = rejected = total = largest = 0
     reasons: list[str] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
+    filled = 0.0
     planner = resolved.planner(facts)
     for piece in planned(resolved, facts, intake, site.root, planner):
         for request in piece.requests:
@@ -63,9 +70,11 @@ def plan(
             read += len(request.positions)
             total += request.length
             largest = max(largest, request.length)
+            filled += _fill(request, resolved)
         rejected += len(piece.rejected)
         reasons += [record.reason for record in piece.rejected[: max(0, 5 - len(reasons))]]
     rate = resolved.limits.requests_per_second
+    fill = filled / requests if requests and _bounded(resolved) else None
     return Plan(
         records=read + rejected,
         requests=requests,
@@ -73,7 +82,37 @@ def plan(
         bytes=total,
         largest_bytes=largest,
         seconds=max(0, requests - 1) / rate if rate else None,
+        fill=fill,
         way=resolved.way,
         first_rejections=tuple(reasons),
-        warnings=(*resolved.warnings, *planner.unseen()),
+        warnings=(*resolved.warnings, *planner.remarks(), *_scattered(resolved, fill, requests, read)),
+    )
+
+
+def _bounded(resolved: Resolved) -> bool:
+    return resolved.batching is not None and not resolved.pieces.whole
+
+
+def _fill(request: Request, resolved: Resolved) -> float:
+    """The share of its batch that a request carries, by the bound that is nearest."""
+    batching = resolved.batching
+    if batching is None:
+        return 0.0
+    in_bytes = request.length / batching.max_bytes if batching.max_bytes else 0.0
+    return min(1.0, max(len(request.positions) / batching.size, in_bytes))
+
+
+def _scattered(resolved: Resolved, fill: float | None, requests: int, records: int) -> tuple[str, ...]:
+    """What to do where batches go out half empty because their records differ."""
+    batching = resolved.batching
+    if batching is None or fill is None or fill >= _LEAST_FILL or requests <= -(-records // batching.size):
+        return ()
+    apart = [f"`{name}`" for name in batching.group_by]
+    if resolved.address.needs_record:
+        apart.append("their address")
+    if not apart:
+        return ()
+    return (
+        f"batches are {fill:.0%} full on average, as records that differ in {' or '.join(apart)} never share one: sort "
+        "the records by it, group by less, or take a smaller batching.size",
     )

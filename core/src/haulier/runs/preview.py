@@ -111,7 +111,7 @@ def preview(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*resolved.warnings, *planner.unseen()),
+        warnings=(*resolved.warnings, *planner.remarks()),
     )
 
 

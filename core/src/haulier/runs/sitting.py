@@ -143,8 +143,10 @@ class Sitting:
                 orders.on_start(run.run_id, run.run_key)
             missing = left.known.missing(run.low_water, run.read) if left is not None else []
             report = await self._carry(ledger, run, source, missing)
-            if not resumed and (unseen := planner.unseen()):
-                report = msgspec.structs.replace(report, note="; ".join(filter(None, (report.note, *unseen))))
+            if not resumed and (remarks := planner.remarks()):
+                report = msgspec.structs.replace(
+                    report, note="; ".join(filter(None, (report.note, *remarks)))
+                )
             finished = report.state == "finished"
             return report
         finally:
