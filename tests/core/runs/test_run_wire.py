@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
+import subprocess
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,9 @@ from tests.core.runs.wire import Asked, Wire, answer
 import haulier
 from haulier.errors import CredentialError
 from haulier.model.request import FilePart
+from haulier.runs.curl import curl_command
+from haulier.runs.marking import Marks
+from haulier.runs.sample_files import save_bodies
 
 DESTINATIONS: dict[str, dict[str, Any]] = {
     "one by one": {},
@@ -118,6 +124,32 @@ def test_what_preview_shows_is_what_goes_out(kind: str, folder: Path) -> None:
                 sample.body, bytes
             ):  # with files it is made of their hashes, which are known before
                 assert sha256(asked.body).hexdigest() == sample.sha256
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("kind", DESTINATIONS)
+def test_the_curl_command_of_a_sample_sends_the_same(kind: str, folder: Path) -> None:
+    """curl orders the headers its own way; all else is what the sample says."""
+    (folder / "pictures").mkdir()
+    for number in range(2):
+        (folder / "pictures" / f"{number}.png").write_bytes(os.urandom(5000))
+    with Wire() as wire:
+        shown = haulier.preview(destination(wire.url, **DESTINATIONS[kind]), CARRIED, n=100).samples
+        files = save_bodies(shown, folder / "bodies")
+        for sample in shown:
+            command = curl_command(sample, Marks(), files.get(sample.number))
+            command = command.replace("curl --http1.1", "curl --silent --show-error --noproxy '*' --http1.1")
+            subprocess.run(["sh", "-eu", "-c", command], check=True, capture_output=True, timeout=30)
+        assert len(wire.asked) == len(shown) > 0
+        for sample, asked in zip(shown, wire.asked, strict=True):
+            first, *lines = _shown_head(sample, set())
+            found, *others = _head(asked, set())
+            assert (found, sorted(others)) == (first, sorted(lines))
+            wanted = b"".join(
+                Path(part.path).read_bytes() if isinstance(part, FilePart) else part
+                for part in _parts(sample)
+            )
+            assert asked.body == wanted
 
 
 def _parts(sample: haulier.Sample) -> Any:

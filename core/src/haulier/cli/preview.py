@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +19,8 @@ from haulier.cli.options import (
 from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
-    from haulier.runs.preview import Preview
+    from haulier.runs.marking import Marks
+    from haulier.runs.preview import Preview, Sample
 
 __all__ = ["command"]
 
@@ -32,6 +35,21 @@ __all__ = ["command"]
     "--sample", metavar="I", type=click.IntRange(min=0), help="Show the request numbered I, from 0, alone."
 )
 @click.option("--full", is_flag=True, help="Show the exact bodies, nothing laid out or cut short.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the bodies there as files, byte for byte.",
+)
+@click.option(
+    "--curl",
+    is_flag=True,
+    help="Show each request as a curl command that sends the same bytes; the credential's values are shell variables.",
+)
+@click.option(
+    "--watch", is_flag=True, help="Show what changes whenever destination or records do, until Ctrl-C."
+)
 @param_option
 @base_url_option
 @limit_option
@@ -40,41 +58,121 @@ def command(
     *,
     destination: str,
     records: str,
-    format: str | None,
     most: int,
-    sample: int | None,
     full: bool,
-    params: dict[str, str],
+    folder: Path | None,
+    curl: bool,
+    watch: bool,
     base_url: str | None,
-    limit: int | None,
     as_json: bool,
-) -> None:
+    **wanted: Any,
+) -> int | None:
     """Show requests exactly as they would go out; sends nothing.
 
     Made by the very code that runs use, from the settings as they are now. What is made of a run's id or start is
     marked as varying: it differs from run to run.
     """
+    from haulier.runs.marking import credential_marks
     from haulier.runs.preview import preview
 
-    shown = preview(
-        destination,
-        records,
-        n=most,
-        sample=sample,
-        params=params,
-        base_url=base_url,
-        format=format,
-        limit=limit,
-    )
+    def made() -> tuple[Preview, Mapping[int, Path]]:
+        shown = preview(destination, records, n=most, base_url=base_url, **wanted)
+        return shown, _saved(shown, folder, needed=curl)
+
+    def lines(shown: Preview, files: Mapping[int, Path]) -> Iterator[str]:
+        for one in shown.samples:
+            marks = credential_marks(destination, one, base_url=base_url)
+            yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
+        yield from _rejected_lines(shown)
+
+    if watch:
+        _check_watch(records, as_json=as_json)
+
+        def all_lines() -> list[str]:
+            shown, files = made()
+            return [*lines(shown, files), *_warnings(shown)]
+
+        return _watched(destination, records, all_lines)
+    shown, files = made()
     if as_json:
-        _print_json(destination, shown, base_url)
-        return
-    _print_text(destination, shown, base_url, full=full)
-    if sample is not None and not shown.samples:
-        raise click.UsageError(f"there is no sample {sample}: these records make fewer requests")
+        _print_json(destination, shown, base_url, files)
+        return None
+    for line in lines(shown, files):
+        out(line)
+    if shown.samples and (
+        problem := credential_marks(destination, shown.samples[0], base_url=base_url).problem
+    ):
+        say(f"warning: {problem}")
+    for warning in _warnings(shown):
+        say(warning)
+    return None
 
 
-def _print_json(destination: str, shown: Preview, base_url: str | None) -> None:
+def _saved(shown: Preview, folder: Path | None, *, needed: bool) -> Mapping[int, Path]:
+    """The files of the bodies, by the number of their sample."""
+    from haulier.runs.sample_files import save_bodies
+
+    if folder is None:
+        if needed and any(one.length for one in shown.samples):
+            raise click.UsageError("--curl sends bodies from files: say with --out DIR where to write them")
+        return {}
+    return save_bodies(shown.samples, folder)
+
+
+def _sample_lines(one: Sample, marks: Marks, files: Mapping[int, Path], *, full: bool) -> Iterator[str]:
+    from haulier.cli.showing import request_lines
+
+    count = len(one.positions)
+    which = f"record {one.positions[0]}" if count == 1 else f"{count:,} records from {one.positions[0]} on"
+    yield f"--- sample {one.number}: {which if count else 'no record'}"
+    yield from request_lines(one, marks, full=full)
+    yield ""
+    yield f"sha256 {one.sha256} of {one.length:,} bytes" if one.length else "no body"
+    if one.number in files:
+        yield f"body in {files[one.number]}"
+    if one.varies:
+        yield f"varies from run to run: {', '.join(one.varies)}"
+    yield ""
+
+
+def _curl_lines(one: Sample, marks: Marks, files: Mapping[int, Path]) -> Iterator[str]:
+    from haulier.runs.curl import curl_command
+
+    yield f"# sample {one.number}"
+    yield from curl_command(one, marks, files.get(one.number)).split("\n")
+    yield ""
+
+
+def _rejected_lines(shown: Preview) -> Iterator[str]:
+    for rejected in shown.rejected:
+        yield f"rejected: {rejected.reason}"
+    if shown.refused > len(shown.rejected):
+        yield f"... and {shown.refused - len(shown.rejected):,} more, as far as was read"
+    if not shown.samples and not shown.rejected:
+        yield "no requests: there are no records"
+
+
+def _warnings(shown: Preview) -> list[str]:
+    return [f"warning: {warning}" for warning in shown.warnings]
+
+
+def _check_watch(records: str, *, as_json: bool) -> None:
+    if records == "-":
+        raise click.UsageError(
+            "--watch reads the records again and again, so they cannot come from standard input"
+        )
+    if as_json:
+        raise click.UsageError("--watch shows changes for people; leave out --json")
+
+
+def _watched(destination: str, records: str, lines: Callable[[], list[str]]) -> int:
+    from haulier.cli.watching import watch
+    from haulier.runs.site import file_of
+
+    return watch([file_of(destination), Path(records)], lines)
+
+
+def _print_json(destination: str, shown: Preview, base_url: str | None, files: Mapping[int, Path]) -> None:
     from haulier.runs.marking import credential_marks
 
     marks = credential_marks(destination, shown.samples[0], base_url=base_url) if shown.samples else None
@@ -90,38 +188,12 @@ def _print_json(destination: str, shown: Preview, base_url: str | None) -> None:
     ]
     out_json(
         {
-            "samples": [one.to_dict() for one in shown.samples],
+            "samples": [
+                {**one.to_dict(), **({"file": str(files[one.number])} if one.number in files else {})}
+                for one in shown.samples
+            ],
             "credential": credential,
             "rejected": rejected,
             "warnings": shown.warnings,
         }
     )
-
-
-def _print_text(destination: str, shown: Preview, base_url: str | None, *, full: bool) -> None:
-    from haulier.cli.showing import request_lines
-    from haulier.runs.marking import credential_marks
-
-    for one in shown.samples:
-        marks = credential_marks(destination, one, base_url=base_url)
-        count = len(one.positions)
-        which = (
-            f"record {one.positions[0]}" if count == 1 else f"{count:,} records from {one.positions[0]} on"
-        )
-        out(f"--- sample {one.number}: {which if count else 'no record'}")
-        for line in request_lines(one, marks, full=full):
-            out(line)
-        out(f"\nsha256 {one.sha256} of {one.length:,} bytes" if one.length else "\nno body")
-        if one.varies:
-            out(f"varies from run to run: {', '.join(one.varies)}")
-        out()
-        if marks.problem and one is shown.samples[0]:
-            say(f"warning: {marks.problem}")
-    for rejected in shown.rejected:
-        out(f"rejected: {rejected.reason}")
-    if shown.refused > len(shown.rejected):
-        out(f"... and {shown.refused - len(shown.rejected):,} more, as far as was read")
-    if not shown.samples and not shown.rejected:
-        out("no requests: there are no records")
-    for warning in shown.warnings:
-        say(f"warning: {warning}")

@@ -43,7 +43,9 @@ def request_lines(sample: Sample, marks: Marks, *, full: bool) -> Iterator[str]:
         yield f"{name}: {value}{varies}"
     if sample.length:
         yield ""
-        yield from body_lines(sample.body, full=full)
+        if sample.uncompressed is not sample.body:
+            yield f"<{sample.length:,} bytes compressed with gzip, of>"
+        yield from body_lines(sample.uncompressed, full=full)
 
 
 def body_lines(body: bytes | tuple[bytes | FilePart, ...], *, full: bool) -> Iterator[str]:

@@ -97,11 +97,12 @@ def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dic
         samples = preview(chosen, records, **made).samples
         if not samples:
             raise click.UsageError(f"there is no sample {made['sample']}: these records make fewer requests")
-        if not isinstance(samples[0].body, bytes) or not samples[0].length:
+        found = samples[0].uncompressed
+        if not isinstance(found, bytes) or not samples[0].length:
             raise click.UsageError(
                 f"the body of this {samples[0].method} cannot be edited as text; change it with --set"
             )
-        body = samples[0].body
+        body = found
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ It is a loop around the planner that runs use; there is no second way to make a 
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -54,10 +55,20 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values: the body as text where it is UTF-8, else base64; files by name, size and hash."""
-        return {
+        shown = {
             **{name: getattr(self, name) for name in self.__struct_fields__ if name != "body"},
             "body": _body_values(self.body),
         }
+        if (plain := self.uncompressed) is not self.body:
+            shown["uncompressed"] = _body_values(plain)
+        return shown
+
+    @property
+    def uncompressed(self) -> bytes | tuple[bytes | FilePart, ...]:
+        """The body as it was before it was compressed; the body itself where it was not."""
+        if ("Content-Encoding", "gzip") in self.headers and isinstance(self.body, bytes):
+            return gzip.decompress(self.body)
+        return self.body
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from haulier.io.destinations import destination_from, load_destination
 from haulier.io.project import Project, state_folder
 from haulier.model.destination import Destination
 
-__all__ = ["DestinationLike", "Site", "site_of"]
+__all__ = ["DestinationLike", "Site", "file_of", "site_of"]
 
 DestinationLike: TypeAlias = "Destination | Mapping[str, Any] | str | os.PathLike[str]"
 
@@ -67,3 +67,13 @@ def site_of(given: DestinationLike, *, state: str | os.PathLike[str] | None = No
         )
     path = Path(given).absolute()
     return Site(destination=load_destination(path), root=root, in_code=False, _state=(base, path))
+
+
+def file_of(name_or_path: str) -> Path:
+    """The file of a destination that is named as `site_of` takes it."""
+    try:
+        return Project.find().locate(name_or_path).path
+    except ConfigurationError:
+        if not name_or_path.endswith((".yaml", ".yml")):
+            raise
+        return Path(name_or_path).absolute()

@@ -28,7 +28,7 @@ from haulier.runs.loop import LoopThread
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
 from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
 from haulier.runs.resolve import resolve
-from haulier.runs.resolved import Resolved
+from haulier.runs.resolved import Resolved, gzipped
 from haulier.runs.site import DestinationLike, Site, site_of
 
 __all__ = ["Checked", "TestAnswer", "check", "check_credential", "output_problems", "test_send"]
@@ -113,6 +113,8 @@ def test_send(
 ) -> TestAnswer:
     """Really send one sample, with its body replaced by `payload` where given, and return what came of it.
 
+    A payload is compressed where the destination says so, as any body is.
+
     No ledger is written and no output told. Raises ConfigurationError as `send` does.
     """
     site = site_of(destination)
@@ -123,7 +125,7 @@ def test_send(
     intake = Intake(records, format=format, readers=registry.readers.values())
     request = pick_sample(resolved, facts, intake, site.root, sample)
     if payload is not None:
-        request = _replaced(request, payload)
+        request = _replaced(request, gzipped(payload) if site.destination.compress else payload)
     return LoopThread(lambda: _try(request, resolved, authority)).result()
 
 
