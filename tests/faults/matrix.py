@@ -122,6 +122,31 @@ def _each_by_itself(status: int) -> Does:
     return does
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Something of the machine that the run is on, and what comes of it. code: what the command exits with."""
+
+    what: str
+    comes: str
+    code: int
+
+
+TROUBLES = {
+    "full": Trouble(
+        "the disk becomes full in the middle of a run",
+        "what is in flight finishes, the run stops; with room again the same command delivers the rest",
+        3,
+    ),
+    "read-only": Trouble("the folder of the ledger may not be written", "refused, nothing is sent", 2),
+    "forward": Trouble(
+        "the wall clock jumps a day forward at each request",
+        "no difference: no wait is shorter, none longer",
+        0,
+    ),
+    "backward": Trouble("the wall clock jumps a day backward at each request", "no difference", 0),
+}
+
+
 def _statuses(*statuses: int) -> tuple[Steps, ...]:
     return tuple((says(status),) for status in statuses)
 
@@ -405,8 +430,10 @@ def _fault_cells(fault: Fault, *, batched: bool) -> Iterator[Cell]:
     tries += [
         (f"also {at}", _in_turn(steps), fault.each) for at, steps in enumerate(() if batched else fault.also)
     ]
-    for policy in ("resend", "park"):
-        for often, does, came in tries:
+    # Parked, it makes no difference how often it happens; not parked, it is as under `resend`.
+    parks = fault.park is not None
+    for policy in ("resend", "park") if parks or not batched else ("resend",):
+        for often, does, came in tries[1:] if policy == "park" else tries:
             yield Cell(
                 f"{fault.what}, {often}, {_shape(batched=batched)}, {policy}",
                 does,
@@ -467,3 +494,10 @@ def answers_table() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         for row in ANSWERS
     ]
     return heads, rows
+
+
+def troubles_table() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and rows of the third table."""
+    return ("what happens here", "what comes of it", "exit code"), [
+        (one.what, one.comes, str(one.code)) for one in TROUBLES.values()
+    ]

@@ -1,4 +1,4 @@
-"""The fault matrix: the tables that `tests/faults` asserts, put into the page on delivery."""
+"""The fault matrix: the tables of what `tests/faults` asserts, put into the page on delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _END = "<!-- The fault matrix: end -->"
 
 
 def with_matrix(page: str, repository: Path) -> str:
-    """The page with both tables of the matrix between its two marks."""
+    """The page with the tables of the matrix between its two marks."""
     sys.path.insert(0, str(repository))
     matrix = import_module("tests.faults.matrix")
     sys.path.remove(str(repository))
@@ -23,5 +23,6 @@ def with_matrix(page: str, repository: Path) -> str:
     _, _, after = rest.partition(_END)
     if not after:
         raise SystemExit(f"docs/delivery.md lacks one of the lines:\n{_BEGIN}\n{_END}")
-    parts = [_BEGIN, table(*matrix.faults_table()), table(*matrix.answers_table()), _END]
+    tables = (matrix.faults_table, matrix.answers_table, matrix.troubles_table)
+    parts = [_BEGIN, *(table(*made()) for made in tables), _END]
     return before + "\n\n".join(parts) + after

@@ -157,7 +157,12 @@ def state_folder(base: Path, name: str, file: Path | None = None) -> Path:
     leaf = check_name("destination", name)
     if file is not None:
         leaf += "@" + hashlib.sha256(os.fsencode(file.resolve())).hexdigest()[:8]
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{shown(base)} cannot be made: {error.strerror}; choose another folder with --state"
+        ) from None
     return private_folder(base / leaf)
 
 
