@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from haulier.model.delivery import State
     from haulier.model.destination import Destination
     from haulier.runs.book import Delivered
+    from haulier.runs.following import follow
     from haulier.runs.planning import Plan, plan
     from haulier.runs.preview import Preview, Sample, preview
     from haulier.runs.pushing import Run, open_run
@@ -60,6 +61,7 @@ __all__ = [
     "TransportError",
     "asend",
     "check",
+    "follow",
     "open_run",
     "plan",
     "preview",
@@ -73,6 +75,7 @@ _HOMES = {
     "haulier.model.delivery": ("State",),
     "haulier.model.destination": ("Destination",),
     "haulier.runs.book": ("Delivered",),
+    "haulier.runs.following": ("follow",),
     "haulier.runs.planning": ("Plan", "plan"),
     "haulier.runs.preview": ("Preview", "Sample", "preview"),
     "haulier.runs.pushing": ("Run", "open_run"),

@@ -4,7 +4,7 @@ A whole plugin, in a module that the distribution names as entry point of the gr
 
     from datetime import date
 
-    from haulier.authoring import Connector, EndpointTemplate, Parameter, hookimpl
+    from haulier.authoring import Connector, EndpointTemplate, Following, Parameter, hookimpl
 
     ACME = Connector(name="acme", title="Acme", description="Orders.", origin="https://api.acme.example")
     CANCEL_ORDER = EndpointTemplate(
@@ -42,7 +42,7 @@ from haulier.errors import (
     TransportError,
 )
 from haulier.model.block import Block, RejectedRecord
-from haulier.model.connector import Connector, EndpointTemplate, Parameter
+from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
 from haulier.model.parts import (
     Added,
@@ -79,6 +79,7 @@ __all__ = [
     "Doors",
     "EndpointTemplate",
     "FilePart",
+    "Following",
     "Grouping",
     "GroupingAlgorithm",
     "Header",

@@ -55,6 +55,7 @@ _SECTIONS = (
             "activate": _listed("activate", "Switch a destination on."),
             "pause": _listed("pause", "Switch a destination off, also for a run under way."),
             "run": _listed("run", "Carry records to a destination; goes on where it stopped."),
+            "follow": _listed("follow", "Go on asking for the results of what a service has accepted."),
         },
     ),
     Section(

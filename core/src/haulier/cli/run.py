@@ -40,6 +40,11 @@ __all__ = ["command"]
     metavar="RUN",
     help="Instead of --records: go on with what an unfinished run had read of standard input.",
 )
+@click.option(
+    "--follow/--no-follow",
+    default=True,
+    help="Ask for the results of jobs until they are there; else: haulier follow.",
+)
 @param_option
 @base_url_option
 @state_option

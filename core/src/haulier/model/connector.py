@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -16,6 +16,7 @@ __all__ = [
     "BatchKind",
     "Connector",
     "EndpointTemplate",
+    "Following",
     "Method",
     "Name",
     "Parameter",
@@ -56,6 +57,24 @@ class Parameter(Described):
         default="", description="what the service takes where nothing is sent; never sent by Haulier"
     )
     example: str = ""
+
+
+class Following(Described):
+    """How the job behind a ticket is followed to its end."""
+
+    endpoint: Name = Field(description="the endpoint of the same connector that is asked for a ticket")
+    parameter: str = Field(description="its parameter that takes the ticket")
+    final: str = Field(description="JSON pointer to what is true in the answer that is the last")
+    once: bool = Field(
+        default=False, description="the last answer is given once: what was dropped is not asked for again"
+    )
+    first_s: float = Field(default=2, gt=0, description="seconds before it is asked for the second time")
+    most_s: float = Field(default=30, gt=0, description="longest pause; each is twice the one before")
+    timeout_s: float = Field(default=3600, gt=0, description="longest time to follow a job in one go")
+    spread: Callable[[Any, Sequence[Any]], Sequence[Mapping[str, Any]] | None] | None = Field(
+        default=None,
+        description="(last answer, what each record put into the call) -> what each record gets of it; None: nothing",
+    )
 
 
 class EndpointTemplate(Described):
@@ -103,6 +122,9 @@ class EndpointTemplate(Described):
         default=False, description="one bad record makes it refuse the whole batch (400, 422)"
     )
     ticket: str = Field(default="", description="JSON pointer to the ticket of a job that was accepted")
+    follow: Following | None = Field(
+        default=None, description="how the job behind the ticket is followed to its end"
+    )
     idempotent: bool = Field(
         default=True, description="False: asking again changes what is there or what is answered"
     )
@@ -130,6 +152,8 @@ class EndpointTemplate(Described):
                 raise ValueError(
                     f"endpoint {self.name}: one_of names unknown parameters: {', '.join(sorted(unknown))}"
                 )
+        if self.follow is not None and not self.ticket:
+            raise ValueError(f"endpoint {self.name}: `follow` needs `ticket`, where the ticket stands")
         for parameter in self.parameters:
             if parameter.place == "path" and "{" + parameter.name + "}" not in self.path:
                 raise ValueError(f"endpoint {self.name}: path {self.path} has no {{{parameter.name}}}")

@@ -71,6 +71,8 @@ def _references(plugin: Plugin) -> Iterator[tuple[str, str, str]]:
         label = f"endpoint {endpoint.connector}/{endpoint.name}"
         yield label, "connector", endpoint.connector
         yield from ((label, "encoder", name) for name in endpoint.content_formats)
+        if endpoint.follow is not None:
+            yield f"follow of {label}", "endpoint", f"{endpoint.connector}/{endpoint.follow.endpoint}"
     for kind in plugin.credential_types:
         if kind.check:
             yield f"check of credential type {kind.name}", "endpoint", kind.check

@@ -75,6 +75,8 @@ class Book:
 
     redact: takes secrets out of what is kept: a service may send them back in its answer. missing: stretches of
     positions that an earlier sitting had read and that are in no request; each stays pending until it is taken again.
+    follows: whether what is accepted is followed to its end in this sitting: then outputs hear of the end only.
+    None where jobs cannot be followed.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Book:
         lines: Lines | None = None,
         redact: Callable[[str], str] = str,
         missing: Sequence[range] = (),
+        follows: bool | None = None,
     ) -> None:
         self._run = run
         self._lines = lines
@@ -97,6 +100,7 @@ class Book:
         self._slow: dict[int, float] = {}
         self._slow_from = -1.0
         self._seq = 0
+        self._follows = follows
         self.rejected = run.rejected
         self.settled = run.delivered + run.accepted + run.rejected + run.in_doubt
 
@@ -233,7 +237,10 @@ class Book:
             response=response,
             request=request,
         )
-        if self._lines is not None:
+        followed = self._follows is not None and state == State.ACCEPTED and bool(verdict.ticket)
+        if followed:
+            self._commit.jobs.append((self._id(request), b"\n".join(records), not self._follows))
+        if self._lines is not None and not (followed and self._follows):
             self._owe(self._lines.settled(told))
         return told
 

@@ -20,7 +20,7 @@ from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.book import Delivered
 
-__all__ = ["Joining", "Lines"]
+__all__ = ["Followed", "Joining", "Lines"]
 
 _decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
@@ -42,6 +42,26 @@ _HEADERS = frozenset(
 )
 _HEADER_FAMILIES = ("ratelimit", "x-ratelimit")
 _MOST_TEXT = 65_536
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job came to that was followed.
+
+    takes: what outputs get of the last answer; parts: what each record gets of it, None where it speaks of
+    none. texts: of its records; empty where they are not known.
+    """
+
+    number: int
+    positions: Sequence[int]
+    texts: Sequence[bytes]
+    state: str
+    status: int | None
+    attempts: int
+    reason: str
+    ticket: str
+    response: Response | None
+    takes: Mapping[str, str]
+    parts: Sequence[Mapping[str, Any]] | None
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +118,28 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
         line |= {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason}
         return _encode(line | self._records(records))
 
+    def followed(self, end: Followed) -> list[bytes]:
+        """The lines of a job that was followed: one for each record where its result speaks of them, else one."""
+        records = [_read(text) or {} for text in end.texts]
+        told: dict[str, Any] = {"state": end.state, "status": end.status, "attempts": end.attempts}
+        if end.reason:
+            told["reason"] = end.reason
+        told["ticket"] = end.ticket
+        if end.response is not None:
+            told |= self._of_answer(end.response, told, end.takes if end.parts is None else {})
+        if end.parts is None:
+            keys = [record.get(self.key or "") for record in records]
+            line = self._line(end.number, end.positions, keys) | told
+            end_mark = "" if end.state == "accepted" else ":end"
+            return [_encode({**line, "id": line["id"] + end_mark} | self._records(records))]
+        lines = []
+        for position, record, part in zip(end.positions, records, end.parts, strict=True):
+            one = self._line(end.number, [position], [])
+            one |= {"id": f"{one['id']}.{position}:end", "key": record.get(self.key or "")} | told
+            one |= {name: value for name, value in part.items() if name not in one}
+            lines.append(_encode(one | self._chosen(record)))
+        return lines
+
     def _line(self, number: int | None, positions: Sequence[int], keys: list[Any]) -> dict[str, Any]:
         line: dict[str, Any] = {
             "id": f"{self.run_id}:{'' if number is None else number}",
@@ -111,22 +153,27 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
             line["keys"] = keys
         return line
 
-    def _of_answer(self, response: Response, line: Mapping[str, Any]) -> dict[str, Any]:
-        if not (self.takes or self.answer):
+    def _of_answer(
+        self, response: Response, line: Mapping[str, Any], takes: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        takes = self.takes if takes is None else takes
+        if not (takes or self.answer):
             return {}
         try:
             body, parsed = _decode(response.body), True
         except _NO_JSON:
             body, parsed = None, False
-        found = {name: pick(body, pointer) for name, pointer in self.takes.items() if name not in line}
+        found = {name: pick(body, pointer) for name, pointer in takes.items() if name not in line}
         taken = {name: value for name, value in found.items() if value is not None}
         return taken | {"answer": _whole(response, parsed=parsed)} if self.answer else taken
 
+    def _chosen(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The one record of a line, as far as outputs get it."""
+        kept = {name: value for name, value in record.items() if self.sent(name) or name in self.include}
+        return {"record": kept}
+
     def _records(self, records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        chosen = [
-            {name: value for name, value in record.items() if self.sent(name) or name in self.include}
-            for record in records
-        ]
+        chosen = [self._chosen(record)["record"] for record in records]
         if self.single:
             return {"record": chosen[0]} if chosen else {}
         return {"records": chosen} if any(chosen) else {}
@@ -149,6 +196,10 @@ class Lines:
     def unsent(self, rejected: RejectedRecord) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a record that never became a request."""
         return [(outputs, joining.unsent(rejected)) for joining, outputs in self._groups]
+
+    def followed(self, end: Followed) -> list[tuple[list[int], bytes]]:
+        """(outputs, line) of a job that was followed."""
+        return [(outputs, line) for joining, outputs in self._groups for line in joining.followed(end)]
 
     def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a request of an earlier sitting that is not made again."""

@@ -20,7 +20,7 @@ class Orders:
     """What is to be carried where. run_key None: found from the input. again: repeat a finished run.
 
     output_authorities: one for each output. params: values of `{param.x}`. on_delivery: told of each settled request,
-    in the thread of the run.
+    in the thread of the run. follow: ask for the results of what is accepted until they are there.
     """
 
     resolved: Resolved
@@ -35,3 +35,4 @@ class Orders:
     params: Mapping[str, str] = field(default_factory=dict)
     on_delivery: Callable[[Delivered], None] | None = None
     on_start: Callable[[str, str], None] | None = None
+    follow: bool = True

@@ -41,6 +41,7 @@ def prepare(
     limit: int | None = None,
     on_start: Callable[[str, str], None] | None = None,
     resume: str | None = None,
+    follow: bool = True,
 ) -> Sitting:
     """Everything checked, nothing sent: what `send` does before it begins.
 
@@ -76,6 +77,7 @@ def prepare(
             params=dict(params or {}),
             on_delivery=on_delivery,
             on_start=on_start,
+            follow=follow,
         )
     )
 
@@ -96,7 +98,7 @@ def send(
     standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
     one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
     state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
-    more: `again`, `params`, `base_url`, `format`, `limit` and `resume`, as the command line has them.
+    more: `again`, `params`, `base_url`, `format`, `limit`, `resume` and `follow`, as the command line has them.
 
     Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
     stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and

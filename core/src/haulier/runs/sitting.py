@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 import uuid
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import msgspec
 from haulier.errors import LedgerError, PluginError, RunStopped
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
-from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.io.ledger.store import Ledger
 from haulier.io.ledger.writer import Writer
 from haulier.model.expression import RunFacts
 from haulier.runs.book import Book
@@ -21,11 +20,13 @@ from haulier.runs.charting import course_of
 from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
+from haulier.runs.follow import Follower
+from haulier.runs.following import follow_after, follows, read_back
 from haulier.runs.identity import check_outputs, goes_on, new_run, note_for_finished
 from haulier.runs.intake import Intake
 from haulier.runs.orders import Orders
 from haulier.runs.outputs import close_outputs, lines_of, open_outputs, saved_bodies, transport_of
-from haulier.runs.owing import Owing, ReadBack
+from haulier.runs.owing import Owing
 from haulier.runs.positions import PositionSet
 from haulier.runs.report import Report, report_of
 from haulier.runs.resolved import Resolved
@@ -47,6 +48,7 @@ class Sitting:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_reason = ""
         self._outputs: list[Served] = []
+        self._follower: Follower | None = None
         self._spool: Spool | None = None
         self._redact = orders.authority.redactor(*orders.output_authorities)
 
@@ -61,6 +63,8 @@ class Sitting:
         driver, loop = self._driver, self._loop
         if driver is not None and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(driver.stop, reason)
+        if self._follower is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._follower.stop, reason)
 
     async def run(self) -> Report:
         """Carry the input to its end or to a stop; the report says which.
@@ -72,11 +76,26 @@ class Sitting:
         ledger: Store = Ledger.create(self._orders.state_dir)
         try:
             try:
-                return await self._with_ledger(ledger)
+                return await self._followed(ledger, await self._with_ledger(ledger))
             finally:
                 await close_outputs(self._outputs)
         finally:
             ledger.close()
+
+    async def _followed(self, ledger: Store, report: Report) -> Report:
+        """The report once the jobs of what was accepted are at their end, where they are to be followed."""
+        orders = self._orders
+        if not follows(orders) or not report.accepted or report.state != "finished" or self._stop_reason:
+            return report
+        if not self._outputs:
+            self._outputs = await open_outputs(
+                orders.resolved, orders.registry, orders.root, orders.output_authorities
+            )
+
+        def begun(follower: Follower) -> None:
+            self._follower = follower
+
+        return await follow_after(orders, ledger, report, self._outputs, begun=begun)
 
     # -- which run this is ---------------------------------------------------------------------------------------
 
@@ -166,6 +185,7 @@ class Sitting:
             lines=lines_of(resolved, orders.registry, run.run_id, saved),
             redact=self._redact,
             missing=missing,
+            follows=follows(orders),
         )
         transport = transport_of(resolved, in_flight=course.max_in_flight, saved=saved)
         loop = asyncio.get_running_loop()
@@ -185,7 +205,7 @@ class Sitting:
             await driver.flush()
 
         writer = Writer(ledger, run.id, done, before=self._spool.sync if self._spool is not None else None)
-        owing = Owing(outputs, read=self._read_back(run), paid=book.paid, failed=failed)
+        owing = Owing(outputs, read=read_back(orders.state_dir, run), paid=book.paid, failed=failed)
         driver = Driver(
             source,
             book,
@@ -240,20 +260,6 @@ class Sitting:
         if self._spool is not None and self._spool.broken_off and not stop_reason:
             note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.resolved.destination.name, note=note)
-
-    def _read_back(self, run: RunRow) -> ReadBack:
-        """Reads what an output is owed, in the output's thread: beside the writer, over a connection of its own."""
-
-        def read(output: int, after: int, most: int) -> list[tuple[int, bytes]]:
-            view = LedgerView.open(self._orders.state_dir)
-            try:
-                return view.owed(run, output=output, after=after, most=most)
-            except sqlite3.Error as error:
-                raise LedgerError(f"cannot read the ledger: {error}") from None
-            finally:
-                view.close()
-
-        return read
 
 
 def _left_over(ledger: Store, run: RunRow) -> Resumed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from haulier.io.ledger.rows import Commit, RunRow, Unsettled
+from haulier.io.ledger.rows import Commit, Job, RunRow, Unsettled
 
 __all__ = ["Store", "StoreView"]
 
@@ -59,6 +59,10 @@ class StoreView(Protocol):
 
     def owing(self, run: RunRow) -> dict[int, tuple[int, int]]:
         """Output -> how many lines it has not made durable, and the highest seq of them."""
+        ...
+
+    def jobs(self, run: RunRow) -> list[Job]:
+        """Requests that were accepted with a ticket and have no result yet, in order."""
         ...
 
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:

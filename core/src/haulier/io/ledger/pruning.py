@@ -11,7 +11,7 @@ from haulier.io.ledger.compacting import transaction
 __all__ = ["Pruned", "prune_runs", "remove_run"]
 
 _NUMBER = (1 << 40) - 1
-_BY_NUMBER = ("request", "merged")
+_BY_NUMBER = ("request", "merged", "job")
 _LETTERS = (
     "select count(*) from record where run = ? and not exists"
     " (select 1 from replay where parent = record.run and parent_position = record.position)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ from haulier.model.request import Positions, Request
 __all__ = [
     "Commit",
     "IntentRow",
+    "Job",
     "OutcomeRow",
     "RecordRow",
     "ReplayRow",
@@ -102,7 +104,9 @@ class Commit(msgspec.Struct, kw_only=True):
     slow: (number, seconds) of slow requests. owed: (seq, output, line) that outputs are to make durable; paid: the
     seqs of those that have.
     split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records), as
-    pushed. Counts are what this commit adds, in records; attempts in requests.
+    pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that were accepted; asking: ids of
+    those that are asked for next; answers: (status, body of the last answer, id); told: ids that outputs know of now.
+    Counts are what this commit adds, in records; attempts in requests.
     """
 
     intents: list[IntentRow] = []
@@ -114,6 +118,10 @@ class Commit(msgspec.Struct, kw_only=True):
     split: list[tuple[int | None, int, str, int]] = []
     before: list[OutcomeRow] = []
     slow: list[tuple[int, float]] = []
+    jobs: list[tuple[int, bytes, bool]] = []
+    asking: list[int] = []
+    answers: list[tuple[int | None, bytes | None, int]] = []
+    told: list[int] = []
     read: int = 0
     digest: bytes | None = None
     low_water: int = 0
@@ -124,6 +132,23 @@ class Commit(msgspec.Struct, kw_only=True):
     attempts: int = 0
     busy_s: float = 0.0
     waited_s: float = 0.0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was accepted, and what is known of its job.
+
+    asking: the last question has no answer that the ledger knows of. told: outputs know that it was accepted. texts: of
+    its records; empty where the ledger does not have them.
+    """
+
+    number: int
+    positions: Positions
+    ticket: str
+    status: int | None
+    attempts: int
+    asking: bool
+    told: bool
+    texts: Sequence[bytes]
 
 
 class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,7 +120,18 @@ create table onward(                  -- the records of a later stage, written w
 );
 create unique index onward_of on onward(parent, parent_position, place, id >> 40);
 """
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+create table job(                     -- what a request that was accepted waits for
+    id integer primary key,           -- of the request
+    asking integer not null default 0,  -- a question is on its way: its answer may be lost
+    asked integer not null default 0,
+    told integer not null default 0,  -- outputs know that it was accepted
+    texts blob,                       -- of its records, one a line
+    status integer,
+    answer blob                       -- the last answer, whole
+);
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 VERSION = len(_STEPS)
 
 

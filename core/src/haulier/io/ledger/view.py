@@ -12,7 +12,7 @@ from typing import Any
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import merged_requests
-from haulier.io.ledger.rows import RunRow, Unsettled, unpack_positions
+from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
 from haulier.io.ledger.schema import VERSION, check
 from haulier.io.ledger.trouble import cannot_read
 from haulier.model.delivery import State
@@ -183,6 +183,28 @@ class LedgerView:
             (State.ACCEPTED, *_ids(run)),
         )
         return [row[0] for row in rows]
+
+    def jobs(self, run: RunRow) -> list[Job]:
+        """Requests that were accepted with a ticket and have no result yet, in order."""
+        rows = self._db.execute(
+            "select request.id & ?, first, count, positions, ticket, request.status, attempts, coalesce(asking, 0),"
+            " coalesce(told, 1), texts from request left join job on job.id = request.id"
+            " where state = ? and ticket is not null and request.id between ? and ? order by request.id",
+            (_NUMBER, State.ACCEPTED, *_ids(run)),
+        )
+        return [
+            Job(
+                number=number,
+                positions=unpack_positions(first, count, positions),
+                ticket=ticket,
+                status=status,
+                attempts=attempts,
+                asking=bool(asking),
+                told=bool(told),
+                texts=texts.split(b"\n") if texts else (),
+            )
+            for number, first, count, positions, ticket, status, attempts, asking, told, texts in rows
+        ]
 
     def cost(self, run: RunRow) -> tuple[int, int]:
         """(requests that went out, those of them that went out more than once)."""

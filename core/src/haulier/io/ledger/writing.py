@@ -66,6 +66,8 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
         db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
     if commit.slow:
         _write_slow(db, run, commit.slow)
+    if commit.jobs or commit.asking or commit.answers or commit.told:
+        _write_jobs(db, commit)
 
 
 def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
@@ -125,6 +127,17 @@ def _write_slow(db: sqlite3.Connection, run: int, slow: Sequence[tuple[int, floa
         " (select number from slow where run = ? order by seconds desc limit ?)",
         (run, run, _MOST_SLOW),
     )
+
+
+def _write_jobs(db: sqlite3.Connection, commit: Commit) -> None:
+    db.executemany("insert or replace into job(id, texts, told) values(?, ?, ?)", commit.jobs)
+    db.executemany(
+        "insert into job(id, asking, asked) values(?, 1, 1)"
+        " on conflict(id) do update set asking = 1, asked = asked + 1",
+        [(id,) for id in commit.asking],
+    )
+    db.executemany("update job set asking = 0, status = ?, answer = ? where id = ?", commit.answers)
+    db.executemany("update job set told = 1 where id = ?", [(id,) for id in commit.told])
 
 
 def _insert(db: sqlite3.Connection, head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> None:

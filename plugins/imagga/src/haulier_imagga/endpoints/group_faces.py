@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from haulier_imagga.answers import TICKET, judge_job
 from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.jobs import FOLLOW_GROUPS
 
 __all__ = ["GROUP_FACES"]
 
@@ -11,9 +12,9 @@ GROUP_FACES = imagga_call(
     name="group-faces",
     title="Create Face Groupings",
     description=(
-        "Gathers the attribute `face_id` of all records into one call and starts one job; its ticket "
-        "is read with get-ticket. Face ids come from detect-faces with return_face_id, they are not "
-        "addresses of pictures."
+        "Gathers the attribute `face_id` of all records into one call and starts one job, which is followed to "
+        "its end: one line for each face with its `group`. Face ids come from detect-faces with "
+        "return_face_id, they are not addresses of pictures."
     ),
     method="POST",
     path="/v2/faces/groupings",
@@ -26,6 +27,7 @@ GROUP_FACES = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    follow=FOLLOW_GROUPS,
     notes=(
         (
             "The whole input goes into one call and is never split: a grouping compares all faces with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from haulier_imagga.answers import TICKET, judge_delete, judge_job
 from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.jobs import FOLLOW
 from haulier_imagga.parameters import CALLBACK, CATEGORIZER, ENTRY, INDEX
 
 __all__ = ["DELETE_SIMILAR_ENTRY", "DELETE_SIMILAR_INDEX", "TRAIN_SIMILAR_IMAGES"]
@@ -20,6 +21,7 @@ TRAIN_SIMILAR_IMAGES = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    follow=FOLLOW,
     notes=("One call per record: give it one record, such as {}.",),
     verified=True,
     source=DOCS,

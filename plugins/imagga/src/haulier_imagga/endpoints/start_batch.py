@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from haulier_imagga.answers import TICKET, judge_job
 from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.jobs import FOLLOW
 
 __all__ = ["START_BATCH"]
 
@@ -24,6 +25,7 @@ START_BATCH = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    follow=FOLLOW,
     notes=(
         "Known from one client only. Imagga's documentation does not list it any more; neither the most items of a "
         "batch nor the shape of its result was read in any source. The result is passed on untouched.",

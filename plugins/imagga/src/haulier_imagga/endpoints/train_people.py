@@ -5,6 +5,7 @@ from __future__ import annotations
 from haulier.authoring import Parameter
 from haulier_imagga.answers import TICKET, judge_job
 from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.jobs import FOLLOW
 from haulier_imagga.parameters import CALLBACK
 
 __all__ = ["TRAIN_PEOPLE"]
@@ -28,6 +29,7 @@ TRAIN_PEOPLE = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    follow=FOLLOW,
     notes=("One call per record: give it one record, such as {}.",),
     verified=True,
     source=DOCS,

@@ -1,0 +1,225 @@
+"""Jobs followed to their end over real sockets, the process killed where it hurts most included."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import haulier
+from haulier.runs.follow import Clock
+from haulier.runs.following import prepare_follow
+from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Fault, ImaggaEmulator, serve
+from haulier_imagga.jobs import groups_of
+
+FACES = [{"sku": f"p{n}", "face_id": f"face-{n}", "secret_note": "x"} for n in range(6)]
+
+
+class Served:
+    """The emulator, and how a destination reaches it."""
+
+    def __init__(self, emulator: ImaggaEmulator, url: str) -> None:
+        self.emulator = emulator
+        self.url = url
+
+    def to(self, **settings: Any) -> dict[str, Any]:
+        """A destination that groups faces."""
+        return {
+            "name": "faces",
+            "connector": "imagga",
+            "endpoint": "group-faces",
+            "base_url": self.url,
+            "key": "sku",
+            "limits": {"requests_per_second": 1000, "max_in_flight": 1},
+            "outputs": [{"to": "jsonl", "path": "out.jsonl"}],
+            **settings,
+        }
+
+    @property
+    def credential(self) -> dict[str, Any]:
+        """The key that signs in."""
+        return {"api_key": DEMO_KEY, "api_secret": DEMO_SECRET, "origins": [self.url]}
+
+    @property
+    def polls(self) -> int:
+        """How often a ticket was asked for."""
+        return sum("/tickets/" in one.target for one in self.emulator.requests)
+
+
+class Quick(Clock):
+    """Time that passes as soon as somebody sleeps; `slept` is what they asked for."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def imagga(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """An emulator whose jobs are done at the first question, and a project as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("haulier.yaml").write_text("version: 1\n")
+    emulator = ImaggaEmulator(polls=0, any_face_id=True)
+    with serve(emulator) as server:
+        yield Served(emulator, server.url)
+
+
+def lines() -> list[dict[str, Any]]:
+    """What the output got."""
+    path = Path("out.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_run_follows_its_job_and_settles_each_face_with_its_group(imagga: Served) -> None:
+    report = haulier.send(imagga.to(), FACES, credential=imagga.credential)
+    assert (report.state, report.delivered, report.accepted, report.ok) == ("finished", 6, 0, True)
+    assert imagga.polls == 1
+    found = lines()
+    assert [(line["key"], line["face_id"], line["state"]) for line in found] == [
+        (face["sku"], face["face_id"], "delivered") for face in FACES
+    ]
+    groups: dict[int, int] = {}
+    for line in found:
+        groups[line["group"]] = groups.get(line["group"], 0) + 1
+    assert {line["group"]: line["group_size"] for line in found} == groups
+    assert {tuple(line["record"]) for line in found} == {("face_id",)}, "only what was sent"
+    assert len({line["id"] for line in found}) == 6
+
+
+def test_without_following_the_records_stay_accepted_and_follow_goes_on(imagga: Served) -> None:
+    report = haulier.send(
+        imagga.to(), FACES, credential=imagga.credential, follow=False, state="state", run_key="k"
+    )
+    assert (report.accepted, report.exit_code, imagga.polls) == (6, 5, 0)
+    (accepted,) = lines()
+    assert (accepted["state"], accepted["positions"]) == ("accepted", [0, 1, 2, 3, 4, 5])
+    assert accepted["ticket"] == accepted["ticket_id"]
+    destination = imagga.to()
+    del destination["name"]
+    Path("destinations").mkdir()
+    Path("destinations/faces.yaml").write_text(json.dumps(destination))
+    later = haulier.follow(report.run_id, state="state", credential=imagga.credential)
+    assert (later.delivered, later.accepted, later.exit_code) == (6, 0, 0)
+    assert [line["state"] for line in lines()] == ["accepted"] + ["delivered"] * 6
+    again = haulier.follow("faces", state="state", credential=imagga.credential)
+    assert (again.delivered, imagga.polls, len(lines())) == (6, 1, 7), "nothing is left to ask"
+
+
+def followed(imagga: Served, timeout_s: float | None = None) -> tuple[haulier.Report, Quick]:
+    """A run whose job is followed under a clock of its own."""
+    settings = imagga.to()
+    del settings["name"]
+    Path("destinations").mkdir(exist_ok=True)
+    Path("destinations/faces.yaml").write_text(json.dumps(settings))
+    haulier.send("faces", FACES, credential=imagga.credential, follow=False, run_key="k")
+    clock = Quick()
+    sitting = prepare_follow("faces", credential=imagga.credential, timeout_s=timeout_s, clock=clock)
+    return asyncio.run(sitting.run()), clock
+
+
+def test_pauses_rise_from_two_to_thirty_seconds(imagga: Served) -> None:
+    imagga.emulator.service.settings = type(imagga.emulator.service.settings)(polls=7, any_face_id=True)
+    report, clock = followed(imagga)
+    assert report.delivered == 6
+    assert [round(pause) for pause in clock.slept] == [2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_job_that_takes_too_long_stays_accepted(imagga: Served) -> None:
+    imagga.emulator.service.settings = type(imagga.emulator.service.settings)(polls=99, any_face_id=True)
+    report, _ = followed(imagga, timeout_s=10)
+    assert (report.accepted, report.delivered) == (6, 0)
+    assert report.note.startswith("not at their end yet: 6 records; go on with: haulier follow ")
+
+
+@pytest.mark.parametrize("drop", ["unanswered", "partial"])
+def test_an_answer_that_is_dropped_is_in_doubt_and_not_asked_for_again(drop: Any, imagga: Served) -> None:
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", drop=drop))
+    report, _ = followed(imagga)
+    assert (report.in_doubt, report.delivered) == (6, 0)
+    assert imagga.polls == 1
+    again = haulier.follow("faces", credential=imagga.credential)
+    assert (again.in_doubt, imagga.polls) == (6, 1)
+    assert {line["state"] for line in lines()[1:]} == {"in_doubt"}
+    assert "was lost" in lines()[-1]["reason"]
+
+
+def test_a_result_that_was_read_by_somebody_else_is_in_doubt(imagga: Served) -> None:
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=410))
+    report, _ = followed(imagga)
+    assert report.in_doubt == 6
+    assert "no longer there" in lines()[-1]["reason"]
+
+
+KILLED = """
+import json, os, sys
+from haulier.io.ledger.store import Ledger
+import haulier
+real = Ledger.commit
+def commit(self, run, commits):
+    answered = any(body for one in commits for _, body, _ in one.answers)
+    if answered and sys.argv[1] == "before":
+        os._exit(9)
+    real(self, run, commits)
+    if answered:
+        os._exit(9)
+Ledger.commit = commit
+haulier.follow("faces", credential=json.loads(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("when", "state"), [("before", "in_doubt"), ("after", "delivered")])
+def test_killed_around_the_answer(when: str, state: str, imagga: Served) -> None:
+    """Before the ledger has it, the answer is lost and nobody asks again; from then on, nothing of it is lost."""
+    settings = imagga.to()
+    del settings["name"]
+    Path("destinations").mkdir()
+    Path("destinations/faces.yaml").write_text(json.dumps(settings))
+    haulier.send("faces", FACES, credential=imagga.credential, follow=False, run_key="k")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, when, json.dumps(imagga.credential)],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (killed.returncode, killed.stderr) == (9, "")
+    assert imagga.polls == 1
+    assert len(lines()) == 1, "the output had nothing of it yet"
+    report = haulier.follow("faces", credential=imagga.credential)
+    assert imagga.polls == 1, "what may have been the final answer is not asked for again"
+    assert getattr(report, state) == 6
+    assert report.read == report.delivered + report.in_doubt
+    assert {line["state"] for line in lines()[1:]} == {state}
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([["a", "b"], ["c"]], [(0, 2), (0, 2), (1, 1), (None, None)]),
+        ([{"id": 7, "faces": ["a"]}, {"id": 8, "faces": ["b", "c"]}], [(0, 1), (1, 2), (1, 2), (None, None)]),
+        (["a", "b"], None),
+        ([], None),
+        ([[["a"]]], None),
+    ],
+)
+def test_groups_are_told_by_face_as_far_as_their_shape_is_understood(
+    groups: Any, told: list[tuple[Any, Any]] | None
+) -> None:
+    found = groups_of({"result": {"ticket_result": {"groups": groups}}}, ["a", "b", "c", "d"])
+    assert (found and [(one["group"], one["group_size"]) for one in found]) == told
