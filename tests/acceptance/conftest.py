@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.support import Imagga, Project, RecordingServer
 
 from haulier_imagga.emulator import ImaggaEmulator, serve
+from haulier_imagga.emulator.service import Settings
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,7 @@ def imagga(_running: Imagga) -> Imagga:
     """The Imagga emulator, with an empty log and nothing planned to go wrong."""
     _running.emulator.faults.clear()
     _running.emulator.log.clear()
+    _running.emulator.service.settings = Settings()
     return _running
 
 

@@ -7,9 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
-from tests.acceptance.support import QUICK, OddServer, Project, RecordingServer, Reply, Seen, wait_until
+from tests.acceptance.support import (
+    QUICK,
+    Imagga,
+    OddServer,
+    Project,
+    RecordingServer,
+    Reply,
+    Seen,
+    wait_until,
+)
 
 import haulier
 
@@ -105,6 +115,26 @@ def test_b02_in_doubt_state(project: Project) -> None:
         twice = [one for one in arrived if b'"id":2}' in one.replace(b" ", b"")]
         assert len(twice) == 2
         assert twice[0] == twice[1]
+
+
+def test_b10_async_jobs_followed_up(project: Project, imagga: Imagga) -> None:
+    """Tickets that were left are followed later, by the command line, and their results joined to their records."""
+    imagga.emulator.service.settings = replace(imagga.emulator.service.settings, any_face_id=True, polls=0)
+    project.add_credential(imagga.url)
+    settings = imagga.to("group-faces", key="sku", outputs=[{"to": "jsonl", "path": "out.jsonl"}])
+    project.destination("faces", settings | {"credential": "imagga-test"})
+    project.records({"sku": f"p{n}", "face_id": f"face-{n}"} for n in range(6))
+    run = project.haulier(
+        "run", "faces", "--records", "records.jsonl", "--activate", "--no-follow", "--json", code=5
+    ).json
+    assert (run["accepted"], run["delivered"]) == (6, 0)
+    told = project.haulier("report", "faces").said
+    assert f"haulier follow {run['run_id'][:12]}" in told
+    followed = project.haulier("follow", run["run_id"][:12], "--json").json
+    assert (followed["accepted"], followed["delivered"], followed["ok"]) == (0, 6, True)
+    lines = [line for line in project.lines("out.jsonl") if line["state"] == "delivered"]
+    assert [(line["key"], line["face_id"]) for line in lines] == [(f"p{n}", f"face-{n}") for n in range(6)]
+    assert all("group" in line for line in lines)
 
 
 def test_b05_dead_letters_and_replay(project: Project, server: RecordingServer) -> None:

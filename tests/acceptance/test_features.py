@@ -393,7 +393,9 @@ def test_f15_positive_and_negative_signal(project: Project, imagga: Imagga) -> N
     assert len(imagga.requests) == 3
 
 
-def grouped_faces(project: Project, imagga: Imagga) -> tuple[haulier.Report, list[str]]:
+def grouped_faces(
+    project: Project, imagga: Imagga, *, follow: bool = False
+) -> tuple[haulier.Report, list[str]]:
     """Detect faces in six pictures and group them; the report of the grouping and the face ids."""
     detect = imagga.to(
         "detect-faces",
@@ -406,7 +408,8 @@ def grouped_faces(project: Project, imagga: Imagga) -> tuple[haulier.Report, lis
     faces = [line["face_id"] for line in project.lines("out/faces.jsonl")]
     imagga.emulator.log.clear()
     group = imagga.to("group-faces", outputs=[{"to": "jsonl", "path": "out/groups.jsonl"}])
-    return haulier.send(group, "out/faces.jsonl", credential=imagga.credential), faces
+    report = haulier.send(group, "out/faces.jsonl", credential=imagga.credential, follow=follow)
+    return report, faces
 
 
 def test_f16_face_groupings(project: Project, imagga: Imagga) -> None:
@@ -428,6 +431,25 @@ def test_f17_ticket_id_is_surfaced(project: Project, imagga: Imagga) -> None:
     ask = imagga.to("get-ticket", params={"ticket_id": "{record.ticket_id}"})
     assert haulier.send(ask, "out/groups.jsonl", credential=imagga.credential).ok
     assert (imagga.only.target, imagga.only.status) == (f"/v2/tickets/{line['ticket_id']}", 200)
+
+
+def test_f18_a_job_is_polled_to_its_end(project: Project, imagga: Imagga) -> None:
+    """One call polls the ticket until the answer is final, and keeps the one final answer."""
+    report, faces = grouped_faces(project, imagga, follow=True)
+    assert (report.read, report.delivered, report.exit_code) == (6, 6, 0)
+    targets = [one.target for one in imagga.requests[1:]]
+    assert len(targets) == 3, "the emulator's jobs are done at the third question"
+    assert len(set(targets)) == 1
+    assert targets[0].startswith("/v2/tickets/")
+    lines = project.lines("out/groups.jsonl")
+    assert [(line["state"], line["face_id"]) for line in lines] == [("delivered", face) for face in faces]
+    assert all(isinstance(line["group"], int) for line in lines)
+    again = haulier.send(
+        imagga.to("group-faces", outputs=[{"to": "jsonl", "path": "out/groups.jsonl"}]),
+        "out/faces.jsonl",
+        credential=imagga.credential,
+    )
+    assert (again.repeated, again.delivered, len(imagga.requests)) == (True, 6, 4), "nothing is asked twice"
 
 
 # -- by hand ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 `ledgers/v1.db` was written by version 1: a finished run, one that stopped with requests to be tried again, one whose
 program pushed a chunk, and one that a crash ended while six requests were on their way and two lines were owed.
-`v2.db` is the same ledger, brought to version 2 and compacted by it.
+`v2.db` and `v3.db` are later ledgers; `v3.db` is the same one, brought to version 3 and compacted by it.
 """
 
 from __future__ import annotations

@@ -31,7 +31,15 @@ from haulier.runs.served import Served
 from haulier.runs.sharing import share_of
 from haulier.runs.site import site_of
 
-__all__ = ["FollowOrders", "FollowSitting", "follow", "follow_after", "follows", "prepare_follow", "read_back"]
+__all__ = [
+    "FollowOrders",
+    "FollowSitting",
+    "follow",
+    "follow_after",
+    "follows",
+    "prepare_follow",
+    "read_back",
+]
 
 _SLACK = 1.02  # wider than told, as requests do not all travel equally long
 
