@@ -40,7 +40,6 @@ __all__ = ["Clock", "Follower", "Questioner", "questioner_of"]
 
 _STATES = {"delivered": State.DELIVERED, "rejected": State.REJECTED, "in_doubt": State.IN_DOUBT}
 _DIED = "the process ended while the job was asked for: the answer that may have held its result was lost"
-_SLACK = 1.02  # requests do not all travel equally long
 
 
 class Clock:
@@ -104,6 +103,7 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
     if template is None or template.follow is None:
         return None
     how = template.follow
+    item = resolved.batching.item if resolved.batching is not None else ""
     asking = Destination.model_validate(
         {
             "name": destination.name,
@@ -122,7 +122,7 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
         following=how,
         facts=RunFacts(run.run_id, run.started),
         root=root,
-        item=resolved.batching.item if resolved.batching is not None else "",
+        item=item if isinstance(item, str) else "",
     )
 
 

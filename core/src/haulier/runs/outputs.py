@@ -113,7 +113,7 @@ def lines_of(
     body = (path[0] for value in resolved.body for path in value.record_paths)
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = resolved.batching.item if resolved.batching is not None else ""
-    used = frozenset((*paths, *body, *files, item))
+    used = frozenset((*paths, *body, *files, *([item] if isinstance(item, str) else item)))
     all_sent, shape = resolved.attributes != "none" and not item, shape_of(destination)
     return Lines(
         [
