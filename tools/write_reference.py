@@ -12,7 +12,7 @@ from pathlib import Path
 os.environ["HAULIER_PLUGINS"] = "imagga,batching"
 
 from haulier.runs.builtins import load_registry
-from reference import api, catalog, commands, destination, errors, faults, hooks
+from reference import api, catalog, commands, destination, errors, faults, formats, hooks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -37,11 +37,12 @@ def reference_pages() -> dict[str, str]:
         "credentials.md": catalog.credentials_page(registry),
         "destination.md": destination.destination_page(),
         "destination.schema.json": destination.destination_schema_text(),
-        "encoders.md": catalog.encoders_page(registry),
+        "encoders.md": formats.encoders_page(registry),
         "errors.md": errors.errors_page(),
         "groupings.md": catalog.groupings_page(registry),
         "hooks.md": hooks.hooks_page(),
         "readers-and-outputs.md": catalog.readers_and_outputs_page(registry),
+        **formats.format_pages(registry),
     }
 
 
@@ -55,6 +56,7 @@ def main(arguments: list[str]) -> int:
             continue
         old.append(name)
         if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"docs/{name}")
     if old and "--check" in arguments:

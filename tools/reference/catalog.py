@@ -1,4 +1,4 @@
-"""What is offered: groupings, encoders, connectors with endpoints, credential types, readers and outputs."""
+"""What is offered: groupings, connectors with endpoints, credential types, readers and outputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reference.markdown import bullets, page, sentence, table
 from reference.settings import settings_table
 
 __all__ = [
+    "brought_by",
     "connectors_page",
     "credentials_page",
-    "encoders_page",
     "groupings_page",
     "readers_and_outputs_page",
 ]
@@ -22,34 +22,12 @@ def groupings_page(registry: Registry) -> str:
     told = []
     for name, one in sorted(registry.groupings.items()):
         told += [f"## `{name}`", f"{one.title}. {sentence(one.description)}"]
-        told += [_from(registry, "grouping_algorithms", name), settings_table(one.settings)]
+        told += [brought_by(registry, "grouping_algorithms", name), settings_table(one.settings)]
     return page(
         "Grouping algorithms",
         "What shape records take when they share a request. A destination chooses one in "
         "[`batching.grouping`](destination.md#batchinggrouping), by its name alone or with settings. "
         "On the command line: `haulier groupings`.",
-        *told,
-    )
-
-
-def encoders_page(registry: Registry) -> str:
-    """encoders.md."""
-    told = []
-    for name, one in sorted(registry.encoders.items()):
-        rows = [
-            ("media type", f"`{one.media_type}`" if one.media_type else "none: no body is sent"),
-            ("carries batches", _yes(value=one.carries_batches)),
-            ("carries files", _yes(value=one.files)),
-            ("records arrive", "untouched" if one.needs == "opaque" else "decoded"),
-        ]
-        told += [f"## `{name}`", f"{one.title}. {sentence(one.description)}"]
-        told += [_from(registry, "content_encoders", name), table(("", ""), rows)]
-        told += [settings_table(one.settings)]
-    return page(
-        "Content formats",
-        "What a body is made of. An endpoint template names the formats that fit, the first one is taken unless the "
-        "destination says `content_format`. Settings stand in `format_settings`. On the command line: "
-        "`haulier encoders`.",
         *told,
     )
 
@@ -60,7 +38,7 @@ def connectors_page(registry: Registry) -> str:
     for name in sorted(registry.connectors):
         connector = registry.connectors[name]
         told += [f"## `{name}`", f"{connector.title}. {sentence(connector.description)}"]
-        told += [_from(registry, "connectors", name), _connector_facts(connector)]
+        told += [brought_by(registry, "connectors", name), _connector_facts(connector)]
         for endpoint in registry.endpoints_of(name):
             told += _endpoint(endpoint)
     return page(
@@ -80,7 +58,7 @@ def credentials_page(registry: Registry) -> str:
         origins = (
             ", ".join(f"`{origin}`" for origin in one.origins) or "what its creator names with `--origin`"
         )
-        told += [_from(registry, "credential_types", name), f"Bound to: {origins}."]
+        told += [brought_by(registry, "credential_types", name), f"Bound to: {origins}."]
         if one.check:
             told += [f"Checked by the call `{one.check}`: `haulier credential check NAME`."]
         told += [settings_table(one.settings, head="value")]
@@ -183,7 +161,7 @@ def _parameter(one: Parameter) -> tuple[str, str, str, str]:
     return f"`{one.name}`{' (required)' if one.required else ''}", one.place, kind, meaning
 
 
-def _from(registry: Registry, field: str, name: str) -> str:
+def brought_by(registry: Registry, field: str, name: str) -> str:
     """Which distribution brings it."""
     return next(
         _brought(plugin) for plugin in registry.plugins if any(o.name == name for o in getattr(plugin, field))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -70,6 +71,9 @@ def default_words(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, int | float):
         return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+    if isinstance(value, str):
+        # A line feed and the like as people write them between double quotes.
+        value = json.dumps(value, ensure_ascii=False)[1:-1]
     return f"`{value}`" if value and value is not PydanticUndefined else ""
 
 

@@ -93,8 +93,6 @@ class Shaper:
 
     def read(self, items: Sequence[Item], faults: dict[int, str]) -> None:
         """What is done before anything reads the records: types, and noting which names there are."""
-        if self._unseen:
-            self._look(items)
         for asked in self._shape.types:
             for index, item in enumerate(items):
                 if item is None or index in faults:
@@ -103,6 +101,8 @@ class Shaper:
                     self._edit(item, asked.path, partial(self._type, asked))
                 except ValueError as error:
                     faults[index] = f"attribute `{written_path(asked.path)}` {error}"
+        if self._unseen:
+            self._look(items)
 
     def send(self, items: list[Item], faults: dict[int, str]) -> list[Item]:
         """What of the records is sent; a record in which two attributes would have one name is a fault."""

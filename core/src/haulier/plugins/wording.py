@@ -7,10 +7,13 @@ from difflib import get_close_matches
 
 __all__ = ["known"]
 
+_MOST = 20  # names in a message
+
 
 def known(name: str, names: Iterable[str]) -> str:
     """`did you mean 'json'? known: form, json`; no question where no name is close."""
     there = sorted(names)
     close = get_close_matches(name, there, n=1, cutoff=0.6)
     question = f"did you mean {close[0]!r}? " if close else ""
-    return f"{question}known: {', '.join(there) or 'none'}"
+    more = f" and {len(there) - _MOST:,} more" if len(there) > _MOST else ""
+    return f"{question}known: {', '.join(there[:_MOST]) or 'none'}{more}"
