@@ -251,7 +251,10 @@ class Destination(Written):
     timeout_s: Annotated[float, Field(gt=0)] = Field(
         default=30, description="longest silence of the server during a request"
     )
-    transport: Literal["auto", "httpx"] = Field(default="auto", description="who sends")
+    transport: Literal["auto", "http1", "httpx"] = Field(
+        default="auto",
+        description="who sends: `http1` is the fast one and needs `haulier[fast]`; `auto` takes it where installed",
+    )
     answers: Literal["json", "any"] | None = Field(
         default=None,
         description="json: an answer that is a web page is no success; unless written, as the endpoint says",

@@ -97,7 +97,10 @@ def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | N
 def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | None) -> Transport:
     """What sends the requests of a run; where answers are files, they are on the disk before it returns one."""
     transport = open_transport(
-        resolved.destination.transport, in_flight=in_flight, timeout_s=resolved.destination.timeout_s
+        resolved.destination.transport,
+        in_flight=in_flight,
+        timeout_s=resolved.destination.timeout_s,
+        origin=resolved.address.origin,
     )
     return Saving(transport, saved) if saved is not None else transport
 

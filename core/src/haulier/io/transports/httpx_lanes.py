@@ -7,15 +7,25 @@ httpx's own pool looks through all connections whenever a request starts or ends
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from ssl import SSLContext
 from urllib.parse import urlsplit
 
 import httpx
 
-from haulier.errors import RecordError, TransportError
-from haulier.io.files import open_part, stream_part
-from haulier.io.transports.protocol import head_of
+from haulier.errors import TransportError
+from haulier.io.transports.dialing import HINT
+from haulier.io.transports.protocol import (
+    MAX_ANSWER_BYTES,
+    MAX_HEADERS,
+    check_files,
+    head_of,
+    parts_of,
+    pieces_of,
+)
+from haulier.io.transports.tls import tls_context
+from haulier.io.transports.unpacking import TooLong, unpacked
 from haulier.model.parts import Added
 from haulier.model.request import FilePart, Request, Response
 
@@ -47,11 +57,11 @@ class HttpxLanes:
         *,
         lanes: int,
         timeout_s: float,
-        max_answer_bytes: int = 16 << 20,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
         verify: SSLContext | None = None,
     ) -> None:
         # Made now and not with the first request, which would leave late and have the next one at its heels.
-        self._context = verify or httpx.create_ssl_context()
+        self._context = tls_context(verify)
         self._lanes = lanes
         self._free: list[httpx.AsyncHTTPTransport] = []
         self._made: list[httpx.AsyncHTTPTransport] = []
@@ -86,10 +96,9 @@ class HttpxLanes:
     async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: Request, added: Added) -> Response:
         target, headers = head_of(request, added)
         body = request.body
-        if not isinstance(body, bytes):
-            _check_files(body)
+        check_files(body)
         # httpx is told the origin only: the target goes out as we wrote it, of any length, and is not parsed again.
-        origin = "/".join(request.url.split("/", 3)[:3])
+        origin = "{}://{}".format(*parts_of(request.url))
         if origin != self._origin:
             self._origin, self._url = origin, httpx.URL(origin)
         outgoing = httpx.Request(
@@ -108,7 +117,7 @@ class HttpxLanes:
             raise TransportError(_said(error, request), sent="maybe") from error
         try:
             content = await self._read(response)
-        except _UNDER_WAY as error:
+        except (*_UNDER_WAY, _Refused) as error:
             status = response.status_code
             raise TransportError(
                 f"the answer ({status}) broke off: {_said(error, request)}", sent="maybe", status=status
@@ -127,16 +136,26 @@ class HttpxLanes:
         )
 
     async def _read(self, response: httpx.Response) -> bytes:
+        if len(response.headers.raw) > MAX_HEADERS:
+            raise _Refused(f"the head of its answer has more than {MAX_HEADERS} headers")
         pieces: list[bytes] = []
         length = 0
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             pieces.append(piece)
             length += len(piece)
             if length > self._max_answer_bytes:
-                raise TransportError(
-                    f"the answer is longer than {self._max_answer_bytes:,} bytes", sent="maybe"
-                )
-        return b"".join(pieces)
+                raise self._too_long()
+        # Not by httpx: it lets each piece grow a thousandfold before anyone can count.
+        codings = response.headers.get_list("content-encoding")
+        try:
+            return unpacked(b"".join(pieces), codings, self._max_answer_bytes)
+        except TooLong:
+            raise self._too_long() from None
+        except zlib.error as error:
+            raise _Refused(f"its answer is no {', '.join(codings)}: {error}") from None
+
+    def _too_long(self) -> _Refused:
+        return _Refused(f"the answer is longer than {self._max_answer_bytes:,} bytes")
 
 
 def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
@@ -152,14 +171,8 @@ def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
     return False
 
 
-def _check_files(parts: tuple[bytes | FilePart, ...]) -> None:
-    """A file that is gone or changed is noticed before the first byte leaves."""
-    for part in parts:
-        if isinstance(part, FilePart):
-            try:
-                open_part(part).close()
-            except RecordError as error:
-                raise TransportError(str(error), sent="no") from None
+class _Refused(Exception):
+    """An answer that is not taken."""
 
 
 class _Streamed(httpx.AsyncByteStream):
@@ -169,12 +182,8 @@ class _Streamed(httpx.AsyncByteStream):
         self._parts = parts
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self._parts:
-            if isinstance(part, bytes):
-                yield part
-            else:
-                for piece in stream_part(part):
-                    yield piece
+        for piece in pieces_of(self._parts, at_most=256 << 10):
+            yield bytes(piece)
 
 
 def _said(error: Exception, request: Request) -> str:
@@ -182,5 +191,5 @@ def _said(error: Exception, request: Request) -> str:
     host = urlsplit(request.url).netloc
     for kind, words in _TIMEOUTS.items():
         if isinstance(error, kind):
-            return f"{host}: {words} (`timeout_s` says how long to wait)"
+            return f"{host}: {words} {HINT}"
     return f"{host}: {str(error) or type(error).__name__}"

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
-from urllib.parse import urlsplit
 
+from haulier.errors import RecordError, TransportError
+from haulier.io.files import open_part, stream_part
 from haulier.model.parts import Added
-from haulier.model.request import Header, Request, Response
+from haulier.model.request import FilePart, Header, Request, Response
 
-__all__ = ["NOTHING_ADDED", "Transport", "head_of", "with_query"]
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_HEADERS",
+    "MAX_HEAD_BYTES",
+    "NOTHING_ADDED",
+    "Transport",
+    "check_files",
+    "head_of",
+    "parts_of",
+    "pieces_of",
+    "with_query",
+]
 
 NOTHING_ADDED = Added()
+# What an answer may be: more is no answer. The body counts after decompression.
+MAX_ANSWER_BYTES = 16 << 20
+MAX_HEAD_BYTES = 100 << 10
+MAX_HEADERS = 256
+_WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 
 
 class Transport(Protocol):
@@ -33,17 +51,52 @@ def with_query(url: str, added: Added) -> str:
     return f"{url}{'&' if '?' in url else '?'}{pairs}"
 
 
+def parts_of(url: str) -> tuple[str, str, str]:
+    """Scheme, host with port, and request target of a canonical URL, each as it is written there."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    if "?" in host:
+        host, _, query = rest.partition("?")
+        return scheme, host, f"/?{query}"
+    return scheme, host, slash + path or "/"
+
+
 def head_of(request: Request, added: Added) -> tuple[str, list[Header]]:
     """The request target and all headers in order: Host, the request's own, the credential's, Content-Length."""
-    parts = urlsplit(with_query(request.url, added))
-    target = parts.path or "/"
-    if parts.query:
-        target = f"{target}?{parts.query}"
-    headers = [("Host", parts.netloc), *request.headers]
+    _, host, target = parts_of(with_query(request.url, added))
+    headers = [("Host", host), *request.headers]
     if added.headers:
         replaced = {name.lower() for name, _ in added.headers}
         headers = [pair for pair in headers if pair[0].lower() not in replaced]
         headers += added.headers
-    if request.length or request.method in ("POST", "PUT", "PATCH"):
+    if request.length or request.method in _WITH_LENGTH:
         headers.append(("Content-Length", str(request.length)))
     return target, headers
+
+
+def check_files(body: bytes | tuple[bytes | FilePart, ...]) -> None:
+    """Notice a file that is gone or changed before the first byte leaves: TransportError with sent "no"."""
+    for part in () if isinstance(body, bytes) else body:
+        if isinstance(part, FilePart):
+            try:
+                open_part(part).close()
+            except RecordError as error:
+                raise TransportError(str(error), sent="no") from None
+
+
+def pieces_of(
+    body: bytes | tuple[bytes | FilePart, ...], *, at_most: int
+) -> Iterator[bytes | memoryview[int]]:
+    """A body in pieces of at most so many bytes; files are read while they are sent.
+
+    Raises TransportError before the last byte of a file that changed leaves.
+    """
+    for part in (body,) if isinstance(body, bytes) else body:
+        if isinstance(part, FilePart):
+            yield from stream_part(part)
+        elif len(part) <= at_most:
+            yield part
+        else:
+            view = memoryview(part)
+            for start in range(0, len(view), at_most):
+                yield view[start : start + at_most]
