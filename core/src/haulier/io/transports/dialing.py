@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from haulier.errors import TransportError
 from haulier.io.transports.tls import tls_context
 
-__all__ = ["HINT", "Dialer", "told"]
+__all__ = ["HINT", "Dialer", "readable", "told"]
 
 HINT = "(`timeout_s` says how long to wait)"
 _FIRST_ADDRESS_S = 2.0  # for each of several addresses but the last, which has the rest of the time
@@ -85,6 +86,15 @@ class Dialer:
             ssl_handshake_timeout=self._timeout_s if tls else None,
             ssl_shutdown_timeout=self._closing_s if tls else None,
         )
+
+
+def readable(descriptor: int) -> Callable[[], bool]:
+    """What tells whether a socket has bytes to read, or has ended, without waiting."""
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: bool(select.select([descriptor], (), (), 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return lambda: bool(poll.poll(0))
 
 
 def told(error: Exception) -> str:

@@ -14,12 +14,13 @@ from typing import cast
 import httptools
 
 from haulier.errors import TransportError
-from haulier.io.transports.dialing import HINT, Dialer, told
+from haulier.io.transports.dialing import HINT, Dialer, readable, told
 from haulier.io.transports.protocol import (
     MAX_ANSWER_BYTES,
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     check_files,
+    head_bytes,
     head_of,
     parts_of,
     pieces_of,
@@ -69,7 +70,7 @@ class Http1:
         """One exchange, on the connection that was used last, or a new one."""
         check_files(request.body)
         target, headers = head_of(request, added)
-        head = _head_bytes(request.method, target, headers)
+        head = head_bytes(request.method, target, headers)
         scheme, host, _ = parts_of(request.url)
         async with self._slots:
             line = self._take(scheme, host) or await self._connect(scheme, host)
@@ -94,7 +95,7 @@ class Http1:
         now = asyncio.get_running_loop().time()
         for number in range(len(idle) - 1, -1, -1):
             line = idle[number]
-            if line.closed or now >= line.idle_until:
+            if now >= line.idle_until or line.has_news():
                 line.abort()
                 del idle[number]
             elif line.host == host and line.scheme == scheme:
@@ -147,6 +148,10 @@ class _Line(asyncio.Protocol):
             raise
         finally:
             self._answer = None
+
+    def has_news(self) -> bool:
+        """Whether the connection ended, or has bytes that nobody asked for; the loop may not have seen it yet."""
+        return self.closed or self._wire.is_closing() or self._readable()
 
     def close(self) -> asyncio.Future[None]:
         """Say goodbye; done when the connection is gone."""
@@ -230,6 +235,7 @@ class _Line(asyncio.Protocol):
         """Called by asyncio when the connection stands, TLS included."""
         self._wire = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpResponseParser(self)
+        self._readable = readable(transport.get_extra_info("socket").fileno())
         self._owner.lines.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -392,15 +398,3 @@ class _Refused(Exception):
 
 
 _LONG_HEAD = f"the head of its answer is longer than {MAX_HEAD_BYTES:,} bytes"
-
-
-def _head_bytes(method: str, target: str, headers: list[Header]) -> bytes:
-    """The head as it goes out; TransportError where a value would begin a line of its own."""
-    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers]]
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
-        raise TransportError("a header holds a line break or a zero byte; nothing was sent", sent="no")
-    try:
-        return f"{text}\r\n\r\n".encode("ascii")
-    except UnicodeEncodeError:
-        raise TransportError("a header holds more than plain ASCII; nothing was sent", sent="no") from None

@@ -17,6 +17,7 @@ __all__ = [
     "NOTHING_ADDED",
     "Transport",
     "check_files",
+    "head_bytes",
     "head_of",
     "parts_of",
     "pieces_of",
@@ -72,6 +73,18 @@ def head_of(request: Request, added: Added) -> tuple[str, list[Header]]:
     if request.length or request.method in _WITH_LENGTH:
         headers.append(("Content-Length", str(request.length)))
     return target, headers
+
+
+def head_bytes(method: str, target: str, headers: list[Header]) -> bytes:
+    """The head of an HTTP/1.1 request as it goes out; TransportError where a value would begin a line of its own."""
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers]]
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise TransportError("a header holds a line break or a zero byte; nothing was sent", sent="no")
+    try:
+        return f"{text}\r\n\r\n".encode("ascii")
+    except UnicodeEncodeError:
+        raise TransportError("a header holds more than plain ASCII; nothing was sent", sent="no") from None
 
 
 def check_files(body: bytes | tuple[bytes | FilePart, ...]) -> None:
