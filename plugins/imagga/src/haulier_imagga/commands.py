@@ -37,6 +37,7 @@ def imagga() -> None:
     "--fault", "faults", multiple=True, metavar="JSON|@FILE", help="Plan a fault, or a list; repeatable."
 )
 @click.option("--any-face-id", is_flag=True, help="Group faces that were never detected here, too.")
+@click.option("--free-plan", is_flag=True, help="Answer 403 to what only paid plans cover.")
 @click.option(
     "--unverified-inputs", is_flag=True, help="Take images where no source shows the service takes them."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 from starlette.applications import Starlette
@@ -16,14 +16,32 @@ from starlette.types import ASGIApp
 
 from haulier.testing.emulator.clock import Clock
 from haulier.testing.emulator.errors import EmulatorError
-from haulier.testing.emulator.faults import parse_faults
-
-if TYPE_CHECKING:
-    from haulier.testing.emulator.emulator import Emulator
+from haulier.testing.emulator.faults import FaultPlan, parse_faults
+from haulier.testing.emulator.limits import Limits
+from haulier.testing.emulator.log import LoggedRequest, RequestLog
 
 PREFIX = "/_emulator"
 
-Action = Callable[["Emulator", Request], Awaitable[object]]
+
+class Steered(Protocol):
+    """What can be steered, and seen, of an emulator."""
+
+    name: str
+    notice: tuple[str, ...]
+    clock: Clock
+    limits: Limits
+    faults: FaultPlan
+    log: RequestLog
+    in_flight: int
+    peak_in_flight: int
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """Every request the log still keeps, oldest first."""
+        ...
+
+
+Action = Callable[[Steered, Request], Awaitable[object]]
 
 
 class ClockChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +68,7 @@ class LimitsChange(msgspec.Struct, forbid_unknown_fields=True):
     retry_after_s: int | None = None
 
 
-def control_app(emulator: Emulator) -> ASGIApp:
+def control_app(emulator: Steered) -> ASGIApp:
     """The app that answers below PREFIX."""
     table: dict[str, dict[str, Action]] = {
         "": {"GET": _about},
@@ -68,7 +86,7 @@ def control_app(emulator: Emulator) -> ASGIApp:
     return app
 
 
-def _endpoint(emulator: Emulator, actions: dict[str, Action]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(emulator: Steered, actions: dict[str, Action]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         refusal = _refusal(request)
         if refusal is not None:
@@ -107,7 +125,7 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
-async def _about(emulator: Emulator, request: Request) -> object:
+async def _about(emulator: Steered, request: Request) -> object:
     return {
         "name": emulator.name,
         "notice": list(emulator.notice),
@@ -120,11 +138,11 @@ async def _about(emulator: Emulator, request: Request) -> object:
     }
 
 
-async def _faults(emulator: Emulator, request: Request) -> object:
+async def _faults(emulator: Steered, request: Request) -> object:
     return emulator.faults.left()
 
 
-async def _add_faults(emulator: Emulator, request: Request) -> object:
+async def _add_faults(emulator: Steered, request: Request) -> object:
     body = await request.body()
     if body.lstrip().startswith(b"@"):
         raise EmulatorError("faults are sent as JSON; a file is read on the command line only")
@@ -132,21 +150,21 @@ async def _add_faults(emulator: Emulator, request: Request) -> object:
     return emulator.faults.left()
 
 
-async def _clear_faults(emulator: Emulator, request: Request) -> object:
+async def _clear_faults(emulator: Steered, request: Request) -> object:
     emulator.faults.clear()
     return []
 
 
-async def _requests(emulator: Emulator, request: Request) -> object:
+async def _requests(emulator: Steered, request: Request) -> object:
     return [entry.shown() for entry in emulator.requests]
 
 
-async def _clear_requests(emulator: Emulator, request: Request) -> object:
+async def _clear_requests(emulator: Steered, request: Request) -> object:
     emulator.log.clear()
     return []
 
 
-async def _clock(emulator: Emulator, request: Request) -> object:
+async def _clock(emulator: Steered, request: Request) -> object:
     now = emulator.clock.now()
     return {
         "now": now,
@@ -155,17 +173,17 @@ async def _clock(emulator: Emulator, request: Request) -> object:
     }
 
 
-async def _move_clock(emulator: Emulator, request: Request) -> object:
+async def _move_clock(emulator: Steered, request: Request) -> object:
     msgspec.json.decode(await request.body(), type=ClockChange).apply(emulator.clock)
     return await _clock(emulator, request)
 
 
-async def _limits(emulator: Emulator, request: Request) -> object:
+async def _limits(emulator: Steered, request: Request) -> object:
     limits = emulator.limits
     return LimitsChange(limits.requests_per_second, limits.max_in_flight, limits.retry_after_s)
 
 
-async def _set_limits(emulator: Emulator, request: Request) -> object:
+async def _set_limits(emulator: Steered, request: Request) -> object:
     change = msgspec.json.decode(await request.body(), type=LimitsChange)
     emulator.limits.set(**msgspec.structs.asdict(change))
     return await _limits(emulator, request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from haulier_imagga.emulator.endpoint import Refusal
+from haulier_imagga.emulator.refusal import Refusal
 
 
 class Account:

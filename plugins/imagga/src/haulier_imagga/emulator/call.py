@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from haulier_imagga.emulator.endpoint import Refusal
+from haulier_imagga.emulator.refusal import Refusal
 
 MAX_PART_BYTES = 64 * 1024 * 1024
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

@@ -10,6 +10,7 @@ from haulier_imagga.emulator.endpoint import Endpoint, Refusal, Result
 from haulier_imagga.emulator.image_input import image_of
 from haulier_imagga.emulator.options import flag, in_languages, languages
 from haulier_imagga.emulator.service import Service
+from haulier_imagga.emulator.similar import save_in_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def _categories(service: Service, call: Call) -> Result:
     codes = languages(call)
     flag(call, "return_tags")
     picture = image_of(service, call)
+    save_in_index(service, call, "categories", wanted, picture)
     # To a high power, so that one label stands out, as it does with the service.
     weights = {label: picture.fraction(categorizer.id, label) ** 8 + 1e-6 for label in categorizer.labels}
     whole = sum(weights.values())
@@ -95,8 +97,8 @@ ENDPOINTS = (
         mark="A",
         sources=(sources.DOCS, sources.GO_CLIENT, sources.PIPEDREAM, sources.AIRBYTE),
         unknown=(
-            "what an unknown categorizer is told (here: 404), and further classes of nsfw_beta. save_index "
-            "and save_id are taken and nothing is indexed; return_tags adds nothing"
+            "what an unknown categorizer is told (here: 404), save_index without save_id (here: 400), and further "
+            "classes of nsfw_beta. return_tags adds nothing"
         ),
         metered=True,
     ),

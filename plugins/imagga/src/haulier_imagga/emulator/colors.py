@@ -11,6 +11,7 @@ from haulier_imagga.emulator.image_input import image_of
 from haulier_imagga.emulator.options import flag, whole
 from haulier_imagga.emulator.picture import Picture
 from haulier_imagga.emulator.service import Service
+from haulier_imagga.emulator.similar import save_in_index
 
 # Ours: (name, parent, red, green, blue). The service's palette is larger and not published.
 PALETTE = (
@@ -42,6 +43,7 @@ def _colors(service: Service, call: Call) -> Result:
     if call.option("features_type") not in (None, "overall", "object"):
         raise Refusal(400, f"features_type must be overall or object, not {call.option('features_type')!r}")
     picture = image_of(service, call)
+    save_in_index(service, call, "colors", "", picture)
     return {
         "colors": {
             "background_colors": _drawn(picture, "background", separated),
@@ -88,7 +90,7 @@ ENDPOINTS = (
         answer=_colors,
         mark="A",
         sources=(sources.DOCS, sources.GO_CLIENT, sources.DIRECTUS, sources.AIRBYTE),
-        unknown="the palette (here: twelve colours of our own). save_index is taken, nothing indexed",
+        unknown="the palette (here: twelve colours of our own)",
         metered=True,
     ),
 )

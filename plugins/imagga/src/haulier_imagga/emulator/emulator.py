@@ -9,11 +9,27 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from haulier.testing.emulator import BasicAuth, Clock, Emulator, EmulatorError, Fault, Limits
-from haulier_imagga.emulator import categories, colors, faces, feedback, tags, tickets, uploads, usage
+from haulier_imagga.emulator import (
+    batches,
+    categories,
+    colors,
+    croppings,
+    faces,
+    feedback,
+    recognition,
+    similar,
+    tags,
+    tickets,
+    uploads,
+    usage,
+    words,
+)
 from haulier_imagga.emulator.account import Account
 from haulier_imagga.emulator.call import read_call
-from haulier_imagga.emulator.endpoint import Endpoint, Refusal
+from haulier_imagga.emulator.endpoint import Endpoint
 from haulier_imagga.emulator.envelope import refusal, success
+from haulier_imagga.emulator.holdings import Faces, Indexes, Tickets, Uploads
+from haulier_imagga.emulator.refusal import File, Refusal
 from haulier_imagga.emulator.service import Service, Settings
 
 # Made up; in the shape in which public client code shows keys and secrets.
@@ -24,12 +40,17 @@ MONTHLY_LIMIT = 1000
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *uploads.ENDPOINTS,
+    *feedback.ENDPOINTS,  # before a tagger of that name
     *tags.ENDPOINTS,
-    *feedback.ENDPOINTS,
     *categories.ENDPOINTS,
-    *faces.ENDPOINTS,
-    *tickets.ENDPOINTS,
     *colors.ENDPOINTS,
+    *croppings.ENDPOINTS,
+    *words.ENDPOINTS,
+    *faces.ENDPOINTS,
+    *recognition.ENDPOINTS,
+    *similar.ENDPOINTS,
+    *batches.ENDPOINTS,
+    *tickets.ENDPOINTS,
     *usage.ENDPOINTS,
 )
 NOTICE = (
@@ -49,7 +70,8 @@ class ImaggaEmulator(Emulator):
     """Imagga's API v2 for tests and demonstrations; an ASGI app for `serve` and `run_forever`.
 
     `credentials` maps API keys to secrets (one demo account when left out); each account has `monthly_limit`
-    metered calls a month, by `clock`. See `Settings` for `polls`, `unverified_inputs` and `any_face_id`.
+    metered calls a month, by `clock`. See `Settings` for `polls`, `unverified_inputs`, `any_face_id` and
+    `free_plan`.
     Beside what the kit offers (`faults`, `limits`, `clock`, `requests`), `service` is the state and
     `service.accounts` the accounts by key.
     """
@@ -62,6 +84,7 @@ class ImaggaEmulator(Emulator):
         polls: int = 2,
         unverified_inputs: bool = False,
         any_face_id: bool = False,
+        free_plan: bool = False,
         clock: Clock | None = None,
         limits: Limits | None = None,
         faults: Iterable[Fault] = (),
@@ -73,11 +96,18 @@ class ImaggaEmulator(Emulator):
         self.service = Service(
             clock=clock,
             limits=limits,
-            settings=Settings(polls=polls, unverified_inputs=unverified_inputs, any_face_id=any_face_id),
+            settings=Settings(
+                polls=polls,
+                unverified_inputs=unverified_inputs,
+                any_face_id=any_face_id,
+                free_plan=free_plan,
+            ),
             accounts={key: Account(monthly_limit) for key in users},
-            uploads=uploads.Uploads(),
-            faces=faces.Faces(),
-            tickets=tickets.Tickets(),
+            uploads=Uploads(),
+            faces=Faces(),
+            tickets=Tickets(),
+            people=Indexes(),
+            pictures=Indexes(),
             in_flight=lambda: self.in_flight,
         )
         super().__init__(
@@ -112,7 +142,12 @@ def _answerer(service: Service, endpoint: Endpoint) -> Callable[[Request], Await
             _require_json(request)
             if endpoint.metered:
                 account.require_quota(now)
-            response = success(endpoint.answer(service, await read_call(request)))
+            answered = endpoint.answer(service, await read_call(request))
+            response = (
+                Response(answered.data, media_type=answered.media_type)
+                if isinstance(answered, File)
+                else success(answered)
+            )
             succeeded = True
         except Refusal as error:
             response = refusal(error.status, error.text)

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from haulier_imagga.emulator.call import Call
-    from haulier_imagga.emulator.service import Service
+from haulier_imagga.emulator.call import Call
+from haulier_imagga.emulator.refusal import File, Refusal, Result
+from haulier_imagga.emulator.service import Service
 
-Result = dict[str, Any]
+__all__ = ["Endpoint", "File", "Mark", "Refusal", "Result"]
+
 Mark = Literal["A", "B", "C", "?"]
-
-
-class Refusal(Exception):
-    """The service says no: the status, and the text of the envelope."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path with its methods.
 
-    `answer` gives the envelope's `result` (None for an envelope without one) or raises Refusal. `metered`
+    `answer` gives the envelope's `result` (None for an envelope without one), a file, or raises Refusal. `metered`
     calls count against the monthly limit once they succeed. `mark` says how well the endpoint is known: A by
     two independent sources or one of Imagga's, B by one good source, C inferred, ? not established; `unknown`
     what stays open, in a sentence.
@@ -35,7 +27,7 @@ class Endpoint:
 
     path: str
     methods: tuple[str, ...]
-    answer: Callable[[Service, Call], Result | None]
+    answer: Callable[[Service, Call], Result | File | None]
     mark: Mark
     sources: tuple[str, ...]
     unknown: str = ""

@@ -6,7 +6,7 @@ import json
 
 from starlette.responses import Response
 
-from haulier_imagga.emulator.endpoint import Result
+from haulier_imagga.emulator.refusal import Result
 
 # A recorded answer: seen in public client code, address unknown, read 2026-11-22.
 MEDIA_TYPE = "application/json; charset=utf-8"

@@ -1,4 +1,4 @@
-"""GET|POST /v2/faces/detections and POST /v2/faces/groupings: faces drawn from a picture's hash."""
+"""Faces drawn from a picture's hash: detections, and how alike they are."""
 
 from __future__ import annotations
 
@@ -16,20 +16,6 @@ from haulier_imagga.emulator.service import Service
 # Seen in public client code, address unknown, read 2026-11-22.
 LEAST_FACES = 5
 GROUPS = 3
-
-
-class Faces:
-    """The ids handed out, by account."""
-
-    def __init__(self) -> None:
-        self._ids: set[tuple[str, str]] = set()
-
-    def add(self, user: str, face_id: str) -> None:
-        """Make an id usable in later calls."""
-        self._ids.add((user, face_id))
-
-    def __contains__(self, user_and_id: tuple[str, str]) -> bool:
-        return user_and_id in self._ids
 
 
 def _detections(service: Service, call: Call) -> Result:
@@ -73,10 +59,9 @@ def _groupings(service: Service, call: Call) -> Result:
         raise Refusal(400, "faces must be a list of face ids")
     if len(faces) < LEAST_FACES:
         raise Refusal(400, f"at least {LEAST_FACES} faces are needed, not {len(faces)}")
-    unknown = [face for face in faces if (call.user, face) not in service.faces]
-    if unknown and not service.settings.any_face_id:
-        raise Refusal(400, f"there is no face {unknown[0]!r}; ids come from detections with return_face_id=1")
-    _check_callback(body.get("callback_url"))
+    for face in faces:
+        require_face(service, call, face)
+    check_callback(body.get("callback_url"))
     result = {"groups": group(faces)}
     return {"ticket_id": service.tickets.add(call.user, result, service.settings.polls, service.clock.now())}
 
@@ -89,7 +74,32 @@ def group(faces: list[str]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _check_callback(url: object) -> None:
+def _similarity(service: Service, call: Call) -> Result:
+    pair = []
+    for name in ("face_id", "second_face_id"):
+        face = call.option(name)
+        if not face:
+            raise Refusal(400, f"{name} is missing")
+        require_face(service, call, face)
+        pair.append(face)
+    return {"score": similarity(*pair)}
+
+
+def similarity(one: str, other: str) -> float:
+    """0 to 100: high for faces that `group` puts together, the same whichever comes first."""
+    together = len(group([one, other])) == 1
+    drawn = hashlib.sha256("|".join(sorted((one, other))).encode()).digest()[0] / 255
+    return 100.0 if one == other else 70.0 + 30.0 * drawn if together else 60.0 * drawn
+
+
+def require_face(service: Service, call: Call, face: str) -> None:
+    """Refuse an id that was never handed out to this account."""
+    if (call.user, face) not in service.faces and not service.settings.any_face_id:
+        raise Refusal(400, f"there is no face {face!r}; ids come from detections with return_face_id=1")
+
+
+def check_callback(url: object) -> None:
+    """Refuse what is no address."""
     if url is not None and (not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https")):
         raise Refusal(400, "callback_url must be an http or https address")
 
@@ -102,6 +112,15 @@ ENDPOINTS = (
         mark="A",
         sources=(sources.DOCS, sources.GO_CLIENT, sources.AIRBYTE, sources.CLIENT_CODE),
         unknown="the contents of attributes and landmarks (here: empty lists)",
+        metered=True,
+    ),
+    Endpoint(
+        path="/v2/faces/similarity",
+        methods=("GET",),
+        answer=_similarity,
+        mark="A",
+        sources=(sources.DOCS, sources.GO_CLIENT, sources.CLIENT_CODE),
+        unknown="what an unknown face is told (here: 400)",
         metered=True,
     ),
     Endpoint(

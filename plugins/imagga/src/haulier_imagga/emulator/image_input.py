@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Callable
 
 from haulier_imagga.emulator.call import Call
-from haulier_imagga.emulator.endpoint import Refusal
 from haulier_imagga.emulator.picture import Picture
+from haulier_imagga.emulator.refusal import Refusal
 from haulier_imagga.emulator.service import Service
 
 Input = Callable[[], Picture]

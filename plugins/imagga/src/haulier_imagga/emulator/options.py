@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haulier_imagga.emulator.call import Call
-from haulier_imagga.emulator.endpoint import Refusal
+from haulier_imagga.emulator.refusal import Refusal
 
 # https://github.com/PipedreamHQ/pipedream/tree/master/components/imagga
 # fmt: off

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from haulier_imagga.emulator.endpoint import Refusal
+from haulier_imagga.emulator.refusal import Refusal
 
 # https://bitbucket.org/imaggateam/workspace/snippets/LL6dd lists png, jpg, jpeg and gif.
 SIGNATURES = (

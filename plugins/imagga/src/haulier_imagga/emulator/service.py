@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from haulier.testing.emulator import Clock, Limits
-
-if TYPE_CHECKING:
-    from haulier_imagga.emulator.account import Account
-    from haulier_imagga.emulator.faces import Faces
-    from haulier_imagga.emulator.tickets import Tickets
-    from haulier_imagga.emulator.uploads import Uploads
+from haulier_imagga.emulator.account import Account
+from haulier_imagga.emulator.holdings import Faces, Indexes, Tickets, Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +15,14 @@ class Settings:
     """How the emulator behaves where the service's way is set by an account or not known.
 
     A ticket is final after `polls` answers that are not. `unverified_inputs` takes images in places no source
-    shows to work. `any_face_id` groups faces that were never detected here.
+    shows to work. `any_face_id` takes faces that were never detected here. `free_plan` refuses what only paid plans
+    cover.
     """
 
     polls: int = 2
     unverified_inputs: bool = False
     any_face_id: bool = False
+    free_plan: bool = False
 
 
 @dataclass(slots=True)
@@ -39,4 +36,6 @@ class Service:
     uploads: Uploads
     faces: Faces
     tickets: Tickets
+    people: Indexes
+    pictures: Indexes
     in_flight: Callable[[], int]

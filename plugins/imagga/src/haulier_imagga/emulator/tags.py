@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from haulier_imagga.emulator import sources
 from haulier_imagga.emulator.call import Call
-from haulier_imagga.emulator.endpoint import Endpoint, Result
+from haulier_imagga.emulator.endpoint import Endpoint, Refusal, Result
 from haulier_imagga.emulator.image_input import image_of
 from haulier_imagga.emulator.options import decimal, flag, in_languages, languages, whole
 from haulier_imagga.emulator.picture import Picture
@@ -78,7 +79,13 @@ def _tags(service: Service, call: Call) -> Result:
     limit = whole(call, "limit", default=-1, least=-1)
     threshold = decimal(call, "threshold", default=0.0, least=0.0, most=100.0)
     verbose = flag(call, "verbose")
-    found = confidences(image_of(service, call), decrease_parents=flag(call, "decrease_parents"))
+    tagger = call.path_values.get("tagger_id")
+    if tagger == "feedback":
+        raise Refusal(405, f"{call.method} is not supported here")
+    picture = image_of(service, call)
+    if tagger:
+        picture = replace(picture, seed=f"{picture.seed}|{tagger}")
+    found = confidences(picture, decrease_parents=flag(call, "decrease_parents"))
     chosen = [(word, confidence) for word, confidence in found if confidence >= threshold]
     return {
         "tags": [
@@ -150,8 +157,19 @@ ENDPOINTS = (
         mark="A",
         sources=(sources.DOCS, sources.GO_CLIENT, sources.DIRECTUS, sources.PIPEDREAM, sources.CLIENT_CODE),
         unknown=(
-            "what a wrong option is told (here: 400), and the values of origin and synset_id (here: made up)."
-            " Custom taggers are not emulated"
+            "what a wrong option is told (here: 400), and the values of origin and synset_id (here: made up)"
+        ),
+        metered=True,
+    ),
+    Endpoint(
+        path="/v2/tags/{tagger_id}",
+        methods=("GET", "POST"),
+        answer=_tags,
+        mark="B",
+        sources=(sources.GO_CLIENT, sources.PIPEDREAM),
+        unknown=(
+            "whether a tagger's id stands in the path, as here, or in the query, as Imagga's documentation has it; "
+            "what an unknown tagger is told (here: every one is taken, and has words of its own)"
         ),
         metered=True,
     ),
