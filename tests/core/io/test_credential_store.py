@@ -213,7 +213,7 @@ def test_a_credential_of_another_type_is_refused(store: CredentialStore) -> None
         (
             "api-key",
             {"value": "k", "name": "k", "place": "cookie"},
-            ", place: Input should be 'header' or 'query'",
+            ", place: must be 'header' or 'query'",
         ),
     ],
 )

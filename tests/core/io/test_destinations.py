@@ -94,7 +94,7 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
             "limits: {\n  speed: 3}",
             "3: unknown key `speed` in `limits`; known are requests_per_second, max_in_flight, patience_s",
         ),
-        ("batching:\n  size: 0", "3: `batching.size` is 0 and must be greater than or equal to 1"),
+        ("batching:\n  size: 0", "3: `batching.size` is 0 and must be at least 1"),
         ("batching:\n  grouping: {nam: x}", "3: `batching.grouping` needs `name`"),
         ("batching: 5", "2: `batching` is 5 and must be a mapping of keys or true or false"),
         (
@@ -190,9 +190,7 @@ def test_a_mapping_needs_a_name_and_is_named_in_messages() -> None:
         destination_from({"name": "../x", "endpoint": "x"})
     with pytest.raises(DestinationError) as caught:
         destination_from({"name": "tag", "endpoint": "x", "batching": {"size": 0}})
-    assert (
-        str(caught.value) == "destination `tag`: `batching.size` is 0 and must be greater than or equal to 1"
-    )
+    assert str(caught.value) == "destination `tag`: `batching.size` is 0 and must be at least 1"
 
 
 def test_one_broken_file_hides_none_of_the_others(project: Project) -> None:

@@ -63,13 +63,13 @@ def test_a_given_format_overrides_the_ending(tmp_path: Path) -> None:
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_records(written(tmp_path, "a.xml", b"<a/>"), format="xml")
-    assert str(caught.value) == "format 'xml' is not known; known formats: csv, json, jsonl, tsv"
+    assert str(caught.value) == "format 'xml' is not known; known formats: csv, json, jsonl, ssv, tsv"
 
 
 def test_formats_and_delimiters_are_refused_where_they_mean_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="a format or delimiter is for paths"):
         open_records([{}], format="csv")
-    with pytest.raises(ConfigurationError, match="a delimiter is for csv and tsv"):
+    with pytest.raises(ConfigurationError, match="a delimiter is for csv, ssv and tsv"):
         open_records(written(tmp_path, "a.jsonl", b"{}"), delimiter=";")
 
 

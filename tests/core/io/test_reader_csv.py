@@ -177,3 +177,30 @@ def test_what_the_csv_module_writes_is_read_back(
     path = written(tmp_path_factory.mktemp("csv"), text.getvalue().encode())
     reader = CsvReader(Source(path, SourceDoors(path)))
     assert [tuple(json.loads(line).values()) for block in reader.blocks() for line in block.lines] == rows
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "format"),
+    [("sku;title;price", "semicolons", "ssv"), ("sku\ttitle", "tabs", "tsv")],
+)
+def test_columns_parted_by_something_else_are_told_with_the_way_out(
+    tmp_path: Path, header: str, words: str, format: str
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"{header}\n{header}\n")
+    with pytest.raises(InputError) as refused:
+        list(open_records(path).blocks())
+    assert str(refused.value) == (
+        f"{path}: line 1: the header is one column named {header!r}; columns parted by {words} are read with "
+        f"--format {format}"
+    )
+    (block,) = open_records(path, format=format).blocks()
+    names = header.replace("\t", ";").split(";")
+    assert json.loads(block.lines[0]) == dict(zip(names, names, strict=True))
+
+
+def test_one_column_with_a_comma_in_its_name_is_one_column(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text('"amount, EUR"\n1\n')
+    (block,) = open_records(path).blocks()
+    assert block.lines == [b'{"amount, EUR":"1"}']

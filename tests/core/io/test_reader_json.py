@@ -165,8 +165,38 @@ def test_what_is_no_json_is_refused_at_once_with_the_formats(tmp_path: Path, nam
         open_records(path)
     assert str(caught.value) == (
         f"{path}: begins with b's', which begins neither a JSON array nor an object; "
-        "say what it is: --format csv | json | jsonl | tsv"
+        "say what it is: --format csv | json | jsonl | ssv | tsv"
     )
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_object_around_a_list_of_objects_is_one_record_with_a_hint(
+    tmp_path: Path, indent: int | None
+) -> None:
+    data = json.dumps({"count": 2, "records": [{"a": 1}, {"a": 2}]}, indent=indent).encode()
+    reader = open_records(path := written(tmp_path, data))
+    assert [len(block.lines) for block in reader.blocks()] == [1]
+    assert reader.hints == (  # type: ignore[attr-defined]
+        f"{path} is one object, so it is one record; if the objects in its `records` are the records, take them out: "
+        f"jq -c '.records[]' {path} > records.jsonl",
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": 1}',
+        b'{"a": [1, 2]}',
+        b'{"a": [{}], "b": [{}]}',
+        b'{"a": [{}]}\n{"a": [{}]}',
+        b'[{"a": [{}]}]',
+        b'{"a": [{}',
+    ],
+)
+def test_other_json_has_no_hint(tmp_path: Path, data: bytes) -> None:
+    reader = open_records(written(tmp_path, data))
+    assert list(reader.blocks())
+    assert reader.hints == ()  # type: ignore[attr-defined]
 
 
 json_values = st.recursive(

@@ -232,7 +232,7 @@ def test_a_pipe_gives_records_as_they_come_and_can_be_read_once(tmp_path: Path) 
             "",
             b"a,b\n1,2\n",
             "standard input: begins with b'a', which begins neither a JSON array nor an object; "
-            "say what it is: --format csv | json | jsonl | tsv",
+            "say what it is: --format csv | json | jsonl | ssv | tsv",
         ),
     ],
 )

@@ -154,7 +154,7 @@ def test_hook_modules_may_be_objects_and_hooks_generators(install: Install) -> N
             def haulier_connectors():
                 return [Connector(name="acme", title="A", description="A", limits={"max_in_flight": 0})]
             """,
-            "connector acme: limits.max_in_flight: Input should be greater than or equal to 1",
+            "connector acme: limits.max_in_flight must be at least 1",
         ),
         (
             """

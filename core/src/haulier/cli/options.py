@@ -79,7 +79,8 @@ def records_options(*, required: bool = True) -> Callable[[F], F]:
             "--format",
             "format",
             metavar="FORMAT",
-            help="Format of the records where the file's ending does not tell: jsonl, json, csv.",
+            help="Format of the records where the file's ending does not tell: jsonl, json, csv, tsv, or ssv for "
+            "semicolons.",
         )(command)
         return click.option(
             "--records",

@@ -11,24 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from haulier.io.credentials.redact import looks_secret, masked
 from haulier.model.destination import Destination
+from haulier.model.fault_words import KINDS, fault_words
 
 __all__ = ["faults_of", "key_text"]
 
 _Path: TypeAlias = "tuple[str | int, ...]"
 
-# What a value must be, by the kind of pydantic's complaint; several of them are the ways a union can go.
-# https://docs.pydantic.dev/latest/errors/validation_errors/
-_KINDS = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping of keys",
-    "model_type": "a mapping of keys",
-    "mapping_type": "a mapping of keys",
-}
 # What people write at these keys may hold a secret, whatever its name is.
 _NEVER_SHOWN = frozenset({"headers", "url", "base_url"})
 _YES_NO = frozenset({"yes", "no", "on", "off"})
@@ -89,7 +77,7 @@ def _sentence(path: _Path, faults: list[Mapping[str, Any]], written: Any) -> str
     if fault["loc"][-1:] == ("[key]",):
         return f"the key `{path[-1]}` in `{key_text(path[:-1])}` must be a number without quotes"
     if not path:
-        return _said(fault)
+        return fault_words(fault)
     value = _value_at(path, written)
     return f"`{key_text(path)}` {_shown(path, value)} {_must_be(faults, value)}"
 
@@ -101,18 +89,13 @@ def _must_be(faults: list[Mapping[str, Any]], value: Any) -> str:
         close = get_close_matches(str(value).lower(), words, n=1)
         hint = f"; did you mean {words[close[0]]}?" if close else ""
         return f"must be {fault['ctx']['expected']}{hint}"
-    kinds = list(dict.fromkeys(_KINDS[each["type"]] for each in faults if each["type"] in _KINDS))
+    kinds = list(dict.fromkeys(KINDS[each["type"]] for each in faults if each["type"] in KINDS))
     if not kinds:
-        return _said(fault)
+        return fault_words(fault)
     if "a number" in kinds and "a whole number" in kinds:
         kinds.remove("a whole number")
     *most, last = kinds
     return f"must be {', '.join(most)}{' or ' if most else ''}{last}{_way_out(value, kinds)}"
-
-
-def _said(fault: Mapping[str, Any]) -> str:
-    text: str = fault["msg"]
-    return text.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
 def _way_out(value: Any, kinds: list[str]) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from haulier.model.connector import Connector, EndpointTemplate, Name
 from haulier.model.destination import Batching, Limits
+from haulier.model.fault_words import fault_words
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 from haulier.model.pointer import check_pointer
 from haulier.plugins.offers import OFFERED, Offer, label_of
@@ -151,7 +152,7 @@ def _settings_hold(model: type[BaseModel], written: Any, field: str) -> Iterator
     except ValidationError as error:
         for fault in error.errors():
             place = ".".join(map(str, (field, *fault["loc"])))
-            yield f"{place}: {fault['msg']}"
+            yield f"{place} {fault_words(fault)}"
 
 
 def _is_origin(origin: str) -> bool:

@@ -91,6 +91,10 @@ class Intake:
     def begin(self, position: int, chunks: dict[str, tuple[int, int]], known: PositionSet) -> None:
         """Nothing to do: the input is read from its beginning."""
 
+    def hints(self) -> tuple[str, ...]:
+        """What whoever wrote the input may have meant otherwise, as far as it was read."""
+        return tuple(getattr(self._reader, "hints", ()))
+
     def plain_blocks(self) -> Iterator[Block]:
         """The records without a digest, for previews; reads no further than it is asked."""
         return Shaped(self._reader, self._limit, 0).blocks()

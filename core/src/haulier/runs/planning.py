@@ -85,7 +85,12 @@ def plan(
         fill=fill,
         way=resolved.way,
         first_rejections=tuple(reasons),
-        warnings=(*resolved.warnings, *planner.remarks(), *_scattered(resolved, fill, requests, read)),
+        warnings=(
+            *resolved.warnings,
+            *planner.remarks(),
+            *intake.hints(),
+            *_scattered(resolved, fill, requests, read),
+        ),
     )
 
 

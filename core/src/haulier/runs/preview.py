@@ -122,7 +122,7 @@ def preview(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*resolved.warnings, *planner.remarks()),
+        warnings=(*resolved.warnings, *planner.remarks(), *intake.hints()),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from haulier.errors import DestinationError
 from haulier.model.destination import Destination
+from haulier.model.fault_words import fault_words
 from haulier.model.headers import HeaderTemplate, parse_pairs
 from haulier.model.parts import Settings
 
@@ -52,5 +53,5 @@ def written_settings(model: type[Settings], written: Mapping[str, Any], place: s
         close = get_close_matches(where, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'no settings'}"
         raise DestinationError(f"{place}: there is no setting `{where}`; {hint}")
-    said = first["msg"].removeprefix("Value error, ")
+    said = fault_words(first)
     raise DestinationError(f"{place}{'.' + where if where else ''}: {said}")

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from haulier.errors import CredentialError
 from haulier.io.credentials.redact import Redactor, looks_secret
 from haulier.io.project import shown
+from haulier.model.fault_words import fault_words
 from haulier.model.parts import CredentialType, Settings
 
 __all__ = ["RefKind", "ResolvedCredential", "SecretRef", "check_fields", "resolve_values"]
@@ -107,12 +108,12 @@ def _settings(name: str, credential_type: CredentialType, values: Mapping[str, s
     try:
         return credential_type.settings.model_validate(values)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        found = error.errors(include_url=False, include_input=False)[0]
     # Outside the handler: what was validated is no part of the traceback.
     fields = credential_type.settings.model_fields.items()
     secret = [values[key] for key, field in fields if key in values and _is_secret(key, field)]
     where = ".".join(map(str, found["loc"])) or "values"
-    said = found["msg"].removeprefix("Value error, ")
+    said = fault_words(found)
     raise CredentialError(f"credential `{name}`, {where}: {Redactor(secret)(said)}")
 
 

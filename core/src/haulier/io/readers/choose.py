@@ -18,8 +18,8 @@ from haulier.model.parts import Doors, Reader, ReaderType
 
 __all__ = ["open_records", "reader_types"]
 
-_FORMATS = ("csv", "json", "jsonl", "tsv")
-_DELIMITED = ("csv", "tsv")
+_FORMATS = ("csv", "json", "jsonl", "ssv", "tsv")
+_DELIMITED = ("csv", "ssv", "tsv")
 
 
 def reader_types() -> tuple[ReaderType, ...]:
@@ -53,6 +53,14 @@ def reader_types() -> tuple[ReaderType, ...]:
             factory=_tsv,
             endings=(".tsv",),
         ),
+        ReaderType(
+            name="ssv",
+            title="SSV",
+            description="semicolon-separated rows below a header row, as spreadsheets of many countries write CSV; "
+            "every value stays a string",
+            factory=_ssv,
+            endings=(".ssv",),
+        ),
     )
 
 
@@ -69,7 +77,7 @@ def open_records(
 
     format: name of a reader type; without it the scheme or ending decides, and the first bytes where there is
     none that is known. A `.gz` behind the ending is looked through. digest: fill `Block.digest`, the SHA-256
-    of what was read (see DigestedReader). delimiter: one character, for csv and tsv. types: all reader types
+    of what was read (see DigestedReader). delimiter: one character, for csv, ssv and tsv. types: all reader types
     there are; core's own by default. doors: what a path is opened through, instead of doors to it alone.
     Raises ConfigurationError for a format or delimiter that does not fit, InputError for an input that cannot be
     opened.
@@ -95,7 +103,7 @@ def _open_path(
     chosen = _named(name, types) if name is not None else _fitting(path, types)
     if delimiter is not None:
         if chosen is None or chosen.name not in _DELIMITED:
-            raise ConfigurationError(f"{path}: a delimiter is for csv and tsv; name the format too")
+            raise ConfigurationError(f"{path}: a delimiter is for csv, ssv and tsv; name the format too")
         if len(delimiter) != 1 or delimiter in '"\r\n':
             raise ConfigurationError(
                 f"{path}: the delimiter {delimiter!r} is not one character, or ends a line"
@@ -145,3 +153,7 @@ def _csv(source: str, doors: Doors) -> Reader:
 
 def _tsv(source: str, doors: Doors) -> Reader:
     return CsvReader(Source(source, doors), "\t")
+
+
+def _ssv(source: str, doors: Doors) -> Reader:
+    return CsvReader(Source(source, doors), ";")

@@ -17,6 +17,8 @@ from haulier.model.block import Block
 __all__ = ["CsvReader"]
 
 _encoder = msgspec.json.Encoder()
+# What parts columns in files that are taken for others, in words, and the format that reads them.
+_FORMATS = {";": ("semicolons", "ssv"), "\t": ("tabs", "tsv")}
 _NOT_UTF8 = "is not UTF-8"
 
 
@@ -109,6 +111,11 @@ class _Table:
                 f"{self._name}: is empty; a CSV begins with a header row that names the attributes"
             )
         header, line = rows[0]
+        if len(header) == 1 and (other := next((mark for mark in _FORMATS if mark in header[0]), "")):
+            raise InputError(
+                f"{self._name}: line {line}: the header is one column named {header[0][:60]!r}; columns parted by "
+                f"{_FORMATS[other][0]} are read with --format {_FORMATS[other][1]}"
+            )
         for number, name in enumerate(header, 1):
             reason = _refused(name, header[: number - 1])
             if reason:

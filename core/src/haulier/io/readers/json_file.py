@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -15,6 +16,7 @@ from haulier.model.block import Block
 
 __all__ = ["JsonReader"]
 
+_members: Callable[[bytes], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -23,13 +25,15 @@ class JsonReader:
 
     `[`: an array. `{`: JSON lines if the first line is an object of its own; else one record, if the whole
     input (up to 64 MiB) is one object; else JSON lines after all, of which the planner refuses the malformed
-    ones. Anything else is refused; formats: the names of what could be asked for instead.
+    ones. Anything else is refused; formats: the names of what could be asked for instead. hints: after reading, what
+    its author may have meant otherwise.
     """
 
     def __init__(self, source: Source, formats: tuple[str, ...]) -> None:
         self.repeatable = source.repeatable
         self._source = source
         self._formats = formats
+        self.hints: tuple[str, ...] = ()
         if self.repeatable:
             with source.open() as stream:
                 self._first_byte(stream)
@@ -40,9 +44,14 @@ class JsonReader:
             if self._first_byte(stream) == b"[":
                 yield from json_array_blocks(stream)
             elif (whole := _one_object(stream)) is not None:
+                self.hints = _hints(whole, stream.name)
                 yield Block(first=0, lines=[whole], plain=is_plain([whole]))
             else:
-                yield from jsonl_blocks(stream)
+                alone = b""
+                for block in jsonl_blocks(stream):
+                    alone = block.lines[0] if block.first == 0 and len(block.lines) == 1 else b""
+                    yield block
+                self.hints = _hints(alone, stream.name)
 
     def _first_byte(self, stream: ByteStream) -> bytes:
         pieces: list[bytes] = []
@@ -78,6 +87,21 @@ def _one_object(stream: ByteStream) -> bytes | None:
             return msgspec.json.format(whole, indent=-1)
     stream.unread(pieces)
     return None
+
+
+def _hints(whole: bytes, name: str) -> tuple[str, ...]:
+    """That the records may stand inside of the one object that the input is."""
+    lists = [
+        attribute
+        for attribute, value in (_members(whole).items() if _is_json(whole) else ())
+        if re.match(rb"\[\s*\{", value) and attribute.isidentifier()
+    ]
+    if len(lists) != 1:
+        return ()
+    return (
+        f"{name} is one object, so it is one record; if the objects in its `{lists[0]}` are the records, take "
+        f"them out: jq -c '.{lists[0]}[]' {name} > records.jsonl",
+    )
 
 
 def _is_json(text: bytes) -> bool:
