@@ -12,6 +12,8 @@ SOURCES := $(addsuffix /src,$(DISTRIBUTIONS))
 # Twice: only errors are shown, not what the settings of this machine make pip remark.
 PIP_QUIET := --disable-pip-version-check --quiet --quiet
 
+WORKERS ?= 2
+
 # Handed to the demo: PICTURES=folder takes your own pictures, LIVE=1 goes to the real service.
 export PICTURES LIVE
 
@@ -42,11 +44,11 @@ $(STAMP): $(MOVED) $(BIN)/python requirements/all.txt requirements/pip.txt $(PYP
 demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
 	$(BIN)/python examples/demo.py
 
-test: setup  ## run the tests
-	$(BIN)/python -m pytest
+test: setup  ## run the tests, two at a time; WORKERS=4 takes more
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 crash-test: setup  ## kill the process at random instants, 50 times; HAULIER_SEED=N repeats one
-	HAULIER_KILLS=$${HAULIER_KILLS:-10} $(BIN)/python -m pytest tests/crash -s
+	HAULIER_KILLS=$${HAULIER_KILLS:-10} $(BIN)/python -m pytest tests/crash -s --numprocesses $(WORKERS) --dist worksteal
 
 check: setup  ## lint, formatting, types, import rules, documentation
 	$(BIN)/ruff check .
@@ -54,7 +56,7 @@ check: setup  ## lint, formatting, types, import rules, documentation
 	$(BIN)/mypy --strict $(SOURCES) $(wildcard tests/typing)
 	MYPYPATH=tools $(BIN)/mypy --strict tools
 	$(BIN)/lint-imports
-	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
+	$(BIN)/python -m pytest tests/docs/test_pages.py
 
 format: setup  ## rewrite the code as ruff formats it
 	$(BIN)/ruff check --fix .

@@ -19,6 +19,7 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
 
+pytestmark = pytest.mark.alone
 CARRIER = Path(__file__).parents[2] / "crash" / "carrier.py"
 
 

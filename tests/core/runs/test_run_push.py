@@ -266,7 +266,7 @@ def test_a_child_after_a_fork_is_told_that_the_run_is_not_its_own() -> None:
             start_new_session=True,
         )
         try:
-            out, _ = process.communicate(timeout=2.5)
+            out, _ = process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
