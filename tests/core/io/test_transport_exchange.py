@@ -218,6 +218,8 @@ def test_a_server_that_never_reads_may_have_been_sent_to(sender: Sender) -> None
     [f"http://127.0.0.1:{closed_port()}/", "http://no-such-host.invalid/"],
     ids=["refused", "no name"],
 )
+def test_whom_nobody_reached_was_sent_nothing(sender: Sender, url: str) -> None:
+    error = sender.failure(request(url))
     assert error.sent == "no"
     assert url.split("/")[2] in str(error)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,9 @@ def crash(wire: Wire, name: str, count: int) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"read\n"
+        until = time.monotonic() + 20
+        while len(wire.asked) < count // 10 and time.monotonic() < until:
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
 
 
@@ -224,7 +228,8 @@ def test_a_chunk_that_a_crash_took_is_sent_when_it_is_written_again(count: int) 
             run.write(records(count), id="a")
         assert run.report is not None
         assert counts(run.report) == {"delivered": count}
-        assert sorted(ids(wire)) == list(range(count))
+        # Where the kill came before the outcome was durable, its request came twice.
+        assert sorted(set(ids(wire))) == list(range(count))
 
 
 def test_a_run_does_not_finish_without_the_records_a_crash_took() -> None:
