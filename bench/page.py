@@ -58,11 +58,13 @@ def _goal(row: tuple[Goal, Outcome]) -> Sequence[str]:
     goal, outcome = row
     if goal.most_mb:
         wanted, figure = f"under {goal.most_mb:,.0f} MB", _or_dash(outcome.figure, "{:,.0f} MB")
-    elif goal.against is None:
+    elif goal.against is None and not goal.possible:
         wanted, figure = f"{goal.at_least:,.0f}", _or_dash(outcome.figure, "{:,.0f}")
     else:
         wanted, figure = f"{goal.at_least:.2f} x", _or_dash(outcome.figure, "{:.2f} x")
     against = goal.against[1] if goal.against is not None else ""
+    if goal.possible:
+        against = f"the {goal.possible:,.0f} a second that are possible"
     return goal.title, against, wanted, figure, _or_dash(outcome.spread, "{:.0%}"), outcome.holds
 
 

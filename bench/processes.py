@@ -39,19 +39,22 @@ def run_child(
     *,
     timeout_s: float,
     environment: Mapping[str, str],
+    given: Path | None = None,
     done: Callable[[], bool] | None = None,
 ) -> Ended:
     """Run a command to its end in `folder`; where `done` is given, end it once that says so.
 
+    given: a file as its standard input, which is empty otherwise.
+
     A command that takes longer than `timeout_s` is ended; TimeoutError.
     """
     out, err = folder / "stdout", folder / "stderr"
-    with out.open("wb") as stdout, err.open("wb") as stderr:
+    with out.open("wb") as stdout, err.open("wb") as stderr, (given or Path(os.devnull)).open("rb") as stdin:
         began = time.perf_counter()
         process = subprocess.Popen(
             argv,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             env={**os.environ, **environment},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["EXCLUDED", "Records", "first_of", "make_records"]
+__all__ = ["EXCLUDED", "Records", "first_of", "make_records", "repeated"]
 
 EXCLUDED = "internal_note"  # the attribute that is kept out where one is
 _SEED = 7
@@ -57,6 +58,23 @@ def first_of(records: Records, count: int, path: Path) -> Records:
             payload += len(line) - 1 - line.count(b" ")
             excluded += _taken(json.loads(line))
     return Records(path=path, count=count, payload_bytes=payload, excluded_bytes=excluded)
+
+
+def repeated(records: Records, count: int, path: Path) -> Records:
+    """A file with `count` records, which are these again and again."""
+    payload = excluded = 0
+    with path.open("wb") as whole:
+        for _ in range(count // records.count):
+            with records.path.open("rb") as part:
+                shutil.copyfileobj(part, whole, 1 << 20)
+            payload += records.payload_bytes
+            excluded += records.excluded_bytes
+    return Records(
+        path=path,
+        count=count // records.count * records.count,
+        payload_bytes=payload,
+        excluded_bytes=excluded,
+    )
 
 
 def _taken(record: Mapping[str, object]) -> int:

@@ -23,12 +23,17 @@ def run_rounds(
     *,
     rounds: int,
     more: int,
+    fewer: Mapping[str, int],
 ) -> Results:
-    """Measure all cases `rounds` times; then those of goals that are close, up to `more` times again."""
+    """Measure all cases `rounds` times; then those of goals that are close, up to `more` times again.
+
+    fewer: workloads that are measured in so many rounds only.
+    """
     results: Results = {case: [] for case in cases}
     for number in range(rounds):
         turned = number % len(cases)  # nobody always runs after the same one
-        _round(f"round {number + 1} of {rounds}", [*cases[turned:], *cases[:turned]], results, measure)
+        due = [case for case in (*cases[turned:], *cases[:turned]) if number < fewer.get(case[0], rounds)]
+        _round(f"round {number + 1} of {rounds}", due, results, measure)
     for number in range(more):
         close = [goal for goal, outcome in zip(goals, outcomes(goals, results), strict=True) if outcome.close]
         again = {case for goal in close for case in goal.cases}
@@ -53,8 +58,12 @@ def _outcome(goal: Goal, results: Mapping[Case, Sequence[Measured]]) -> Outcome:
         return missing(absent)
     measured = results[goal.of]
     if goal.most_mb:
-        return outcome_of(Series(tuple(one.peak_bytes / 1e6 for one in measured)), at_most=goal.most_mb)
-    series = Series(tuple(one.rate for one in measured))
+        beside = results[goal.beside] if goal.beside is not None else []
+        less = min((one.peak_bytes for one in beside), default=0)
+        return outcome_of(
+            Series(tuple((one.peak_bytes - less) / 1e6 for one in measured)), at_most=goal.most_mb
+        )
+    series = Series(tuple(one.rate / (goal.possible or 1.0) for one in measured))
     if goal.against is not None:
         # A case of several goals may have had more rounds than the other.
         other = [one.rate for one in results[goal.against]]

@@ -16,17 +16,18 @@ from cases import GOALS, WORKLOADS, Workload
 from machine import machine_facts
 from measuring import Measured, WorkSkippedError, measure
 from page import page
-from records import EXCLUDED, Records, first_of, make_records
+from records import EXCLUDED, Records, first_of, make_records, repeated
 from rounds import Case, outcomes, run_rounds
 from server import nginx_version
 from task import Task, Tool
-from tools import bare_httpx, haulier, syslog_ng, wrk
+from tools import bare_httpx, haulier, peers, syslog_ng, wrk
 
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TOOLS: dict[str, Tool] = {
-    tool.name: tool for room in (wrk, syslog_ng, bare_httpx, haulier) for tool in room.TOOLS
+    tool.name: tool for room in (wrk, syslog_ng, bare_httpx, haulier, peers) for tool in room.TOOLS
 }
 _ROUNDS, _MORE_ROUNDS = 5, 4
+_MOST_MADE = 1_000_000  # more records than these are the same ones again
 
 
 class Bench:
@@ -36,7 +37,7 @@ class Bench:
         self._folder = folder
         self._scale = scale
         self._workloads = {workload.name: workload for workload in workloads}
-        most = max(workload.records_for("", scale) for workload in workloads)
+        most = min(_MOST_MADE, max(workload.records_for("", scale) for workload in workloads))
         self._all = make_records(folder / "records.jsonl", most)
         self._cut: dict[int, Records] = {most: self._all}
 
@@ -53,12 +54,14 @@ class Bench:
             excluded_bytes=records.excluded_bytes,
             in_flight=workload.in_flight,
             seconds=3 if self._scale == 1 else 1,
+            server=workload.server,
         )
         return measure(tool, task, self._folder, times=3 if self._scale == 1 else 1)
 
     def _records(self, count: int) -> Records:
         if count not in self._cut:
-            self._cut[count] = first_of(self._all, count, self._folder / f"records-{count}.jsonl")
+            path = self._folder / f"records-{count}.jsonl"
+            self._cut[count] = (repeated if count > self._all.count else first_of)(self._all, count, path)
         return self._cut[count]
 
 
@@ -75,9 +78,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="haulier-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # nginx drops its rights
         bench = Bench(Path(folder), workloads, options.scale)
+        fewer = {workload.name: workload.rounds for workload in workloads if workload.rounds}
         more = _MORE_ROUNDS if options.scale == 1 else 0
         try:
-            results = run_rounds(cases, GOALS, bench.measure, rounds=rounds, more=more)
+            results = run_rounds(cases, GOALS, bench.measure, rounds=rounds, more=more, fewer=fewer)
         except (WorkSkippedError, TimeoutError) as error:
             print(f"the bench ended: {error}", file=sys.stderr)
             return 1

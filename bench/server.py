@@ -19,8 +19,9 @@ from typing import Self
 
 from processes import program, told_by
 
-__all__ = ["Received", "Server", "nginx_version"]
+__all__ = ["SLOW_S", "Received", "Server", "nginx_version"]
 
+SLOW_S = 0.05
 _ANSWER = '{"status":"ok"}'
 _WAIT_S = 10
 _STAND_IN = Path(__file__).resolve().parent / "children" / "stand_in_server.py"
@@ -35,15 +36,21 @@ class Received:
 
 
 class Server:
-    """A server of its own for one measurement, on a free port of the loopback. A context manager."""
+    """A server of its own for one measurement, on a free port of the loopback. A context manager.
 
-    def __init__(self, folder: Path) -> None:
+    kind: `plain`; `slow` answers after SLOW_S seconds; `tls` speaks HTTPS with `certificate`. The stand-in is plain.
+    """
+
+    def __init__(self, folder: Path, kind: str = "plain") -> None:
         self._folder = folder
+        self._kind = kind
         self._log = folder / "sizes.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self._port}/records"
+        self.url = f"{'https' if kind == 'tls' else 'http'}://127.0.0.1:{self._port}/records"
+        self.certificate = _certificate(folder) if kind == "tls" else None
+        self._status_port = self._port + 1 if kind == "tls" else self._port
         self._asked = 0
         stand_in = [sys.executable, str(_STAND_IN), str(self._port), str(self._log)]
         self._process = subprocess.Popen(self._nginx() if nginx_version() else stand_in, cwd=folder)
@@ -85,7 +92,7 @@ class Server:
         return Received(len(sizes), sum(map(int, sizes)))
 
     def _status(self) -> int:
-        with socket.create_connection(("127.0.0.1", self._port), timeout=_WAIT_S) as connection:
+        with socket.create_connection(("127.0.0.1", self._status_port), timeout=_WAIT_S) as connection:
             connection.sendall(b"GET /status HTTP/1.0\r\n\r\n")
             answer = b""
             while piece := connection.recv(4096):
@@ -96,7 +103,19 @@ class Server:
 
     def _nginx(self) -> list[str]:
         configuration = self._folder / "nginx.conf"
-        configuration.write_text(_NGINX.format(module=_echo_module(), port=self._port, answer=_ANSWER))
+        listen = f"127.0.0.1:{self._port} backlog=1024"
+        if self._kind == "tls":
+            # The number of requests so far is asked for in the clear.
+            listen += f" ssl; listen 127.0.0.1:{self._status_port}"
+        configuration.write_text(
+            _NGINX.format(
+                module=_echo_module(),
+                listen=listen,
+                more=_TLS if self._kind == "tls" else "",
+                before=f"echo_sleep {SLOW_S};" if self._kind == "slow" else "",
+                answer=_ANSWER,
+            )
+        )
         return [program("nginx"), "-p", str(self._folder), "-c", str(configuration), "-e", "error.log"]
 
 
@@ -118,9 +137,10 @@ http {{
   uwsgi_temp_path temp_uwsgi;
   scgi_temp_path temp_scgi;
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen {listen};
+    {more}
     access_log off;
-    location / {{ echo_read_request_body; echo_exec @answer; }}
+    location / {{ echo_read_request_body; {before} echo_exec @answer; }}
     location @answer {{
       access_log sizes.log size buffer=64k;
       default_type application/json;
@@ -130,6 +150,31 @@ http {{
   }}
 }}
 """
+
+_TLS = "ssl_certificate server.pem; ssl_certificate_key server.key;"
+
+
+def _certificate(folder: Path) -> Path:
+    """A certificate for the loopback that vouches for itself, made anew; its key lies beside it."""
+    path = folder / "server.pem"
+    asked = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    asked += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        ["openssl", *asked, "-keyout", str(folder / "server.key"), "-out", str(path)],
+        check=True,
+        capture_output=True,
+    )
+    return path
 
 
 def nginx_version() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +17,7 @@ class Task:
     breaks, of which the attribute to `exclude`, where one is named, takes `excluded_bytes`.
     url: of the server. batch: records a request carries, in the property `records`; 1: each record is a body of
     its own. in_flight: requests under way at once, for tools that are told. seconds: for tools that run for a time.
+    server: which kind answers, see `server.Server`.
     """
 
     path: Path
@@ -29,6 +29,7 @@ class Task:
     url: str = ""
     in_flight: int = 16
     seconds: int = 3
+    server: str = "plain"
 
     @property
     def least_bytes(self) -> int:
@@ -38,7 +39,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """How a tool is started, in a folder of its own that is thrown away.
+    """How a tool is started, in a folder of its own that is thrown away. input: a file that it reads as standard input.
 
     for_a_time: it sends one body again and again for a time, and ends. stays: it does not end by itself and is ended
     when the server has received everything. tells: its last line of output is a JSON object with `records`,
@@ -46,7 +47,8 @@ class Command:
     """
 
     argv: list[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    input: Path | None = None
     for_a_time: bool = False
     stays: bool = False
     tells: bool = False

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import httpx
+from bodies import bodies_of
 
 _HEADERS = {"Content-Type": "application/json"}
 
@@ -47,12 +47,6 @@ async def _worker(client: httpx.AsyncClient, bodies: Iterator[bytes], url: str) 
         response.raise_for_status()
 
 
-def _bodies(path: Path, batch: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while lines := [line.rstrip(b"\n") for line in islice(file, batch)]:
-            yield lines[0] if batch == 1 else b'{"records":[' + b",".join(lines) + b"]}"
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("path", type=Path)
@@ -61,4 +55,4 @@ if __name__ == "__main__":
     parser.add_argument("in_flight", type=int)
     parser.add_argument("way", choices=["lanes", "client"])
     options = parser.parse_args()
-    asyncio.run(main(_bodies(options.path, options.batch), options.url, options.in_flight, options.way))
+    asyncio.run(main(bodies_of(options.path, options.batch), options.url, options.in_flight, options.way))

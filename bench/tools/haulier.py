@@ -41,8 +41,8 @@ class Sending:
     ledger: bool = True
 
     def version(self) -> str:
-        """As installed."""
-        return _installed("haulier")
+        """As installed; the faster transport needs an extra."""
+        return _installed("haulier") if self.transport != "http1" or _installed("httptools") else ""
 
     def command(self, task: Task, folder: Path) -> Command:
         """`haulier.send` in a process of its own, with its state in `folder`."""
@@ -53,6 +53,24 @@ class Sending:
         if not self.ledger:
             argv.append("--without-ledger")
         return Command(argv=argv)
+
+
+class BareHttp1:
+    """A loop over the transport `http1` without checks, plan and ledger: what is left is Haulier's own work."""
+
+    name = "bare http1"
+
+    def version(self) -> str:
+        """Of the parser it stands on."""
+        return _installed("httptools")
+
+    def command(self, task: Task, folder: Path) -> Command:
+        """A process that sends all and ends."""
+        del folder
+        child = str(_CHILDREN / "http1_loop.py")
+        return Command(
+            argv=[sys.executable, child, str(task.path), str(task.batch), task.url, str(task.in_flight)]
+        )
 
 
 def _installed(distribution: str) -> str:
@@ -66,4 +84,7 @@ TOOLS: tuple[Tool, ...] = (
     Planning(),
     Sending(name="haulier httpx", transport="httpx"),
     Sending(name="haulier httpx, ledger off", transport="httpx", ledger=False),
+    Sending(name="haulier http1", transport="http1"),
+    Sending(name="haulier http1, ledger off", transport="http1", ledger=False),
+    BareHttp1(),
 )

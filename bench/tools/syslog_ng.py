@@ -5,6 +5,7 @@ https://syslog-ng.github.io/admin-guide/070_Destinations/080_HTTP/README
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from processes import program, told_by
@@ -12,7 +13,6 @@ from task import Command, Task, Tool
 
 __all__ = ["TOOLS"]
 
-_WORKERS = 4
 _CONFIGURATION = """\
 @version: {config}
 options {{
@@ -31,10 +31,12 @@ log {{ source(records); destination(server); flags(flow-control); }};
 _BATCHES = """body-prefix('{{"records":[') delimiter(',') body-suffix(']}}') batch-lines({lines}) batch-timeout(1000)"""
 
 
+@dataclass(frozen=True, kw_only=True)
 class SyslogNg:
     """Reads the file of a task as log lines and sends each untouched; it excludes nothing and keeps no ledger."""
 
-    name = "syslog-ng"
+    name: str
+    workers: int
 
     def version(self) -> str:
         """Of the daemon, where its module `http` is there too."""
@@ -49,7 +51,7 @@ class SyslogNg:
                 path=task.path,
                 url=task.url,
                 batch=_BATCHES.format(lines=task.batch) if task.batch > 1 else "",
-                workers=_WORKERS,
+                workers=self.workers,
             )
         )
         argv = [program("syslog-ng"), "--foreground", "--no-caps", f"--cfgfile={configuration}"]
@@ -65,4 +67,8 @@ def _told(name: str) -> str:
     return values.get(name, "").strip()
 
 
-TOOLS: tuple[Tool, ...] = (SyslogNg(),)
+TOOLS: tuple[Tool, ...] = (
+    SyslogNg(name="syslog-ng, 4 workers", workers=4),
+    SyslogNg(name="syslog-ng, 1 worker", workers=1),
+    SyslogNg(name="syslog-ng, 200 workers", workers=200),
+)
