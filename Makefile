@@ -18,7 +18,7 @@ WORKERS ?= 2
 export PICTURES LIVE
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup demo test crash-test check format docs bench requirements build clean
+.PHONY: FORCE help setup demo test crash-test check format docs bench bench-peers profile requirements build clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -67,6 +67,12 @@ docs: setup  ## write the reference pages in docs/ anew from the code
 
 bench: setup  ## measure speed against peers and the limit
 	$(BIN)/python bench/run.py
+
+bench-peers: setup  ## install the peers of the bench that are written in Python
+	$(BIN)/python bench/install_peers.py
+
+profile: setup  ## where the time of the three main workloads goes
+	$(BIN)/python bench/profile_runs.py
 
 requirements: setup  ## write requirements/*.txt anew from the pyproject files (UPGRADE=1 takes newer versions)
 	tools/write_requirements $(CURDIR)/$(BIN)/uv $(if $(UPGRADE),--upgrade)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cases import Goal, Workload
 from figures import MOST_SPREAD, Outcome, Series
 from measuring import MOST_OTHERS, Measured
+from pacing import Paced
+from starting import STARTS
 
-__all__ = ["page"]
+__all__ = ["Beside", "page"]
 
 _HEAD = """\
 # Benchmarks
@@ -21,12 +24,21 @@ once. The server counted the requests and bytes of every tool: a tool that skips
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What was measured beside the rounds. starts: milliseconds beyond `python -c pass`, by what was started."""
+
+    starts: Mapping[str, Series]
+    paced: Sequence[Paced]
+
+
 def page(
     facts: Iterable[tuple[str, str]],
     versions: Mapping[str, str],
     workloads: Sequence[Workload],
     goals: Sequence[tuple[Goal, Outcome]],
     results: Mapping[tuple[str, str], Sequence[Measured]],
+    beside: Beside | None,
     *,
     scale: int,
     comparable: bool,
@@ -44,6 +56,8 @@ def page(
     parts.append(
         _table("## Goals", ("goal", "against", "at least", "median", "spread", "holds"), map(_goal, goals))
     )
+    if beside is not None:
+        parts.append(_beside(beside))
     columns = ("tool", "records/s", "lowest", "highest", "spread", "requests", "peak memory", "rounds")
     for workload in workloads:
         rows = [_rate(tool, versions, results.get((workload.name, tool), ())) for tool in workload.tools]
@@ -52,6 +66,25 @@ def page(
     parts.append(_table("## Machine and versions", ("what", "fact"), [*facts, *shown]))
     parts.append(_remarks(results))
     return "\n".join(parts)
+
+
+def _beside(beside: Beside) -> str:
+    starts = [
+        (name, f"{STARTS[name]:.0f} ms", f"{series.median:.0f} ms", _within(series.median, STARTS[name]))
+        for name, series in beside.starts.items()
+    ]
+    paced = [(one.title, one.wanted, one.figure, one.holds) for one in beside.paced]
+    columns = ("start-up beyond `python -c pass`", "at most", "median", "holds")
+    return "\n".join(
+        (
+            _table("## Start-up", columns, starts),
+            _table("## Pacing", ("server", "goal", "seen by the server", "holds"), paced),
+        )
+    )
+
+
+def _within(figure: float, most: float) -> str:
+    return "yes" if figure <= most else "no"
 
 
 def _goal(row: tuple[Goal, Outcome]) -> Sequence[str]:

@@ -15,10 +15,12 @@ from pathlib import Path
 from cases import GOALS, WORKLOADS, Workload
 from machine import machine_facts
 from measuring import Measured, WorkSkippedError, measure
-from page import page
+from pacing import measure_pacing
+from page import Beside, page
 from records import EXCLUDED, Records, first_of, make_records, repeated
 from rounds import Case, outcomes, run_rounds
 from server import nginx_version
+from starting import measure_starts
 from task import Task, Tool
 from tools import bare_httpx, haulier, peers, syslog_ng, wrk
 
@@ -58,6 +60,14 @@ class Bench:
         )
         return measure(tool, task, self._folder, times=3 if self._scale == 1 else 1)
 
+    def beside(self, rounds: int) -> Beside:
+        """What is no rate of records: how long the command line takes to start, and pacing."""
+        print("start-up and pacing", file=sys.stderr, flush=True)
+        return Beside(
+            starts=measure_starts(self._all.path, self._folder, 2 * rounds),
+            paced=measure_pacing(self._all, self._folder, scale=self._scale),
+        )
+
     def _records(self, count: int) -> Records:
         if count not in self._cut:
             path = self._folder / f"records-{count}.jsonl"
@@ -85,6 +95,7 @@ def main() -> int:
         except (WorkSkippedError, TimeoutError) as error:
             print(f"the bench ended: {error}", file=sys.stderr)
             return 1
+        beside = None if options.only else bench.beside(rounds)
         facts = machine_facts(Path(folder))
     goals = [goal for goal in GOALS if any(goal.of[0] == workload.name for workload in workloads)]
     reached = list(zip(goals, outcomes(goals, results), strict=True))
@@ -94,6 +105,7 @@ def main() -> int:
         workloads,
         reached,
         results,
+        beside,
         scale=options.scale,
         comparable=bool(nginx),
     )

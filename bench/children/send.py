@@ -1,6 +1,6 @@
 """Haulier as a program embeds it: `haulier.send` of one file to one server.
 
-send.py PATH BATCH URL STATE [--exclude NAME] [--in-flight N] [--transport NAME] [--without-ledger]
+send.py PATH BATCH URL STATE [--exclude NAME] [--in-flight N] [--per-second N] [--transport NAME] [--without-ledger]
 """
 
 from __future__ import annotations
@@ -17,16 +17,26 @@ __all__ = ["destination_for"]
 
 
 def destination_for(
-    url: str, batch: int, *, exclude: str = "", in_flight: int = 16, transport: str = "auto"
+    url: str,
+    batch: int,
+    *,
+    exclude: str = "",
+    in_flight: int = 16,
+    per_second: int = 0,
+    transport: str = "auto",
 ) -> dict[str, Any]:
-    """A destination made by hand; records travel in the property `records`, or each alone where `batch` is 1."""
+    """A destination made by hand; records travel in the property `records`, or each alone where `batch` is 1.
+
+    in_flight and per_second: 0 leaves them to the run.
+    """
+    limits = {"max_in_flight": in_flight, "requests_per_second": per_second}
     grouping = {"name": "property", "property_name": "records"}
     return {
         "name": "bench",
         "request": {"method": "POST", "url": url},
         "batching": {"size": batch, "grouping": grouping} if batch > 1 else False,
         "exclude": [exclude] if exclude else [],
-        "limits": {"max_in_flight": in_flight},
+        "limits": {name: value for name, value in limits.items() if value},
         "transport": transport,
     }
 
@@ -68,6 +78,7 @@ def main() -> None:
     parser.add_argument("state")
     parser.add_argument("--exclude", default="")
     parser.add_argument("--in-flight", type=int, default=16)
+    parser.add_argument("--per-second", type=int, default=0)
     parser.add_argument("--transport", default="auto")
     parser.add_argument("--without-ledger", action="store_true")
     options = parser.parse_args()
@@ -78,6 +89,7 @@ def main() -> None:
         options.batch,
         exclude=options.exclude,
         in_flight=options.in_flight,
+        per_second=options.per_second,
         transport=options.transport,
     )
     report = send(destination, options.path, state=options.state)

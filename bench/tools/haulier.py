@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from task import Command, Task, Tool
@@ -42,7 +43,7 @@ class Sending:
 
     def version(self) -> str:
         """As installed; the faster transport needs an extra."""
-        return _installed("haulier") if self.transport != "http1" or _installed("httptools") else ""
+        return _installed("haulier") if self.transport != "http1" or _http1() else ""
 
     def command(self, task: Task, folder: Path) -> Command:
         """`haulier.send` in a process of its own, with its state in `folder`."""
@@ -62,7 +63,7 @@ class BareHttp1:
 
     def version(self) -> str:
         """Of the parser it stands on."""
-        return _installed("httptools")
+        return _http1()
 
     def command(self, task: Task, folder: Path) -> Command:
         """A process that sends all and ends."""
@@ -71,6 +72,11 @@ class BareHttp1:
         return Command(
             argv=[sys.executable, child, str(task.path), str(task.batch), task.url, str(task.in_flight)]
         )
+
+
+def _http1() -> str:
+    """The version of the parser that the faster transport needs; empty where the one or the other is absent."""
+    return _installed("httptools") if find_spec("haulier.io.transports.http1") else ""
 
 
 def _installed(distribution: str) -> str:
