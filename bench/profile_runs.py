@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _sampled(records: Records, batch: int, folder: Path, more: list[str]) -> None:
-    """Time by thread and library."""
+    """Time by library."""
     data = str(folder / "perf.data")
     with Server(folder) as server:
         sending = [sys.executable, str(_CHILDREN / "send.py"), str(records.path), str(batch), server.url]
@@ -60,12 +60,12 @@ def _sampled(records: Records, batch: int, folder: Path, more: list[str]) -> Non
             print("perf may not record here")
             return
     shown = subprocess.run(
-        [program("perf"), "report", "--input", data, "--sort", "tid,dso", "--stdio", "--percent-limit", "1"],
+        [program("perf"), "report", "--input", data, "--sort", "dso", "--stdio", "--percent-limit", "1"],
         check=True,
         capture_output=True,
         text=True,
     )
-    print("-- perf, by thread and library --")
+    print("-- perf, by library --")
     print(
         "\n".join(line for line in shown.stdout.splitlines() if line.strip() and line[:1] != "#"), flush=True
     )
