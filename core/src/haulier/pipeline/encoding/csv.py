@@ -14,7 +14,15 @@ from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.json import json_text
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
-from haulier.pipeline.encoding.values import attributes_of, opened, records_of, scalar_text, utf8
+from haulier.pipeline.encoding.values import (
+    NumberText,
+    attributes_of,
+    decoded_at_once,
+    opened,
+    records_of,
+    scalar_text,
+    utf8,
+)
 
 __all__ = ["CSV", "CsvSettings", "encode"]
 
@@ -97,7 +105,8 @@ def encode(payload: Payload, settings: CsvSettings) -> Body:
         try:
             attributes = attributes_of(record)
             _check(attributes, columns, known, settings)
-            rows.add([rows.cell(attributes.get(name), name) for name in columns], columns)
+            values = decoded_at_once(attributes)
+            rows.add([rows.cell(values.get(name), attributes.get(name), name) for name in columns], columns)
         except RecordError as error:
             faults.append((record, str(error)))
     if faults:
@@ -146,17 +155,22 @@ class _Rows:
         self._settings = settings
         self._end = _LINE_ENDS[settings.line_end]
         # Spaces at the ends would be lost in readers that trim what is not quoted.
-        self._needs_quotes = re.compile(rf'["\r\n{re.escape(settings.delimiter)}]|^\s|\s$').search
+        mark = re.escape(settings.delimiter)
+        self._needs_quotes = re.compile(rf'["\r\n{mark}]|^\s|\s$').search
+        self._row_needs_quotes = re.compile(rf'["\r\n]|(?:^|{mark})\s|\s(?:{mark}|$)').search
+        self._all_quoted = settings.quote == "all"
         self.written: list[bytes] = []
 
     def add(self, cells: Sequence[str], columns: Sequence[str]) -> None:
-        all_quoted = self._settings.quote == "all"
-        texts = [
-            '"' + cell.replace('"', '""') + '"' if all_quoted or self._needs_quotes(cell) else cell
-            for cell in cells
-        ]
+        row = self._settings.delimiter.join(cells)
+        if (
+            self._all_quoted
+            or self._row_needs_quotes(row)
+            or row.count(self._settings.delimiter) != len(cells) - 1
+        ):
+            row = self._settings.delimiter.join(map(self._quoted, cells))
         # A row of one empty cell would be a blank line, which readers skip.
-        row = '""' if texts == [""] else self._settings.delimiter.join(texts)
+        row = row or '""'
         try:
             self.written.append((row + self._end).encode())
         except UnicodeEncodeError:
@@ -164,26 +178,38 @@ class _Rows:
                 utf8(cell, name)
             raise
 
-    def cell(self, value: Any, attribute: str) -> str:
-        settings = self._settings
-        is_number = type(value) is Raw and not bytes(value).startswith(b'"')
+    def _quoted(self, cell: str) -> str:
+        return '"' + cell.replace('"', '""') + '"' if self._all_quoted or self._needs_quotes(cell) else cell
+
+    def cell(self, value: Any, raw: Any, attribute: str) -> str:
+        """The text of a value; raw: as it came, which is what a nested one is written from."""
+        kind = type(value)
+        if kind is str:
+            return self.guarded(value)
+        if kind is NumberText or kind is int:
+            return str(value)
+        if kind is Raw and not bytes(value).startswith((b'"', b"[", b"{", b"t", b"f", b"n")):
+            return bytes(value).decode("ascii")
         found = opened(value, attribute)
         if found is None:
-            return settings.null
+            return self._settings.null
         if isinstance(found, dict | list | tuple):
-            if settings.nested == "refuse":
-                kind = "an object" if isinstance(found, dict) else "a list"
-                raise RecordError(
-                    f"attribute {attribute!r} is {kind}, which no cell holds: set `nested: json` in `format_settings`, "
-                    "or leave it out with `exclude`"
-                )
-            return self.guarded(json_text(found, attribute).decode())
+            return self._nested(found, raw, attribute)
         if isinstance(found, bytes | FilePart):
             raise RecordError(
                 f"attribute {attribute!r} is a file: csv cannot carry one; use multipart or bytes"
             )
-        text = scalar_text(found, attribute, settings.booleans)
-        return text if is_number or not isinstance(found, str) else self.guarded(text)
+        text = scalar_text(found, attribute, self._settings.booleans)
+        return self.guarded(text) if isinstance(found, str) else text
+
+    def _nested(self, value: Any, raw: Any, attribute: str) -> str:
+        if self._settings.nested == "refuse":
+            kind = "an object" if isinstance(value, dict) else "a list"
+            raise RecordError(
+                f"attribute {attribute!r} is {kind}, which no cell holds: set `nested: json` in `format_settings`, "
+                "or leave it out with `exclude`"
+            )
+        return self.guarded(json_text(raw, attribute).decode())
 
     def guarded(self, text: str) -> str:
         return "'" + text if self._settings.guard_formulas and _FORMULA.match(text) else text

@@ -15,10 +15,21 @@ from msgspec import Raw
 from haulier.errors import DestinationError, RecordError
 from haulier.pipeline.encoding.json import json_text
 
-__all__ = ["attributes_of", "holds_records", "is_nested", "opened", "records_of", "scalar_text", "utf8"]
+__all__ = [
+    "NumberText",
+    "attributes_of",
+    "decoded_at_once",
+    "holds_records",
+    "is_nested",
+    "opened",
+    "records_of",
+    "scalar_text",
+    "utf8",
+]
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _elements = msgspec.json.Decoder(list[Raw]).decode
+_encode = msgspec.json.Encoder().encode
 _word = msgspec.json.Decoder(str | bool | None).decode
 
 
@@ -39,6 +50,33 @@ def opened(value: Any, attribute: str) -> Any:
                 return text.decode("ascii")
     except (ValueError, RecursionError) as error:
         raise RecordError(f"attribute {attribute!r} cannot be read as JSON: {error}") from error
+
+
+class NumberText(str):
+    """A number as the text it was written with; told apart from a text by its type."""
+
+    __slots__ = ()
+
+
+def decoded_at_once(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The attributes with every value decoded, at all depths, numbers that are not whole as NumberText.
+
+    That is one call where `opened` is one for each value. What cannot be had so is handed back as it came.
+    """
+    if set(map(type, attributes.values())) != {Raw}:
+        return attributes
+    text = _encode(attributes)
+    # Python has no whole number -0, and none of thousands of digits as text.
+    if b"-0" in text:
+        return attributes
+    try:
+        found: dict[str, Any] = _texts(text)
+    except (ValueError, RecursionError):
+        return attributes
+    return found
+
+
+_texts = msgspec.json.Decoder(dict, float_hook=NumberText).decode
 
 
 def attributes_of(record: Any) -> Mapping[str, Any]:

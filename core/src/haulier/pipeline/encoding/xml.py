@@ -12,7 +12,7 @@ from haulier.errors import DestinationError, RecordError
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
-from haulier.pipeline.encoding.values import holds_records, opened, scalar_text
+from haulier.pipeline.encoding.values import decoded_at_once, holds_records, opened, scalar_text
 
 __all__ = ["XML", "XmlSettings", "encode", "xml_text"]
 
@@ -29,6 +29,7 @@ _NAME = re.compile(f"(?![xX][mM][lL])[{_LETTERS}][{_LETTERS}0-9.-]*")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # A carriage return would be read as a line feed, white space in an attribute as a space.
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_MARKUP = re.compile("[&<>\r]")
 _QUOTED = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 )
@@ -177,10 +178,14 @@ class _Writer:
             self._write(name, value, name)
 
     def members(self, attributes: Mapping[str, Any]) -> None:
-        for name, value in attributes.items():
+        for name, value in decoded_at_once(attributes).items():
             self._write(name, value, name)
 
     def _write(self, name: str, value: Any, attribute: str) -> None:
+        if type(value) is str and not _FORBIDDEN.search(value):
+            start, stop = self._tag(name)
+            self._out += (start, value.translate(_TEXT) if _MARKUP.search(value) else value, stop)
+            return
         pending: _Pending = [(name, value)]
         while pending:
             one = pending.pop()
