@@ -1,0 +1,58 @@
+"""What a `build` function returned, as portions of a batch; a RecordError says what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from haulier.errors import RecordError
+from haulier.model.parts import Portion
+from haulier.model.request import Positions
+
+__all__ = ["portions_of", "where"]
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1: a type, a subtype, parameters; nothing that ends a header
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[ -~]*)?")
+_value = msgspec.json.Decoder().decode
+
+
+def portions_of(said: Sequence[tuple[Any, Any, Any]]) -> tuple[Portion, ...]:
+    """said: (JSON text or bytes, indices or None, media type) of each payload."""
+    if not said:
+        raise RecordError("build returned no payload at all")
+    return tuple(_portion(*one) for one in said)
+
+
+def _portion(payload: Any, carries: Any, media_type: Any) -> Portion:
+    if carries is not None and not (isinstance(carries, list | tuple) and all(type(at) is int for at in carries)):
+        raise RecordError(
+            f"the records of a payload are {_shown(carries)}; give a list of their indices in the batch: [0, 1]"
+        )
+    if not isinstance(media_type, str) or (media_type and not _MEDIA_TYPE.fullmatch(media_type)):
+        raise RecordError(f"the media type of a payload is {_shown(media_type)}; give one such as `text/csv`")
+    if isinstance(payload, bytes):
+        return Portion(payload=payload, carries=carries, media_type=media_type)
+    if media_type:
+        raise RecordError("a media type goes with bytes; what is not bytes is written by the content format")
+    try:
+        value = _value(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise RecordError("build returned NaN, an infinity or half a surrogate pair, which JSON cannot say") from None
+    if value is None:
+        raise RecordError("build returned None; end it with `return` and the payload")
+    return Portion(payload=value, carries=carries)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def where(positions: Positions) -> str:
+    """The records of a batch, as messages name them."""
+    if len(positions) == 1:
+        return f"record {positions[0]}"
+    return f"records {positions[0]} to {positions[-1]}"
