@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from haulier.runs.replay import replay
     from haulier.runs.report import Report
     from haulier.runs.sending import asend, send
+    from haulier.runs.trust import trusting_code
     from haulier.runs.trying import Checked, TestAnswer, check, test_send
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "replay",
     "send",
     "test_send",
+    "trusting_code",
 ]
 __version__ = "0.1.0"
 
@@ -82,6 +84,7 @@ _HOMES = {
     "haulier.runs.replay": ("replay",),
     "haulier.runs.report": ("Report",),
     "haulier.runs.sending": ("asend", "send"),
+    "haulier.runs.trust": ("trusting_code",),
     "haulier.runs.trying": ("Checked", "TestAnswer", "check", "test_send"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -17,6 +17,7 @@ __all__ = [
     "records_options",
     "set_option",
     "state_option",
+    "trust_code_option",
     "yes_option",
 ]
 
@@ -38,7 +39,20 @@ base_url_option = click.option(
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(min=0), help="Take no more than the first N records."
 )
+trust_code_option = click.option(
+    "--trust-code",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, option, said: _trust(context) if said else None,
+    help="Let the destination's code out of the sandbox where it says `runner: trusted`: it can do all that you may.",
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before what cannot be undone.")
+
+
+def _trust(context: click.Context) -> None:
+    from haulier.runs.trust import trusting_code
+
+    context.with_resource(trusting_code())
 
 
 def pairs(_: click.Context, option: click.Parameter, given: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from haulier.cli.options import (
     limit_option,
     param_option,
     records_options,
+    trust_code_option,
 )
 from haulier.cli.printing import facts, out, out_json, say, seconds_text
 
@@ -21,6 +22,7 @@ __all__ = ["command"]
 @destination_argument
 @records_options()
 @param_option
+@trust_code_option
 @base_url_option
 @limit_option
 @json_option

@@ -15,6 +15,7 @@ from haulier.cli.options import (
     limit_option,
     param_option,
     records_options,
+    trust_code_option,
 )
 from haulier.cli.printing import out, out_json, say
 
@@ -51,6 +52,7 @@ __all__ = ["command"]
     "--watch", is_flag=True, help="Show what changes whenever destination or records do, until Ctrl-C."
 )
 @param_option
+@trust_code_option
 @base_url_option
 @limit_option
 @json_option

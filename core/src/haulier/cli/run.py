@@ -15,6 +15,7 @@ from haulier.cli.options import (
     param_option,
     records_options,
     state_option,
+    trust_code_option,
     yes_option,
 )
 from haulier.errors import ConfigurationError
@@ -46,6 +47,7 @@ __all__ = ["command"]
     help="Ask for the results of jobs until they are there; else: haulier follow.",
 )
 @param_option
+@trust_code_option
 @base_url_option
 @state_option
 @limit_option

@@ -14,6 +14,7 @@ from haulier.cli.options import (
     param_option,
     records_options,
     set_option,
+    trust_code_option,
     yes_option,
 )
 from haulier.cli.printing import out, out_json, say
@@ -49,6 +50,7 @@ _STOPPED = 3
 )
 @set_option
 @param_option
+@trust_code_option
 @base_url_option
 @yes_option
 @json_option

@@ -107,7 +107,8 @@ class GroupingAlgorithm:
     """A grouping algorithm as registered. needs: "values" asks for decoded records, and costs their decoding.
 
     remakes: whether it makes the same payload of the same items always, also in a later version; where it does not, the
-    ledger keeps its requests whole until they are settled. waits: whether it yields `Work`.
+    ledger keeps its requests whole until they are settled. waits: whether it yields `Work`. formats: the content
+    formats that its payload makes sense in, the usual one first; empty: any.
     """
 
     name: str
@@ -118,6 +119,7 @@ class GroupingAlgorithm:
     needs: Needs = "opaque"
     remakes: bool = True
     waits: bool = False
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

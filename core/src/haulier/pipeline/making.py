@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from haulier.errors import HaulierError, RecordError
+from haulier.errors import DestinationError, HaulierError, RecordError
 from haulier.model.block import RejectedRecord
 from haulier.model.parts import Portion, Work
 from haulier.model.request import Body, Positions
@@ -180,7 +180,10 @@ class Making:
         if isinstance(portion.payload, bytes):
             media_type = portion.media_type or self._spec.media_type
             return Made(cut, Body(parts=(portion.payload,), media_type=media_type))
-        return Made(cut, self._encoded(portion.payload, cut.items))
+        try:
+            return Made(cut, self._encoded(portion.payload, cut.items))
+        except DestinationError as error:
+            raise RecordError(str(error)) from None  # of this payload: another batch may make a better one
 
     def _encoded(self, payload: Any, items: Sequence[Any]) -> Body:
         spec = self._spec

@@ -97,6 +97,7 @@ class Book:
         self._pending_from = run.low_water
         self._missing = list(missing)
         self._put_back: dict[int, OutcomeRow] = {}
+        self._held_back: list[int] = []
         self._slow: dict[int, float] = {}
         self._slow_from = -1.0
         self._seq = 0
@@ -130,6 +131,15 @@ class Book:
         if self._lines is not None:
             for record in rejected:
                 self._owe(self._lines.unsent(record))
+
+    def hold_back(self, rejected: Sequence[RejectedRecord]) -> None:
+        """Records of batches that could not be made, whose refusal does not count yet: they are pending."""
+        self._found([record.position for record in rejected])
+        self._held_back += (record.position for record in rejected)
+
+    def release(self) -> None:
+        """What was held back is rejected now."""
+        self._held_back.clear()
 
     def expect(self, request: Request) -> None:
         """This request is to be intended later: until then its records are pending."""
@@ -333,7 +343,7 @@ class Book:
         commit, self._commit = self._commit, Commit()
         self._put_back.clear()
         missing = (gap.start for gap in self._missing)
-        commit.low_water = min([self._pending_from, *self._unsettled.values(), *missing])
+        commit.low_water = min([self._pending_from, *self._unsettled.values(), *missing, *self._held_back])
         return commit
 
     def _owe(self, lines: list[tuple[list[int], bytes]]) -> None:

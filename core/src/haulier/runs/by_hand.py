@@ -30,8 +30,9 @@ def pieces_by_hand(
     url = split_written(request.url)
     attributes = _attributes(request)
     has_body = attributes == "body" or bool(request.body or request.files)
-    chosen = destination.content_format or request.content_format or "json"
     batching = Batching() if destination.batching is True else destination.batching or None
+    usual = registry.grouping(batching.grouping.name).formats if batching is not None else ()
+    chosen = destination.content_format or request.content_format or (usual[0] if usual else "json")
     if batching and attributes != "body":
         raise DestinationError(
             "batching: records travel together in a body only; send them with POST, PUT or PATCH"

@@ -13,6 +13,7 @@ from haulier.runs.course import Course
 from haulier.runs.ordered import lane_of
 from haulier.runs.orders import Orders
 from haulier.runs.outputs import answers_are_kept
+from haulier.runs.resolved import Resolved
 from haulier.runs.sharing import share_of
 from haulier.runs.stored import store
 
@@ -52,7 +53,7 @@ def course_of(orders: Orders, run_key: str, *, spooled: bool) -> Course:
         patience_s=limits.patience_s,
         longest_s=_MOST_TIMEOUTS * resolved.destination.timeout_s,
         authorize=orders.authority.authorize(),
-        stored=_nothing if orders.intake.repeatable or spooled else store,
+        stored=_nothing if (orders.intake.repeatable or spooled) and _remakes(resolved) else store,
         paused=paused,
         lane=lane_of(resolved.destination),
         share=share_of(orders.state_dir.parent, resolved.origin, orders.authority),
@@ -62,6 +63,10 @@ def course_of(orders: Orders, run_key: str, *, spooled: bool) -> Course:
         window=min(256, in_flight if parks else max(4, 4 * in_flight)),
         ahead=in_flight if parks else 0,
     )
+
+
+def _remakes(resolved: Resolved) -> bool:
+    return resolved.algorithm is None or resolved.algorithm.remakes
 
 
 def _nothing(_: object) -> None:

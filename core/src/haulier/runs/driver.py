@@ -182,7 +182,7 @@ class Driver:
                 await self._until_quiet(taken.block.settled)
 
     def _take(self, taken: Taken) -> None:
-        self._book.rejected_unsent(taken.planned.rejected)
+        self._settling.unsent(taken.planned.rejected)
         if taken.block is not None:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
         for parked in taken.parked:

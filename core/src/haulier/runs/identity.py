@@ -6,12 +6,14 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from haulier.errors import ConfigurationError
 from haulier.io.activation import changed, settings_of
+from haulier.io.code.room import loaded
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.runs.orders import Orders
@@ -115,6 +117,8 @@ def _settings(orders: Orders) -> str:
     settings["origin"] = address.origin + address.base_path
     settings["parameters"] = dict(orders.params)
     settings["outputs"] = [output.to for output in destination.outputs]
+    if (program := orders.resolved.program) is not None and program.file:
+        settings["code"] = sha256(loaded(program, orders.root).source.encode()).hexdigest()
     return msgspec.json.encode(settings, order="deterministic").decode()
 
 

@@ -21,6 +21,7 @@ class Orders:
 
     output_authorities: one for each output. params: values of `{param.x}`. on_delivery: told of each settled request,
     in the thread of the run. follow: ask for the results of what is accepted until they are there.
+    trusted: whether code may leave the sandbox.
     """
 
     resolved: Resolved
@@ -32,6 +33,7 @@ class Orders:
     intake: Input
     run_key: str | None = None
     again: bool = False
+    trusted: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
     on_delivery: Callable[[Delivered], None] | None = None
     on_start: Callable[[str, str], None] | None = None

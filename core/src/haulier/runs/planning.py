@@ -64,7 +64,7 @@ def plan(
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     filled = 0.0
     planner = resolved.planner(facts)
-    for piece in planned(resolved, facts, intake, site.root, planner):
+    for piece in planned(resolved, facts, intake, site.root, planner, twice=False):
         for request in piece.requests:
             requests += 1
             read += len(request.positions)

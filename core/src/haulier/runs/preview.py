@@ -9,6 +9,7 @@ import gzip
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from haulier.model.expression import RunFacts
 from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
+from haulier.runs.coding import carried_out, carrier_of
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.resolve import resolve
@@ -127,14 +129,25 @@ def preview(
 
 
 def planned(
-    resolved: Resolved, facts: RunFacts, intake: Intake, root: Path, planner: Planner | None = None
+    resolved: Resolved,
+    facts: RunFacts,
+    intake: Intake,
+    root: Path,
+    planner: Planner | None = None,
+    *,
+    twice: bool = True,
 ) -> Iterator[Planned]:
-    """The whole plan, lazily: what comes of each block, and at the end of the records that waited for company."""
+    """The whole plan, lazily: what comes of each block, and at the end of the records that waited for company.
+
+    twice: what code makes is made twice and compared.
+    """
     planner = planner or resolved.planner(facts)
     blocks: Iterator[Block] = iter(with_files(intake.plain_blocks(), resolved, facts, root))
-    for block in blocks:
-        yield planner.feed(block)
-    yield planner.close()
+    with ExitStack() as stack:
+        carry = carrier_of(resolved, root, facts.started, twice=twice, stack=stack)
+        for block in blocks:
+            yield from carried_out(planner, planner.feed(block), carry)
+        yield from carried_out(planner, planner.close(), carry)
 
 
 def sample_of(request: Request, resolved: Resolved) -> Sample:

@@ -11,7 +11,7 @@ import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.connector import Connector
-from haulier.model.destination import Destination, Limits
+from haulier.model.destination import Batching, Destination, Limits
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Portion, Settings
 from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
@@ -108,7 +108,22 @@ def _grouping(
                 f"{value.name} stands once beside all records of a batch, so it cannot come from a record; "
                 "write a constant"
             )
+    return _algorithm(pieces, batching, encoder, encoder_settings, registry)
+
+
+def _algorithm(
+    pieces: Pieces,
+    batching: Batching,
+    encoder: ContentEncoder,
+    encoder_settings: Settings,
+    registry: Registry,
+) -> tuple[GroupingAlgorithm, Settings]:
     algorithm = registry.grouping(batching.grouping.name)
+    if algorithm.formats and encoder.name not in algorithm.formats:
+        raise DestinationError(
+            f"batching.grouping: {algorithm.name} goes with the content format {' or '.join(algorithm.formats)}, not "
+            f"with {encoder.name}; write content_format: {algorithm.formats[0]}, or take another grouping"
+        )
     if pieces.body and algorithm.waits:
         raise DestinationError(
             f"{pieces.body[0].name}: the grouping {algorithm.name} makes the whole body; write this value there"

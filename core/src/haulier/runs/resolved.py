@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
@@ -10,7 +11,7 @@ from haulier.errors import ConfigurationError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits
 from haulier.model.expression import Expression, RunFacts
-from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
+from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
 from haulier.model.paths import attribute_path
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
@@ -22,6 +23,7 @@ from haulier.runs.shape import shape_of
 
 __all__ = ["FileParameter", "Pieces", "Resolved", "gzipped"]
 
+_CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
 _GZIPPED = (("Content-Encoding", "gzip"),)
 _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
 
@@ -110,6 +112,15 @@ class Resolved:
         return self.pieces.batching
 
     @property
+    def program(self) -> Program | None:
+        """The program that its grouping has called with each batch, None where it calls none."""
+        if self.algorithm is None or not self.algorithm.waits:
+            return None
+        grouping = guarded(self.algorithm.factory, f"grouping {self.algorithm.name}")(self.grouping_settings)
+        program = getattr(grouping, "program", None)
+        return program if isinstance(program, Program) else None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What its author should know."""
         return self.pieces.warnings
@@ -126,6 +137,7 @@ class Resolved:
             self.address.varies
             or any(value.expression.varies for value in self.body)
             or settings_vary(self.encoder, self.encoder_settings)
+            or (self.program is not None and bool(self.program.file or _CLOCK.search(self.program.source)))
         )
 
     def judging(self, *, body_kept: bool = False) -> Judging:

@@ -12,6 +12,7 @@ from haulier.model.expression import RunFacts
 from haulier.runs.authority import CredentialLike, authority_of
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
+from haulier.runs.coding import code_room
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.orders import Orders
@@ -22,6 +23,7 @@ from haulier.runs.resolve import resolve
 from haulier.runs.site import DestinationLike, site_of
 from haulier.runs.sitting import Sitting
 from haulier.runs.spooling import spooled_run_key
+from haulier.runs.trust import code_is_trusted
 
 __all__ = ["asend", "carried", "prepare", "send"]
 
@@ -54,6 +56,8 @@ def prepare(
     resolved = resolve(site.destination, registry, base_url=base_url)
     # What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind.
     resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+    if (room := code_room(resolved, site.root, time.time())) is not None:
+        room.close()
     authority = authority_of(site, resolved, registry, credential)
     return Sitting(
         Orders(
@@ -74,6 +78,7 @@ def prepare(
             ),
             run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
             again=again,
+            trusted=code_is_trusted(),
             params=dict(params or {}),
             on_delivery=on_delivery,
             on_start=on_start,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from haulier.delivery.judging import History
 from haulier.delivery.retry import Settle
 from haulier.delivery.stopping import StopRules
+from haulier.model.block import RejectedRecord
 from haulier.model.delivery import Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
 from haulier.runs.book import Book, Delivered
@@ -49,6 +50,7 @@ class Settling:
         self._stop = stop
         self._splits = 0
         self._provisional: list[tuple[Delivery, Settle]] = []
+        self._unmade: list[RejectedRecord] = []
 
     @property
     def provisional(self) -> int:
@@ -70,6 +72,21 @@ class Settling:
         elif not (verdict.split and self._split(delivery, wish, verdict)):
             self._reject(delivery, wish, verdict.reason)
 
+    def unsent(self, rejected: Sequence[RejectedRecord]) -> None:
+        """Records that never became a request; a batch that could not be made counts as a request that was refused."""
+        batches = [record for record in rejected if record.batch]
+        if not batches or self._rules.successes:
+            self._book.rejected_unsent(rejected)
+        else:
+            self._book.rejected_unsent([record for record in rejected if not record.batch])
+            self._book.hold_back(batches)
+            self._unmade += batches
+            for reason in {record.batch: record.reason for record in batches}.values():
+                if why := self._rules.rejection(reason):
+                    self._stop(why)
+        if batches and (why := self._rules.too_many_rejected(self._book.rejected, self._book.settled)):
+            self._stop(why)
+
     def finish(
         self,
         delivery: Delivery,
@@ -84,6 +101,9 @@ class Settling:
 
     def settle_provisional(self) -> None:
         """Refusals that were provisional until now count."""
+        unmade, self._unmade = self._unmade, []
+        self._book.release()
+        self._book.rejected_unsent(unmade)
         provisional, self._provisional = self._provisional, []
         for delivery, wish in provisional:
             if isinstance(wish.verdict, Outcomes):
@@ -163,7 +183,7 @@ class Settling:
     def _success(self) -> None:
         self._history.succeeded += 1
         self._rules.success(self._most)
-        if self._provisional:
+        if self._provisional or self._unmade:
             self.settle_provisional()
 
     def _tell(self, settled: Sequence[Delivered]) -> None:

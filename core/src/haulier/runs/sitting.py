@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from haulier.io.ledger.writer import Writer
 from haulier.model.expression import RunFacts
 from haulier.runs.book import Book
 from haulier.runs.charting import course_of
+from haulier.runs.coding import code_room
 from haulier.runs.driver import Driver
 from haulier.runs.feed import Feed
 from haulier.runs.filing import with_files
@@ -33,8 +35,11 @@ from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
 from haulier.runs.source import InputChanged, PlanSource, Resumed
 from haulier.runs.spooling import Spool
+from haulier.runs.working import Crowd
 
 __all__ = ["Sitting"]
+
+_MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))  # processes that run code
 
 _SUPERSEDED = "superseded: its settings were changed before anything of it was delivered"
 
@@ -152,7 +157,10 @@ class Sitting:
         orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
         blocks = orders.intake.blocks(cut=run.read if left is not None else 0)
         feed = Feed(with_files(blocks, resolved, facts, orders.root))
-        source = PlanSource(feed, planner, resumed=left, parks=resolved.destination.unanswered == "park")
+        room = code_room(resolved, orders.root, run.started, trusted=orders.trusted)
+        crowd = Crowd(room.carry, _MOST_WORKERS) if room is not None else None
+        parks = resolved.destination.unanswered == "park"
+        source = PlanSource(feed, planner, resumed=left, parks=parks, crowd=crowd)
         finished = False
         try:
             await source.verify()
@@ -170,6 +178,9 @@ class Sitting:
             return report
         finally:
             feed.close()
+            if room is not None and crowd is not None:
+                crowd.close()
+                room.close()
             if self._spool is not None:
                 self._spool.close(finished=finished)
 

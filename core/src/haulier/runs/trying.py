@@ -23,6 +23,7 @@ from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
+from haulier.runs.coding import code_room
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
@@ -78,6 +79,9 @@ def check(
         resolved = resolve(site.destination, registry, base_url=base_url)
         warnings = resolved.warnings
         resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+        if (room := code_room(resolved, site.root, time.time())) is not None:
+            with room:
+                problems += room.problems()
         saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
         root = site.destination.files_root
         if resolved.files and root is not None and not (site.root / root).is_dir():

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from haulier.authoring import GroupingAlgorithm, hookimpl
 from haulier_batching.array import ARRAY
+from haulier_batching.code import CODE
+from haulier_batching.lines import LINES
 from haulier_batching.property import PROPERTY
 
-__all__ = ["ARRAY", "PROPERTY", "haulier_grouping_algorithms"]
+__all__ = ["ARRAY", "CODE", "LINES", "PROPERTY", "haulier_grouping_algorithms"]
 
 
 @hookimpl
 def haulier_grouping_algorithms() -> list[GroupingAlgorithm]:
-    """`array`, which is taken where a destination names none, and `property`."""
-    return [ARRAY, PROPERTY]
+    """`array`, which is taken where a destination names none, and the others."""
+    return [ARRAY, CODE, LINES, PROPERTY]

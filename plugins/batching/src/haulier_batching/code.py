@@ -16,15 +16,16 @@ class CodeSettings(Settings):
     """Settings of `code`."""
 
     code: str = Field(
-        default="", description="the Python source, with a function `build(records, context)` that returns the payload"
+        default="",
+        description="the Python source, with a function `build(records, context)` that returns the payload",
     )
     file: str = Field(
         default="", description="or the file that holds it, a path below the project: `build.py`"
     )
     runner: Literal["sandbox", "trusted"] = Field(
         default="sandbox",
-        description="`trusted` runs it in Haulier's own process with all that Python can; only where the command line says "
-        "`--trust-code`, too",
+        description="`trusted` runs it in Haulier's own process with all that Python can; only where the command line "
+        "says `--trust-code`, too",
     )
     seconds: float = Field(default=1.0, gt=0, le=60, description="longest time for a batch")
     memory_mb: int = Field(default=64, ge=4, le=2048, description="most memory for a batch, in MiB")
@@ -33,7 +34,9 @@ class CodeSettings(Settings):
     @model_validator(mode="after")
     def _one_place(self) -> CodeSettings:
         if bool(self.code.strip()) == bool(self.file):
-            raise ValueError("write either `code: |` with the source below it, or `file: build.py`, one of the two")
+            raise ValueError(
+                "write either `code: |` with the source below it, or `file: build.py`, one of the two"
+            )
         return self
 
 
@@ -61,10 +64,10 @@ CODE = GroupingAlgorithm(
     name="code",
     title="Code",
     description=(
-        "The body is what a Python function of yours makes of the records: `def build(records, context)` returns a value "
-        "that JSON can say, `Payload(bytes, media_type=...)`, or a list of `Payload(body, records=[0, 1])`, each naming the "
-        "records it carries by their index. It runs in a sandbox without files, network or environment, within "
-        "limits of time and memory."
+        "The body is what a Python function of yours makes of the records: `def build(records, context)` returns a "
+        "value that JSON can say, `Payload(bytes, media_type=...)`, or a list of `Payload(body, records=[0, 1])`, each "
+        "naming the records it carries by their index. It runs in a sandbox without files, network or environment, "
+        "within limits of time and memory."
     ),
     factory=Code,
     settings=CodeSettings,

@@ -25,8 +25,9 @@ LINES = GroupingAlgorithm(
     name="lines",
     title="Lines",
     description=(
-        "The body is the records one after the other, each on a line of its own (NDJSON, JSON Lines), with the content "
-        "format `ndjson`. There is nothing to set."
+        "The body is the records one after the other, each on a line of its own (NDJSON, JSON Lines). It goes with the "
+        "content format `ndjson`. There is nothing to set."
     ),
     factory=Lines,
+    formats=("ndjson",),
 )

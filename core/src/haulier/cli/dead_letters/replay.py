@@ -8,7 +8,14 @@ import click
 
 from haulier.cli.carrying import carry
 from haulier.cli.dead_letters.choosing import choosing_options
-from haulier.cli.options import base_url_option, json_option, param_option, state_option, yes_option
+from haulier.cli.options import (
+    base_url_option,
+    json_option,
+    param_option,
+    state_option,
+    trust_code_option,
+    yes_option,
+)
 
 if TYPE_CHECKING:
     from haulier.runs.sitting import Sitting
@@ -27,6 +34,7 @@ __all__ = ["command"]
 @click.option("--again", is_flag=True, help="Those too that were replayed before.")
 @click.option("--activate", is_flag=True, help="Switch the destination on first.")
 @param_option
+@trust_code_option
 @base_url_option
 @state_option
 @yes_option

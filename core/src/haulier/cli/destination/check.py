@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from haulier.cli.options import base_url_option, json_option, param_option
+from haulier.cli.options import (
+    base_url_option,
+    json_option,
+    param_option,
+    trust_code_option,
+)
 from haulier.cli.printing import out, out_json
 
 __all__ = ["command"]
@@ -15,6 +20,7 @@ _PROBLEMS = 2
 @click.command("check")
 @click.argument("destinations", nargs=-1, metavar="[DEST]...")
 @param_option
+@trust_code_option
 @base_url_option
 @json_option
 def command(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
-
-import dataclasses
+from typing import Any, Protocol, Self
 
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.io.code.sandbox import Sandbox
@@ -40,16 +39,16 @@ class Runner(Protocol):
 class CodeRoom:
     """A program ready to be run; a context manager. `carry` is safe to call from several threads.
 
-    root: of the project, which `file` stays below. started: of the run, Unix seconds. trusted: whether the person at the
-    keyboard lets code out of the sandbox. Raises ConfigurationError where it may not or cannot be run.
+    root: of the project, which `file` stays below. started: of the run, Unix seconds. trusted: whether the person at
+    the keyboard lets code out of the sandbox. Raises ConfigurationError where it may not or cannot be run.
     """
 
     def __init__(self, program: Program, root: Path, started: float, *, trusted: bool) -> None:
         self.program = loaded(program, root)
         if program.runner == "trusted" and not trusted:
             raise ConfigurationError(
-                "the grouping says `runner: trusted`: its code would run with all that you may do. If you have read it and "
-                "trust it, say --trust-code; or write `runner: sandbox`"
+                "the grouping says `runner: trusted`: its code would run with all that you may do. If you have read it "
+                "and trust it, say --trust-code; or write `runner: sandbox`"
             )
         kind = Trusted if program.runner == "trusted" else Sandbox
         self._runner: Runner = kind(self.program, started)
@@ -71,7 +70,7 @@ class CodeRoom:
         """Let go of its processes."""
         self._runner.close()
 
-    def __enter__(self) -> CodeRoom:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:

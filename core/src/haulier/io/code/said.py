@@ -12,7 +12,9 @@ from haulier.errors import RecordError
 from haulier.model.parts import Portion
 from haulier.model.request import Positions
 
-__all__ = ["portions_of", "where"]
+__all__ = ["MOST_BYTES", "portions_of", "where"]
+
+MOST_BYTES = 16 << 20  # of one payload
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1: a type, a subtype, parameters; nothing that ends a header
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[ -~]*)?")
@@ -27,12 +29,16 @@ def portions_of(said: Sequence[tuple[Any, Any, Any]]) -> tuple[Portion, ...]:
 
 
 def _portion(payload: Any, carries: Any, media_type: Any) -> Portion:
-    if carries is not None and not (isinstance(carries, list | tuple) and all(type(at) is int for at in carries)):
+    if carries is not None and not (
+        isinstance(carries, list | tuple) and all(type(at) is int for at in carries)
+    ):
         raise RecordError(
             f"the records of a payload are {_shown(carries)}; give a list of their indices in the batch: [0, 1]"
         )
     if not isinstance(media_type, str) or (media_type and not _MEDIA_TYPE.fullmatch(media_type)):
         raise RecordError(f"the media type of a payload is {_shown(media_type)}; give one such as `text/csv`")
+    if len(payload) > MOST_BYTES:
+        raise RecordError(f"build returned a payload of {len(payload):,} bytes; {MOST_BYTES:,} is the most")
     if isinstance(payload, bytes):
         return Portion(payload=payload, carries=carries, media_type=media_type)
     if media_type:
@@ -40,7 +46,9 @@ def _portion(payload: Any, carries: Any, media_type: Any) -> Portion:
     try:
         value = _value(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise RecordError("build returned NaN, an infinity or half a surrogate pair, which JSON cannot say") from None
+        raise RecordError(
+            "build returned NaN, an infinity or half a surrogate pair, which JSON cannot say"
+        ) from None
     if value is None:
         raise RecordError("build returned None; end it with `return` and the payload")
     return Portion(payload=value, carries=carries)

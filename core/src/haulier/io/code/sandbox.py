@@ -116,7 +116,7 @@ class Sandbox:
             with self._session(pool, 0) as session:
                 session.feed_run(_PAYLOAD)
                 session.feed_run(self._program.source, print_callback=_unheard)
-                if not session.feed_run("callable(build)"):
+                if "function" not in session.feed_run("str(type(build))"):
                     raise DestinationError(f"{self._name}: `build` is no function")
         except self._monty.MontyError as error:
             _end(pool)
