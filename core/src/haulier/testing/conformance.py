@@ -13,6 +13,7 @@ groupings are tried with what they will meet some day.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import GeneratorType
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from pydantic import SecretStr, ValidationError
 from haulier.errors import PluginError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.parts import CredentialType, GroupingAlgorithm
+from haulier.model.parts import CredentialType, GroupingAlgorithm, Portion, Work
 from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
@@ -124,9 +125,12 @@ def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) ->
         grouping = algorithm.factory(algorithm.settings.model_validate(dict(settings)))
     except ValidationError as error:
         return [f"{label}: cannot be tried with {dict(settings)}: {error.error_count()} settings do not hold"]
-    faults = []
+    faults: list[str] = []
     for count in (1, 2, 100):
         items = [_item(algorithm, index) for index in range(count)]
+        if algorithm.waits:
+            faults += (f"{label}: {fault}" for fault in _waiting(grouping.build(list(items)), items))
+            continue
         payload = grouping.build(list(items))
         if grouping.build(list(items)) != payload:
             faults.append(f"{label}: the same {count} items gave two different payloads")
@@ -135,6 +139,21 @@ def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) ->
                 f"{label}: of {count} items {placed} stand in the payload, the very objects, once each"
             )
     return faults
+
+
+def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
+    """What is wrong with a grouping that waits: it hands all items to its work, and returns what it makes of them."""
+    if type(building) is not GeneratorType:
+        yield "says that it waits, but its `build` is no generator"
+        return
+    work = building.send(None)
+    if not isinstance(work, Work) or list(map(id, work.items)) != list(map(id, items)):
+        yield f"the work it yields is not about its {len(items)} items, the very objects, in order"
+    try:
+        building.send((Portion(payload=items),))
+    except StopIteration:
+        return
+    yield "yields more work after the first was done; it should return the payload"
 
 
 def _item(algorithm: GroupingAlgorithm, index: int) -> Any:

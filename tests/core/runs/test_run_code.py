@@ -1,0 +1,230 @@
+"""Code as a grouping, on real runs: what it makes is sent in order, what it cannot make is rejected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import counts, destination, records, rows
+from tests.core.runs.wire import Asked, Wire, answer
+
+import haulier
+from haulier.errors import ConfigurationError, DestinationError
+
+IDS = "def build(records, context):\n    return {'ids': [record['id'] for record in records]}\n"
+PICKY = """
+def build(records, context):
+    for record in records:
+        if record["id"] in BAD:
+            raise ValueError(f"no {record['id']}")
+    return [record["id"] for record in records]
+"""
+
+
+def by_code(url: str, code: str, **written: Any) -> dict[str, Any]:
+    batching = {"size": 3, "grouping": {"name": "code", "code": code, **written.pop("grouping", {})}}
+    return destination(url, batching=batching | written.pop("batching", {}), **written)
+
+
+def picky(url: str, *bad: int, **written: Any) -> dict[str, Any]:
+    return by_code(url, f"BAD = {list(bad)}\n{PICKY}", **written)
+
+
+def bodies(wire: Wire) -> list[Any]:
+    return [json.loads(asked.body) for asked in wire.asked]
+
+
+def test_what_code_makes_is_what_preview_shows_and_what_is_sent() -> None:
+    with Wire() as wire:
+        written = by_code(wire.url, IDS, limits={"max_in_flight": 1})
+        shown = haulier.preview(written, records(8), n=10).samples
+        report = haulier.send(written, records(8), state="state")
+        assert counts(report) == {"delivered": 8}
+        assert wire.bodies == [sample.body for sample in shown]
+        assert bodies(wire) == [{"ids": [0, 1, 2]}, {"ids": [3, 4, 5]}, {"ids": [6, 7]}]
+        assert haulier.plan(written, records(8)).requests == 3
+
+
+def test_requests_leave_in_order_however_long_each_takes_to_make() -> None:
+    """The first batch is made long after the others are."""
+    slow = "    if records[0]['id'] == 0:\n        sum(range(3 * 10 ** 6))\n"
+    code = IDS.replace("    return", slow + "    return")
+    with Wire() as wire:
+        written = by_code(wire.url, code, limits={"max_in_flight": 1}, grouping={"seconds": 30})
+        report = haulier.send(written, records(30), state="state")
+        assert counts(report) == {"delivered": 30}
+        assert [body["ids"][0] for body in bodies(wire)] == list(range(0, 30, 3))
+
+
+def test_one_batch_may_become_several_requests() -> None:
+    code = """
+def build(records, context):
+    found = {}
+    for index, record in enumerate(records):
+        found.setdefault(record["id"] % 2, []).append(index)
+    return [Payload({"of": key, "ids": [records[at]["id"] for at in places]}, records=places)
+            for key, places in found.items()]
+"""
+    with Wire() as wire:
+        report = haulier.send(by_code(wire.url, code, batching={"size": 5}), records(6), state="state")
+        assert (counts(report), len(wire.asked)) == ({"delivered": 6}, 3)
+        assert sorted(body["ids"] for body in bodies(wire)) == [[0, 2, 4], [1, 3], [5]]
+    found = rows(Path("state"), "select count(*), sum(stored is not null) from request")
+    assert found == [(3, 3)]
+
+
+def test_bytes_go_out_as_they_are_with_their_media_type() -> None:
+    code = "def build(records, context):\n    return (b'a;b', 'text/csv; charset=utf-8')\n"
+    with Wire() as wire:
+        haulier.send(by_code(wire.url, code), records(3), state="state")
+        (asked,) = wire.asked
+        assert (asked.body, asked.header("content-type")) == (b"a;b", "text/csv; charset=utf-8")
+
+
+def test_a_batch_that_code_cannot_make_is_rejected_and_the_rest_goes_on() -> None:
+    with Wire() as wire:
+        report = haulier.send(picky(wire.url, 4, limits={"max_in_flight": 1}), records(9), state="state")
+        assert counts(report) == {"delivered": 6, "rejected": 3}
+        assert bodies(wire) == [[0, 1, 2], [6, 7, 8]]
+    told = "code:6:19: ValueError: no 4 at raise ValueError(f\"no {record['id']}\") (records 3 to 5)"
+    assert rows(Path("state"), "select position, reason from record order by position") == [
+        (position, told) for position in (3, 4, 5)
+    ]
+
+
+def test_while_nothing_succeeded_twenty_batches_that_cannot_be_made_stop_the_run() -> None:
+    """As twenty refused requests do: it is the code rather than the records, and nobody is rejected."""
+    with Wire() as wire:
+        report = haulier.send(
+            by_code(wire.url, "def build(r, c):\n    return 1 / 0\n"), records(90), state="state"
+        )
+        assert (report.state, counts(report)) == ("stopped", {"pending": report.read})
+        assert report.reason.startswith(
+            "the first 20 requests were all refused, so it is a setting rather than the records (the last: code:2:12: "
+            "ZeroDivisionError: division by zero at return 1 / 0"
+        )
+        assert wire.asked == []
+        mended = haulier.send(by_code(wire.url, IDS), records(90), state="state")
+        assert counts(mended) == {"delivered": 90}
+
+
+def test_batches_that_cannot_be_made_are_rejected_once_something_succeeds_or_the_input_ends() -> None:
+    with Wire() as wire:
+        first = haulier.send(picky(wire.url, 0, 3, 6, 30), records(33), state="state")
+        assert counts(first) == {"delivered": 21, "rejected": 12}
+        none = haulier.send(picky(wire.url, 0, 3), records(6), state="other")
+        assert (none.state, counts(none)) == ("finished", {"rejected": 6})
+
+
+def test_max_rejected_counts_batches_that_cannot_be_made() -> None:
+    with Wire() as wire:
+        written = picky(wire.url, *range(3, 60, 3), max_rejected=10, limits={"max_in_flight": 1})
+        report = haulier.send(written, records(300), state="state")
+    assert report.state == "stopped"
+    assert report.reason.endswith("records were rejected, more than `max_rejected: 10`")
+
+
+def test_a_run_that_stopped_goes_on_with_the_very_bodies_that_code_made() -> None:
+    """The clock of its code stands where the run began, also for batches that are made later."""
+    code = IDS.replace("}\n", ", 'at': context['started']}\n")
+    down = True
+
+    def reply(asked: Asked) -> bytes:
+        return answer(401 if down and asked.number >= 2 else 200)
+
+    with Wire(reply) as wire:
+        written = by_code(wire.url, code, limits={"max_in_flight": 1})
+        stopped = haulier.send(written, records(12), run_key="k", state="state")
+        assert stopped.state == "stopped"
+        down = False
+        report = haulier.send(written, records(12), run_key="k", state="state")
+        assert counts(report) == {"delivered": 12}
+        assert len({body["at"] for body in bodies(wire)}) == 1
+        sent = {asked.header("idempotency-key"): asked.body for asked in wire.asked}
+        assert len(sent) == 4
+        assert all(asked.body == sent[asked.header("idempotency-key")] for asked in wire.asked)
+
+
+def test_bodies_of_code_are_no_larger_than_max_bytes() -> None:
+    with Wire() as wire:
+        written = by_code(wire.url, IDS, batching={"size": 50, "max_bytes": 60})
+        report = haulier.send(written, records(120), state="state")
+        assert counts(report) == {"delivered": 120}
+        assert sorted(one for body in bodies(wire) for one in body["ids"]) == list(range(120))
+        assert max(len(body) for body in wire.bodies) <= 60
+
+
+def test_code_that_makes_another_payload_each_time_is_refused_before_anything_is_sent() -> None:
+    code = "import random\ndef build(records, context):\n    return random.random()\n"
+    written = by_code("http://127.0.0.1:9", code, grouping={"runner": "trusted"})
+    with (
+        haulier.trusting_code(),
+        pytest.raises(DestinationError, match=r"two payloads .* \(records 0 to 2\)"),
+    ):
+        haulier.preview(written, records(3))
+    haulier.preview(by_code("http://127.0.0.1:9", code), records(3))  # in the sandbox chance stands still
+
+
+def test_trusted_code_needs_two_words() -> None:
+    code = "import os\ndef build(records, context):\n    return os.getpid()\n"
+    with Wire() as wire:
+        written = by_code(wire.url, code, grouping={"runner": "trusted"})
+        for refused in (haulier.send, haulier.preview, haulier.plan):
+            with pytest.raises(ConfigurationError, match="say --trust-code; or write `runner: sandbox`"):
+                refused(written, records(3))  # type: ignore[operator]
+        assert not haulier.check(written).ok
+        with haulier.trusting_code():
+            assert haulier.check(written).ok
+            assert counts(haulier.send(written, records(3), state="state")) == {"delivered": 3}
+            boxed = haulier.send(by_code(wire.url, code), records(3), state="other")
+        assert counts(boxed) == {"rejected": 3}
+        assert wire.bodies == [str(__import__("os").getpid()).encode()]
+
+
+def test_code_may_stand_in_a_file_of_the_project_and_nowhere_else(tmp_path: Path) -> None:
+    Path("build.py").write_text(IDS)
+    (tmp_path.parent / "outside.py").write_text(IDS)
+    grouping = {"name": "code", "file": "build.py"}
+    with Wire(lambda asked: answer(401 if asked.number == 1 else 200)) as wire:
+        written = destination(
+            wire.url, batching={"size": 3, "grouping": grouping}, limits={"max_in_flight": 1}
+        )
+        assert haulier.send(written, records(9), run_key="k", state="state").state == "stopped"
+        Path("build.py").write_text(IDS.replace("ids", "numbers"))
+        with pytest.raises(ConfigurationError, match="begun with other settings"):
+            haulier.send(written, records(9), run_key="k", state="state")
+        Path("build.py").write_text(IDS)
+        assert counts(haulier.send(written, records(9), run_key="k", state="state")) == {"delivered": 9}
+    for path in ("../outside.py", str(tmp_path.parent / "outside.py"), "none.py"):
+        wrong = destination("http://127.0.0.1:9", batching={"grouping": grouping | {"file": path}})
+        assert not haulier.check(wrong).ok
+
+
+def test_a_type_check_runs_at_check() -> None:
+    (problem,) = haulier.check(
+        by_code("http://127.0.0.1:9", IDS.replace("in records]", "in recods]"))
+    ).problems
+    assert problem.startswith("code:2:")
+    assert "recods" in problem
+
+
+@pytest.mark.parametrize("grouping", [{}, {"code": IDS, "file": "build.py"}, {"code": "  "}])
+def test_code_stands_in_one_place(grouping: dict[str, Any]) -> None:
+    written = destination("http://127.0.0.1:9", batching={"grouping": {"name": "code", **grouping}})
+    with pytest.raises(
+        DestinationError, match=r"write either `code: \|` with the source below it, or `file: build.py`"
+    ):
+        haulier.preview(written, records(1))
+
+
+def test_lines_are_ndjson_without_being_told_and_nothing_else() -> None:
+    with Wire() as wire:
+        written = destination(wire.url, batching={"size": 2, "grouping": "lines"})
+        haulier.send(written, records(3), state="state")
+        assert sorted(wire.bodies) == [b'{"id":0}\n{"id":1}\n', b'{"id":2}\n']
+        assert wire.asked[0].header("content-type") == "application/x-ndjson"
+    wrong = destination("http://127.0.0.1:9", batching={"grouping": "lines"}, content_format="json")
+    with pytest.raises(DestinationError, match="lines goes with the content format ndjson, not with json"):
+        haulier.preview(wrong, records(1))
