@@ -164,7 +164,7 @@ def test_f04_create_a_credential_in_the_flow(project: Project, imagga: Imagga) -
     from_file = ("--value", f"api_key={DEMO_KEY}", "--value", "api_secret=file:secret.txt")
     project.together((*add, "from-file", *from_file), (*add, "from-env", "--from-env"))
     checks = [(one.method, one.target, one.user, one.status) for one in imagga.requests]
-    assert checks == [("GET", "/v2/usage", DEMO_KEY, 200)] * 3
+    assert checks == [("GET", "/v2/usage?concurrency=1", DEMO_KEY, 200)] * 3
     imagga.emulator.log.clear()
     names = ("typed", "from-file", "from-env")
     for name in names:

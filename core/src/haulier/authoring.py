@@ -45,6 +45,7 @@ from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
 from haulier.model.parts import (
+    Account,
     Added,
     ContentEncoder,
     CredentialType,
@@ -57,6 +58,7 @@ from haulier.model.parts import (
     Payload,
     Portion,
     Program,
+    Quota,
     Reader,
     ReaderType,
     Settings,
@@ -69,6 +71,7 @@ from haulier.plugins.hookspecs import hookimpl
 __all__ = [
     "ACCEPTED",
     "DELIVERED",
+    "Account",
     "Added",
     "Block",
     "Body",
@@ -94,6 +97,7 @@ __all__ = [
     "PluginError",
     "Portion",
     "Program",
+    "Quota",
     "Reader",
     "ReaderType",
     "RecordError",

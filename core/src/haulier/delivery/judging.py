@@ -30,9 +30,10 @@ class History(msgspec.Struct, gc=False):
 class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The rules of one destination. verdicts: status -> verdict, the destination's before the template's.
 
-    key: attribute that names a record; outcomes: where an answer speaks of each. container: whether a refused request
-    may be split; all_or_nothing: whether one bad record makes the service refuse all with 400 or 422. remaining: names
-    of headers that say how much of a quota is left, in lower case. body_kept: whether an output keeps what answers say.
+    credential: name of the stored one that requests go out with; key: attribute that names a record; outcomes: where
+    an answer speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
+    record makes the service refuse all with 400 or 422. remaining: names of headers that say how much of a quota is
+    left, in lower case. body_kept: whether an output keeps what answers say.
     """
 
     verdicts: Mapping[int, str] = {}
@@ -43,6 +44,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason_at: str | None = None
     outcomes: OutcomeMapping | None = None
     key: str | None = None
+    credential: str = ""
     container: bool = False
     all_or_nothing: bool = False
     body_kept: bool = False
@@ -120,6 +122,11 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return _redirected(response)
         return self._refused(request, response, resend=resend, history=history)
 
+    def _named(self) -> str:
+        if not self.credential:
+            return "the credential; see: haulier credential check"
+        return f"the credential `{self.credential}`; see: haulier credential check {self.credential}"
+
     def _told(self, response: Response) -> str:
         """The status and what the service says of it."""
         reason = text_at(self.reason_at, response) if self.reason_at is not None else ""
@@ -130,9 +137,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ) -> Verdict | Stop:
         status, told = response.status, self._told(response)
         if status == 401:
-            return Stop(
-                f"the service answered {told}: it does not accept the credential; see: haulier credential check"
-            )
+            return Stop(f"the service answered {told}: it does not accept {self._named()}")
         if status == 403:
             if retry_after(response) is not None or self._is_used_up(response):
                 return Verdict("retry", f"the service answered {told}", retry_after(response))

@@ -6,8 +6,8 @@ readers and outputs, which do it through the `Doors` they are handed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +16,7 @@ from haulier.model.block import Block
 from haulier.model.request import Body, Header, Request, Response
 
 __all__ = [
+    "Account",
     "Added",
     "ContentEncoder",
     "CredentialType",
@@ -29,6 +30,7 @@ __all__ = [
     "Payload",
     "Portion",
     "Program",
+    "Quota",
     "Reader",
     "ReaderType",
     "Settings",
@@ -158,6 +160,27 @@ class Added:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How many requests an account has left, of how many, until when (Unix seconds)."""
+
+    left: int
+    limit: int | None = None
+    reset_epoch: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a service says of an account. facts: (word, value) for people, in order.
+
+    limits: what it may be pressed with, as in a destination's `limits`: `requests_per_second`, `max_in_flight`.
+    """
+
+    facts: tuple[tuple[str, str], ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialType:
     """How a service is authenticated.
 
@@ -165,6 +188,7 @@ class CredentialType:
     this type is bound to unless its creator names others; empty: the creator must name them.
     apply: pure (request, settings, now as Unix seconds) -> Added; called at each attempt, after encoding.
     check: `connector/endpoint` of a harmless call that tells whether the values are good; empty where there is none.
+    check_params: parameters of that call. learn: what its answer says of the account; pure.
     """
 
     name: str
@@ -174,6 +198,8 @@ class CredentialType:
     apply: Callable[[Request, Any, float], Added]
     origins: tuple[str, ...] = ()
     check: str = ""
+    check_params: Mapping[str, Any] = field(default_factory=dict)
+    learn: Callable[[Response], Account] | None = None
 
 
 class Doors(Protocol):

@@ -35,12 +35,14 @@ class Authority:
     """What authenticates the requests of a run. name: of the credential, empty without one.
 
     yields: a header written in the destination stands instead of the credential's (`override_authorization`).
+    stored: its name is that of a stored credential.
     """
 
     name: str = ""
     type: CredentialType | None = field(default=None, repr=False)
     credential: ResolvedCredential | None = field(default=None, repr=False)
     yields: bool = False
+    stored: bool = False
 
     def authorize(self) -> Callable[[Request], Added]:
         """What a credential adds to a request, asked at each attempt."""
@@ -81,7 +83,13 @@ def authority_of(
     else:
         kind, credential = _from_values(site, resolved, registry, choice)
     check_binding(credential, resolved.origin)
-    return Authority(credential.name, kind, credential, yields=site.destination.override_authorization)
+    return Authority(
+        credential.name,
+        kind,
+        credential,
+        yields=site.destination.override_authorization,
+        stored=isinstance(choice, str),
+    )
 
 
 def authority_of_output(site: Site, registry: Registry, settings: Settings, *, place: str) -> Authority:

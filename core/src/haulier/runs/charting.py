@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
+
 from haulier.delivery.pacing import Pace
 from haulier.delivery.retry import Policy
 from haulier.io.activation import activation
@@ -36,8 +38,11 @@ def course_of(orders: Orders, run_key: str, *, spooled: bool) -> Course:
         now: Any = activation(orders.state_dir)
         return bool(now.state == "paused" and now.since != since)
 
+    judging = resolved.judging(body_kept=answers_are_kept(resolved, orders.registry))
+    if orders.authority.stored:
+        judging = msgspec.structs.replace(judging, credential=orders.authority.name)
     return Course(
-        judging=resolved.judging(body_kept=answers_are_kept(resolved, orders.registry)),
+        judging=judging,
         policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
         max_in_flight=in_flight,
         pace=Pace(

@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.model.expression import RunFacts
 from haulier.model.request import Request
+from haulier.runs.accounts import known_account, learned, over_quota
 from haulier.runs.builtins import load_registry
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.preview import PREVIEW_RUN_ID, planned
@@ -58,6 +59,8 @@ def plan(
     site = site_of(destination)
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
+    account = known_account(site)
+    resolved = learned(resolved, account)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
     read = requests = rejected = total = largest = 0
     reasons: list[str] = []
@@ -89,6 +92,7 @@ def plan(
             *resolved.warnings,
             *planner.remarks(),
             *intake.hints(),
+            *over_quota(account, requests),
             *_scattered(resolved, fill, requests, read),
         ),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
+from haulier.runs.accounts import known_account, learned
 from haulier.runs.authority import CredentialLike, authority_of
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
@@ -58,6 +59,7 @@ def prepare(
     resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
     if (room := code_room(resolved, site.root, time.time())) is not None:
         room.close()
+    resolved = learned(resolved, known_account(site, credential))
     authority = authority_of(site, resolved, registry, credential)
     return Sitting(
         Orders(

@@ -16,6 +16,7 @@ from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger
 from haulier.io.ledger.writer import Writer
 from haulier.model.expression import RunFacts
+from haulier.runs.accounts import noted
 from haulier.runs.book import Book
 from haulier.runs.charting import course_of
 from haulier.runs.coding import code_room
@@ -198,7 +199,7 @@ class Sitting:
             missing=missing,
             follows=follows(orders),
         )
-        transport = transport_of(resolved, in_flight=course.max_in_flight, saved=saved)
+        transport = noted(transport_of(resolved, in_flight=course.max_in_flight, saved=saved), orders)
         loop = asyncio.get_running_loop()
 
         def done(count: int, error: LedgerError | None) -> None:

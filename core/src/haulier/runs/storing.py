@@ -9,6 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from haulier.errors import CredentialError
+from haulier.io.accounts import AccountBook
 from haulier.io.credentials import Credential, CredentialStore, SecretRef, StoredRow
 from haulier.io.project import Project
 from haulier.model.parts import CredentialType
@@ -87,7 +88,9 @@ def store_credential(
     replace: bool = False,
 ) -> Credential:
     """Store a credential in the project of the current folder."""
-    store = CredentialStore(Project.find().credentials)
+    path = Project.find().credentials
+    store = CredentialStore(path)
+    AccountBook(path).forget(name or form.name)
     return store.add(name or form.name, form.type, values, origins, replace=replace)
 
 
@@ -98,7 +101,9 @@ def stored_credentials() -> tuple[StoredRow, ...]:
 
 def forget_credential(name: str) -> None:
     """Remove a stored credential."""
-    CredentialStore(Project.find().credentials).remove(name)
+    path = Project.find().credentials
+    CredentialStore(path).remove(name)
+    AccountBook(path).forget(name)
 
 
 def _variable(kind: str, field: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from haulier.delivery.judging import History
 from haulier.errors import ConfigurationError, CredentialError, TransportError
+from haulier.io.accounts import AccountBook
 from haulier.io.credentials import CredentialStore, Redactor
 from haulier.io.doors import FolderDoors
 from haulier.io.transports.choose import open_transport
@@ -24,6 +25,7 @@ from haulier.model.request import Request, Response
 from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
+from haulier.runs.guarding import guarded
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
@@ -49,7 +51,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TestAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a test send. status None: no answer, `reason` says why; verdict: what a run would make of it."""
+    """What came of a test send. status None: no answer, `reason` says why; verdict: what a run would make of it.
+
+    account: of a check, what the service says of the account, as words and values.
+    """
 
     __test__ = False  # no test class, whatever pytest thinks of the name
 
@@ -61,6 +66,7 @@ class TestAnswer(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     reason: str
     taken: Mapping[str, Any]
+    account: tuple[tuple[str, str], ...] = ()
 
 
 def check(
@@ -158,6 +164,7 @@ def check_credential(
             "connector": connector,
             "endpoint": endpoint,
             "credential": name,
+            "params": dict(kind.check_params),
             "base_url": origin,
         }
     )
@@ -165,7 +172,14 @@ def check_credential(
     resolved = resolve(destination, registry)
     authority = authority_of(at, resolved, registry, values)
     request = pick_sample(resolved, RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
-    return LoopThread(lambda: _try(request, resolved, authority)).result()
+    answer = LoopThread(lambda: _try(request, resolved, authority)).result()
+    if kind.learn is None or answer.verdict != "delivered" or answer.status is None:
+        return answer
+    learn = guarded(kind.learn, f"credential type {kind.name}")
+    account = learn(Response(status=answer.status, headers=answer.headers, body=answer.body))
+    if values is None:
+        AccountBook(folder.credentials()).learn(name, account)
+    return msgspec.structs.replace(answer, account=account.facts)
 
 
 def _replaced(request: Request, payload: bytes) -> Request:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from pydantic import Field, SecretStr, field_validator
 
 from haulier.authoring import Added, CredentialType, Request, Settings
+from haulier_imagga.account import account_of
 
 __all__ = ["IMAGGA_KEY", "ImaggaKey"]
 
@@ -51,4 +52,6 @@ IMAGGA_KEY = CredentialType(
     origins=("https://api.imagga.com",),
     # The cheapest call that tells good values from bad: https://github.com/PostHog/posthog (imagga source)
     check="imagga/usage",
+    check_params={"concurrency": True},
+    learn=account_of,
 )

@@ -43,7 +43,11 @@ __all__ = ["command"]
     help="Refer to environment variables named TYPE_FIELD, such as IMAGGA_API_KEY.",
 )
 @click.option("--replace", is_flag=True, help="Replace a stored credential of that name.")
-@click.option("--check", is_flag=True, help="Ask the service whether it is good, once it is stored.")
+@click.option(
+    "--check/--no-check",
+    default=None,
+    help="Ask the service whether it is good, once it is stored; it is asked where values were typed in.",
+)
 @base_url_option
 @json_option
 def command(
@@ -54,7 +58,7 @@ def command(
     values: dict[str, str],
     from_env: bool,
     replace: bool,
-    check: bool,
+    check: bool | None,
     base_url: str | None,
     as_json: bool,
 ) -> int:
@@ -67,6 +71,9 @@ def command(
     form = credential_form(type)
     known: dict[str, str | SecretRef] = {**(form.from_environment() if from_env else {}), **values}
     bound = list(origins)
+    if check is None:
+        missing = any(field.required and field.name not in known for field in form.fields)
+        check = interactive() and missing and bool(form.type.check)
     if interactive():
         _ask_for_missing(form, known, bound)
     stored = store_credential(form, name=name, values=known, origins=bound, replace=replace)

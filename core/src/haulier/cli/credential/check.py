@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from haulier.cli.options import base_url_option, json_option
-from haulier.cli.printing import out, out_json
+from haulier.cli.printing import facts, out, out_json
 
 __all__ = ["check_and_print", "command"]
 
@@ -33,9 +33,11 @@ def check_and_print(name: str, base_url: str | None, *, as_json: bool) -> int:
     answer = check_credential(name, base_url=base_url)
     good = answer.verdict == "delivered"
     if as_json:
-        out_json({"name": name, "good": good, **answer_values(answer)})
+        out_json({"name": name, "good": good, "account": dict(answer.account), **answer_values(answer)})
     elif good:
         out(f"credential {name} is good: {answer.sample.method} {answer.sample.url} answered {answer.status}")
+        for line in facts([*answer.account]):
+            out(f"  {line}")
     else:
         out(f"credential {name} did not pass: {answer.sample.method} {answer.sample.url}")
         for line in answer_lines(answer):
