@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
+import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import pytest
 import uvloop
+from tests.core.runs.wire import answer
 
 from haulier.errors import TransportError
 from haulier.io.transports.http1 import Http1
@@ -96,3 +102,73 @@ def request(
         length=length,
         sha256=sha256(b"").digest(),
     )
+
+
+class Serving:
+    """A server with a script for each connection: the first is handled by the first script, and so on, then closed."""
+
+    def __init__(self, *scripts: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
+        self.connections = 0
+        self._scripts = scripts
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, 0), family=family)
+        self.port = int(self._listening.getsockname()[1])
+        self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        for script in self._scripts:
+            try:
+                taken, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(taken)
+            thread = threading.Thread(target=self._serve, args=(script, taken), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, script: Callable[[socket.socket], None], taken: socket.socket) -> None:
+        with taken, suppress(OSError):
+            script(taken)
+
+
+def read_request(taken: socket.socket) -> bytes:
+    """One small request from a connection; empty at its end."""
+    data = b""
+    while b"\r\n\r\n" not in data or not data.endswith(b"}"):
+        piece = taken.recv(65536)
+        if not piece:
+            return b""
+        data += piece
+    return data
+
+
+def answering(taken: socket.socket) -> None:
+    """A script: answer whatever comes."""
+    while read_request(taken):
+        taken.sendall(answer())
+
+
+def holding(taken: socket.socket) -> None:
+    """A script: say nothing and read nothing, until the connection or the server is closed."""
+    poll = select.poll()
+    poll.register(taken, 0)
+    poll.poll(60_000)

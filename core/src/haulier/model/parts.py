@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from haulier.model.block import Block
-from haulier.model.request import Body, Header, Request, Response
+from haulier.model.request import Added, Body, Header, Request, Response
 
 __all__ = [
     "Account",
@@ -149,14 +149,6 @@ class ContentEncoder:
     needs: Needs = "values"
     charset: str = ""
     expressions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Added:
-    """What a credential adds to a request: headers and query pairs, both already in wire form."""
-
-    headers: tuple[Header, ...] = ()
-    query: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-__all__ = ["Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of"]
+__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of"]
 
 Header: TypeAlias = tuple[str, str]
 # The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
@@ -69,6 +70,14 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     key: str = ""
     records: Sequence[bytes] = ()
     parent: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What a credential adds to a request: headers and query pairs, both already in wire form."""
+
+    headers: tuple[Header, ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
 
 
 class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):

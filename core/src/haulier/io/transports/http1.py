@@ -26,8 +26,7 @@ from haulier.io.transports.protocol import (
     pieces_of,
 )
 from haulier.io.transports.unpacking import TooLong, unpacked
-from haulier.model.parts import Added
-from haulier.model.request import FilePart, Header, Request, Response
+from haulier.model.request import Added, FilePart, Header, Request, Response
 
 __all__ = ["Http1"]
 
@@ -254,7 +253,8 @@ class _Line(asyncio.Protocol):
             self._keep = False
             if not self._whole:
                 refused = error.__context__
-                self._fail(str(refused if isinstance(refused, _Refused) else error))
+                lax = f"its answer is no good HTTP/1.1: {error} (`transport: httpx` is less strict)"
+                self._fail(str(refused) if isinstance(refused, _Refused) else lax)
                 return
         if self._whole:
             self._finish(data)
@@ -313,11 +313,11 @@ class _Line(asyncio.Protocol):
         if self._interim:
             return
         self._status = status
-        if "transfer-encoding" in telling:
+        if self._method == "HEAD":
+            self._whole = True
+        elif "transfer-encoding" in telling:
             if telling["transfer-encoding"].lower() != "chunked":
                 raise _Refused("its answer has a Transfer-Encoding other than chunked")
-        elif self._method == "HEAD":
-            self._whole = True
         elif "content-length" not in telling and status not in {204, 304}:
             self._until_end = True
 

@@ -26,8 +26,7 @@ from haulier.io.transports.protocol import (
 )
 from haulier.io.transports.tls import tls_context
 from haulier.io.transports.unpacking import TooLong, unpacked
-from haulier.model.parts import Added
-from haulier.model.request import FilePart, Request, Response
+from haulier.model.request import Added, FilePart, Request, Response
 
 __all__ = ["HttpxLanes"]
 
@@ -35,7 +34,7 @@ __all__ = ["HttpxLanes"]
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 # A TLS alert after the handshake, such as for a certificate of ours that is missing, comes as a bare ssl.SSLError.
 _UNDER_WAY = (httpx.HTTPError, OSError)
-
+_AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
 
 _TIMEOUTS = {
     httpx.ConnectTimeout: "no connection in time",
@@ -101,12 +100,13 @@ class HttpxLanes:
         origin = "{}://{}".format(*parts_of(request.url))
         if origin != self._origin:
             self._origin, self._url = origin, httpx.URL(origin)
+        at_once = body if isinstance(body, bytes) and len(body) <= _AT_ONCE_BYTES else None
         outgoing = httpx.Request(
             request.method,
             self._url,
             headers=headers,
-            content=body if isinstance(body, bytes) else None,
-            stream=None if isinstance(body, bytes) else _Streamed(body),
+            content=at_once,
+            stream=_Streamed(body) if at_once is None else None,
             extensions={"timeout": self._timeout, "target": target.encode("ascii")},
         )
         try:
@@ -176,13 +176,13 @@ class _Refused(Exception):
 
 
 class _Streamed(httpx.AsyncByteStream):
-    """A body with files, read while it is sent."""
+    """A long body, or one with files: read while it is sent, and timed piece by piece."""
 
-    def __init__(self, parts: tuple[bytes | FilePart, ...]) -> None:
-        self._parts = parts
+    def __init__(self, body: bytes | tuple[bytes | FilePart, ...]) -> None:
+        self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in pieces_of(self._parts, at_most=256 << 10):
+        for piece in pieces_of(self._body, at_most=_AT_ONCE_BYTES):
             yield bytes(piece)
 
 

@@ -7,8 +7,7 @@ from typing import Protocol
 
 from haulier.errors import RecordError, TransportError
 from haulier.io.files import open_part, stream_part
-from haulier.model.parts import Added
-from haulier.model.request import FilePart, Header, Request, Response
+from haulier.model.request import Added, FilePart, Header, Request, Response
 
 __all__ = [
     "MAX_ANSWER_BYTES",
