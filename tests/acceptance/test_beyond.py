@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from tests.acceptance.support import (
@@ -175,3 +178,72 @@ def test_b05_dead_letters_and_replay(project: Project, server: RecordingServer) 
     assert "nothing is left to replay: 2 were replayed before" in refused.said
     runs = project.haulier("runs", "--json").json["runs"]
     assert [run["parent"] for run in runs] == [first["run_id"], first["run_id"], ""]
+
+
+def test_b08_preview_is_the_wire(project: Project, server: RecordingServer) -> None:
+    """Target, the headers Haulier sets and the body that preview shows are what arrives, for every way to group and
+    to write; the body's SHA-256 is the same in preview, ledger and report."""
+    records = [
+        {"id": number, "text": f'\u00fc \u20ac <&> "{number}", \r\n', "x": [1.10]} for number in range(5)
+    ]
+    project.records(records)
+    grouped = {"size": 2, "grouping": {"name": "property", "property_name": "records"}}
+    cases: dict[str, dict[str, Any]] = {
+        "json": {},
+        "json-array": {"batching": {"size": 2}},
+        "json-property": {"batching": grouped, "exclude": ["x"]},
+        "json-packed": {"batching": grouped, "compress": "gzip"},
+        "ndjson": {"batching": {"size": 2}, "content_format": "ndjson"},
+        "csv": {"batching": {"size": 2}, "content_format": "csv", "exclude": ["x"]},
+        "xml": {"batching": {"size": 2}, "content_format": "xml"},
+        "text": {"content_format": "text", "format_settings": {"template": "{record.text}"}},
+        "form": {"content_format": "form", "exclude": ["x"], "headers": "X-Id:{record.id}"},
+        "multipart": {"content_format": "multipart", "exclude": ["x"]},
+        "bytes": {"content_format": "bytes", "format_settings": {"attribute": "text"}},
+    }
+    for name, settings in cases.items():
+        server.clear()
+        one_by_one = {**QUICK, "max_in_flight": 1}
+        project.destination(name, {**to(server.url, **settings), "limits": one_by_one} | {"name": name})
+        shown = project.haulier("preview", name, "--records", "records.jsonl", "-n", "9", "--json").json[
+            "samples"
+        ]
+        files = project.root / "bodies" / name
+        project.haulier("preview", name, "--records", "records.jsonl", "-n", "9", "--out", files)
+        report = haulier.send(name, "records.jsonl")
+        assert report.ok
+        assert len(server.seen) == len(shown) == (5 if "batching" not in settings else 3)
+        for sample, seen in zip(shown, server.seen, strict=True):
+            assert (seen.method, seen.target) == (sample["method"], sample["target"])
+            varying = {words.removeprefix("header ") for words in sample["varies"]}
+            assert varying <= {"Idempotency-Key"}
+            for header, value in sample["headers"]:
+                assert header in varying or seen.every(header) == [value]
+            (file,) = files.glob(f"sample-{sample['number']}.*")
+            assert file.read_bytes() == seen.body
+            assert sha256(seen.body).hexdigest() == sample["sha256"]
+        with closing(sqlite3.connect(project.root / ".haulier" / name / "ledger.db")) as ledger:
+            stored = [row[0].hex() for row in ledger.execute("select sha256 from request order by id")]
+        told = project.haulier("report", report.run_id, "--json").json["figures"]["slowest"]
+        reported = [one["sha256"] for one in sorted(told, key=lambda one: int(one["number"]))]
+        assert reported == stored == [sample["sha256"] for sample in shown]
+
+
+def test_b09_plan_before_sending(project: Project, server: RecordingServer) -> None:
+    """Requests, bytes and the time needed are known before the first call, and are what a run then takes."""
+    project.records([{"id": number, "text": "x" * (number % 50)} for number in range(250)])
+    project.destination(
+        "acceptance",
+        to(server.url, batching={"size": 100}) | {"limits": {"requests_per_second": 2, "max_in_flight": 1}},
+    )
+    planned = project.haulier("plan", "acceptance", "--records", "records.jsonl", "--json").json
+    assert server.seen == []
+    assert (planned["records"], planned["requests"], planned["rejected"]) == (250, 3, 0)
+    began = time.monotonic()
+    assert haulier.send("acceptance", "records.jsonl").ok
+    assert (len(server.seen), sum(len(seen.body) for seen in server.seen)) == (3, planned["bytes"])
+    assert max(len(seen.body) for seen in server.seen) == planned["largest_bytes"]
+    assert planned["seconds"] == 1.0 <= time.monotonic() - began
+    said = project.haulier("plan", "acceptance", "--records", "records.jsonl").out
+    assert "requests" in said
+    assert "1.0 s" in said

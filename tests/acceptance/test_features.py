@@ -6,12 +6,16 @@ Every test does what its row says through the public API or the command line, an
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from tests.acceptance.support import (
@@ -563,6 +567,50 @@ def test_f25_content_format_choice(project: Project, server: RecordingServer) ->
     assert (types["multipart"] or "").startswith("multipart/form-data; boundary=")
 
 
+def test_f25_every_format_of_records_that_travel_together(project: Project, server: RecordingServer) -> None:
+    """The same records as JSON, JSON lines, CSV, XML and text: one setting, and each says what it is."""
+    records = [{"sku": "HL 1", "title": 'Caf\u00e9 & <cr\u00e8me>, "1"'}, {"sku": "HL 2", "title": "=x\r\ny"}]
+    read: dict[str, tuple[str, Callable[[bytes], list[list[str]]]]] = {
+        "json": ("application/json", lambda body: [list(one.values()) for one in json.loads(body)]),
+        "ndjson": (
+            "application/x-ndjson",
+            lambda body: [list(json.loads(one).values()) for one in body.splitlines()],
+        ),
+        "csv": (
+            "text/csv; charset=utf-8",
+            lambda body: list(csv.reader(io.StringIO(body.decode(), newline="")))[1:],
+        ),
+        "xml": (
+            "application/xml",
+            lambda body: [[str(one.text) for one in each] for each in ET.fromstring(body)],
+        ),
+        "text": (
+            "text/plain; charset=utf-8",
+            lambda body: [one.split("|") for one in body.decode().split("||")],
+        ),
+    }
+    template = {"template": "{record.sku}|{record.title}", "separator": "||"}
+    for chosen, (media_type, decoded) in read.items():
+        server.clear()
+        settings = {"format_settings": template} if chosen == "text" else {}
+        assert haulier.send(to(server, content_format=chosen, batching=True, **settings), records).ok
+        assert server.only.header("Content-Type") == media_type
+        assert decoded(server.only.body) == [list(record.values()) for record in records]
+
+
+def test_f25_a_format_that_cannot_is_refused_before_anything_is_sent(
+    project: Project, server: RecordingServer
+) -> None:
+    """A batch in a form, a property around rows of a CSV: `destination check` says so, and what could be."""
+    grouping = {"name": "property", "property_name": "rows"}
+    for chosen, batching in (("form", True), ("bytes", True), ("csv", {"grouping": grouping})):
+        project.destination("acceptance", to(server, content_format=chosen, batching=batching))
+        told = project.haulier("destination", "check", "acceptance", code=2).said
+        assert f"content format {chosen}" in told
+        assert "json" in told
+    assert server.seen == []
+
+
 def test_f26_json_keeps_nested_values(project: Project, server: RecordingServer) -> None:
     """Whatever JSON can say arrives as it was, whether the record is passed on untouched or taken apart."""
     record = {
@@ -854,6 +902,23 @@ def test_f39_exclude_attributes(project: Project, server: RecordingServer) -> No
     batched = to(server, exclude=exclude, batching={"size": 10})
     assert haulier.send(batched, PRODUCTS).ok
     assert server.only.json == [{"title": product["title"]} for product in PRODUCTS]
+
+
+def test_f39_nested_ones_and_what_else_becomes_of_attributes(
+    project: Project, server: RecordingServer
+) -> None:
+    """Paths lead into nested attributes; others are renamed, typed and added, and the URL still reads them all."""
+    project.write("in.csv", 'sku,price,region,meta\nA-1,12.50,eu,"{""a"": 1, ""b"": 2}"\nA-2,dear,eu,{}\n')
+    settings = {
+        "types": {"price": "number", "meta": "json"},
+        "exclude": ["region", "meta.a"],
+        "rename": {"sku": "id"},
+        "add": {"source": "catalog"},
+    }
+    report = haulier.send(to(server, path="/{record.region}/{record.sku}", **settings), "in.csv")
+    assert (report.delivered, report.rejected) == (1, 1)
+    assert server.only.target == "/eu/A-1"
+    assert server.only.body == b'{"id":"A-1","price":12.50,"meta":{"b":2},"source":"catalog"}'
 
 
 def test_f40_unexclude_an_attribute(project: Project, server: RecordingServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +19,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     active_s: under way, over all sittings. attempts: requests that went out, which is what a service may count and
     bill; requests: different ones among them; repeated: those that went out more than once. busy_s: summed over all
     attempts, from sending to answer; waited_s: summed over all requests, between their attempts. slowest: (number,
-    seconds) of the requests whose slowest attempt took longest. Times are kept from ledger version 2 on; 0 before.
+    seconds) of the requests whose slowest attempt took longest; hashes: their number -> SHA-256 of the body, as
+    preview shows it. Times are kept from ledger version 2 on; 0 before.
     """
 
     active_s: float
@@ -30,11 +32,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     busy_s: float
     waited_s: float
     slowest: tuple[tuple[int, float], ...]
+    hashes: Mapping[int, str] = {}
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
-        values["slowest"] = [{"number": number, "seconds": seconds} for number, seconds in self.slowest]
+        hashes = values.pop("hashes")
+        values["slowest"] = [
+            {"number": number, "seconds": seconds, "sha256": hashes.get(number, "")}
+            for number, seconds in self.slowest
+        ]
         return values
 
 
@@ -42,6 +49,8 @@ def figures_of(view: LedgerView, run: RunRow) -> Figures:
     """The figures of a run as its ledger has them now."""
     settled = run.delivered + run.accepted + run.rejected + run.in_doubt
     requests, repeated = view.cost(run)
+    slowest = tuple(view.slowest(run))
+    hashes = view.hashes(run, [number for number, _ in slowest])
     return Figures(
         active_s=run.active_s,
         records_per_second=settled / run.active_s if run.active_s else 0.0,
@@ -51,5 +60,6 @@ def figures_of(view: LedgerView, run: RunRow) -> Figures:
         repeated=repeated,
         busy_s=run.busy_s,
         waited_s=run.waited_s,
-        slowest=tuple(view.slowest(run)),
+        slowest=slowest,
+        hashes={number: digest.hex() for number, digest in hashes.items()},
     )

@@ -224,6 +224,27 @@ class LedgerView:
             "select number, seconds from slow where run = ? order by seconds desc, number", (run.id,)
         ).fetchall()
 
+    def hashes(self, run: RunRow, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Number -> SHA-256 of the body of these requests, those that were merged too."""
+        first = run.id << 40
+        marks = ",".join("?" * len(numbers))
+        rows = self._db.execute(
+            f"select id & ?, sha256 from request where id in ({marks})",  # noqa: S608 - question marks
+            (_NUMBER, *(first | number for number in numbers)),
+        )
+        found: dict[int, bytes] = dict(rows.fetchall())
+        for number in numbers:
+            row = (
+                number not in found
+                and self._db.execute(
+                    "select ? - id, requests, sha256 from merged where id between ? and ? order by id desc limit 1",
+                    (first | number, first, first | number),
+                ).fetchone()
+            )
+            if row and row[0] < row[1]:
+                found[number] = row[2][row[0] * 32 : row[0] * 32 + 32]
+        return found
+
     def reasons(self, run: RunRow) -> list[tuple[int, str, int]]:
         """(state, reason, records) of what was rejected or is in doubt, the most frequent first."""
         return self._db.execute(
