@@ -41,6 +41,14 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
         "request": {"content_format": "multipart"},
         "format_settings": {"json_part": "record"},
     },
+    "ndjson, lines": {
+        "request": {"content_format": "ndjson"},
+        "batching": {"size": 2, "grouping": "lines"},
+    },
+    "chosen attributes of each": {"batching": {"size": 2, "item": ["id", "text"]}},
+    "one attribute of each": {"batching": {"size": 2, "item": "text"}},
+    "by group": {"batching": {"size": 2, "group_by": ["file"]}},
+    "by bytes": {"batching": {"max_bytes": 200}},
     "ndjson, a record": {"request": {"content_format": "ndjson"}},
     "ndjson, a batch": {"request": {"content_format": "ndjson"}, "batching": {"size": 2}},
     "csv, a record": {"request": {"content_format": "csv"}},
@@ -96,13 +104,14 @@ CARRIED = [
 ]
 
 
+@pytest.mark.parametrize("transport", ["http1", "httpx"])
 @pytest.mark.parametrize("kind", DESTINATIONS)
-def test_what_preview_shows_is_what_goes_out(kind: str, folder: Path) -> None:
+def test_what_preview_shows_is_what_goes_out(kind: str, transport: str, folder: Path) -> None:
     (folder / "pictures").mkdir()
     for number in range(2):
         (folder / "pictures" / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]) * 5000)
     with Wire() as wire:
-        made = destination(wire.url, limits={"max_in_flight": 1}, **DESTINATIONS[kind])
+        made = destination(wire.url, limits={"max_in_flight": 1}, transport=transport, **DESTINATIONS[kind])
         shown = haulier.preview(made, CARRIED, n=100).samples
         report = within(20, lambda: haulier.send(made, CARRIED, state="state"))
         assert counts(report) == {"delivered": 5}
