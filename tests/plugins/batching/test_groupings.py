@@ -41,6 +41,7 @@ def fault(**settings: Any) -> str:
 def test_the_plugin_conforms() -> None:
     settings = {
         "property": {"property_name": "records", "other_props": {"source": "catalog"}},
+        "template": {"template": "{{ records }}"},
         "code": {"code": "def build(records, context):\n    return records\n"},
     }
     assert check_plugin(haulier_batching, settings=settings) == []

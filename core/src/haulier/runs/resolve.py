@@ -141,6 +141,8 @@ def _algorithm(
         return algorithm, settings  # it makes nothing of an empty record; that need not be wrong
     if type(payload) is tuple and payload and isinstance(payload[0], Portion):
         payload = payload[0].payload
+    if isinstance(payload, bytes) and not pieces.body:
+        return algorithm, settings
     if pieces.body:
         _check_beside(pieces, algorithm.name, payload)
     check_shape(encoder, encoder_settings, payload)

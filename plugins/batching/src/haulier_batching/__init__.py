@@ -11,11 +11,12 @@ from haulier_batching.array import ARRAY
 from haulier_batching.code import CODE
 from haulier_batching.lines import LINES
 from haulier_batching.property import PROPERTY
+from haulier_batching.template import TEMPLATE
 
-__all__ = ["ARRAY", "CODE", "LINES", "PROPERTY", "haulier_grouping_algorithms"]
+__all__ = ["ARRAY", "CODE", "LINES", "PROPERTY", "TEMPLATE", "haulier_grouping_algorithms"]
 
 
 @hookimpl
 def haulier_grouping_algorithms() -> list[GroupingAlgorithm]:
     """`array`, which is taken where a destination names none, and the others."""
-    return [ARRAY, CODE, LINES, PROPERTY]
+    return [ARRAY, CODE, LINES, PROPERTY, TEMPLATE]

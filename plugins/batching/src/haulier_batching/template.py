@@ -1,0 +1,190 @@
+"""`template`: the body is a text in which a person has left places for the records, filled in by MiniJinja."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from pydantic import Field, field_validator
+
+from haulier.authoring import ConfigurationError, GroupingAlgorithm, Portion, RecordError, Settings
+
+if TYPE_CHECKING:
+    from minijinja import Environment, TemplateError
+
+__all__ = ["TEMPLATE", "Template", "TemplateSettings"]
+
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[ -~]*)?")
+_JSON = re.compile(r"(?:application|text)/(?:[^;]*\+)?json\s*(?:;|$)")
+_MARKUP = re.compile(r"[a-z]+/(?:[^;]*\+)?(?:xml|html)\s*(?:;|$)")
+# What MiniJinja would round: integers beyond 128 bits, and numbers beyond a double.
+_PERHAPS_ROUNDED = re.compile(rb"\d{38}|[eE]\+?\d{3}")
+_MOST_INTEGER = 2**127
+_encode = msgspec.json.Encoder().encode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class TemplateSettings(Settings):
+    """Settings of `template`."""
+
+    template: str = Field(
+        description="the body, in the language of Jinja; `records` is the list of records: "
+        '`{"ids": [{% for record in records %}{{ record.id }}{% if not loop.last %},{% endif %}{% endfor %}]}`'
+    )
+    media_type: str = Field(default="application/json", description="what Content-Type says")
+    escape: Literal["json", "markup", "none"] | None = Field(
+        default=None,
+        description="what becomes of a value where it is filled in: its JSON text; a text with `<`, `&` and quotes "
+        "replaced; or the text as it is. Unless written, as the media type asks for",
+    )
+    steps: int = Field(
+        default=100_000, ge=100, le=10_000_000, description="longest rendering of one body, in steps"
+    )
+
+    @field_validator("template")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("template is empty: write the body")
+        return value
+
+    @field_validator("media_type")
+    @classmethod
+    def _is_media_type(cls, value: str) -> str:
+        if not _MEDIA_TYPE.fullmatch(value):
+            raise ValueError(f"media_type is {value!r}; write one such as text/xml")
+        return value
+
+    @property
+    def escaping(self) -> Literal["json", "markup", "none"]:
+        """What becomes of a value."""
+        if self.escape is not None:
+            return self.escape
+        return (
+            "json" if _JSON.match(self.media_type) else "markup" if _MARKUP.match(self.media_type) else "none"
+        )
+
+
+class Template:
+    """Renders one body a batch: strict about names, bounded in steps, without files and functions of ours."""
+
+    def __init__(self, settings: TemplateSettings) -> None:
+        """Read the template; ConfigurationError where it is none, or MiniJinja is not installed."""
+        self._settings = settings
+        self._checks_json = bool(_JSON.match(settings.media_type))
+        self._environment = _environment(settings)
+
+    def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
+        """Return the body; RecordError says where in the template it cannot be rendered."""
+        from minijinja import TemplateError  # noqa: PLC0415 - an extra
+
+        if _PERHAPS_ROUNDED.search(_encode(items)):
+            _refuse_rounded(items)
+        try:
+            body = self._environment.render_template("template", records=items).encode()
+        except TemplateError as error:
+            raise RecordError(self._told(error)) from None
+        except UnicodeEncodeError:
+            raise RecordError("the template makes half a surrogate pair, which is no character") from None
+        if self._checks_json:
+            self._check_json(body)
+        return (Portion(payload=body, media_type=self._settings.media_type),)
+
+    def _told(self, error: TemplateError) -> str:
+        """`template:3: undefined value at {{ record.price }}`."""
+        if error.kind == "OutOfFuel":
+            return f"the template took more than {self._settings.steps:,} steps; raise `steps`, or make batches smaller"
+        what = error.message.replace("(in template:", "(line ")
+        lines = self._settings.template.splitlines()
+        line = error.line or 0
+        at = f" at {lines[line - 1].strip()[:120]}" if 0 < line <= len(lines) else ""
+        return f"template:{line}: {what.rpartition(' (line ')[0] or what}{at}"
+
+    @staticmethod
+    def _check_json(body: bytes) -> None:
+        try:
+            _check(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RecordError(f"what the template makes is no JSON: {_fault(body) or error}") from None
+
+
+def _environment(settings: TemplateSettings) -> Environment:
+    try:
+        from minijinja import Environment, TemplateError  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigurationError(
+            "the grouping template needs MiniJinja: pip install 'haulier-batching[template]'"
+        ) from None
+    modes: dict[str, str | bool] = {"json": "json", "markup": "html", "none": False}
+    mode = modes[settings.escaping]
+
+    def escape(name: str) -> str | bool | None:
+        return mode
+
+    environment = Environment(
+        undefined_behavior="strict",
+        fuel=settings.steps,
+        auto_escape_callback=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        debug=False,
+    )
+    environment.remove_global("debug")
+    try:
+        environment.add_template("template", settings.template)
+        unknown = environment.undeclared_variables_in_template("template") - {"records"}
+    except TemplateError as error:
+        raise ConfigurationError(f"template: line {error.line}: {error.detail or error.message}") from None
+    if unknown - set(environment.globals):
+        names = ", ".join(sorted(unknown))
+        raise ConfigurationError(
+            f"template: there is no {names}; what it is given is `records`, the list of records"
+        )
+    return environment
+
+
+def _refuse_rounded(items: Sequence[Any]) -> None:
+    told = "holds the number {}, which a template would round; send it as a text"
+    each = [(item, told.format(found[:60])) for item in items if (found := _rounded(item))]
+    if each:
+        raise RecordError(each[0][1], each=each)
+
+
+def _rounded(value: Any) -> str:
+    """The first number in a value that MiniJinja would not keep, as text; empty where there is none."""
+    if isinstance(value, dict):
+        return next((found for one in value.values() if (found := _rounded(one))), "")
+    if isinstance(value, list):
+        return next((found for one in value if (found := _rounded(one))), "")
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
+    if type(value) is int and not -_MOST_INTEGER <= value < _MOST_INTEGER:
+        return str(value)
+    return ""
+
+
+def _fault(body: bytes) -> str:
+    """Why a text is no JSON, in the words of the standard library; empty where it finds nothing."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
+
+
+TEMPLATE = GroupingAlgorithm(
+    name="template",
+    title="Template",
+    description=(
+        "The body is a text of yours in which the records are filled in, in the language of Jinja. A name that is not "
+        "there rejects the batch. In a JSON body every value is filled in as JSON text, so that no record can change "
+        "what stands around it."
+    ),
+    factory=Template,
+    settings=TemplateSettings,
+    needs="values",
+    remakes=False,
+)

@@ -1,0 +1,136 @@
+"""Templates: what a record holds fills its place and changes nothing around it; what is missing is said."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import haulier
+from haulier.errors import ConfigurationError, RecordError
+from haulier_batching.template import Template, TemplateSettings
+
+LIST = (
+    '[{% for record in records %}{"name": {{ record.name }}}{% if not loop.last %},{% endif %}{% endfor %}]'
+)
+
+
+def rendered(template: str, *records: Any, **settings: Any) -> bytes:
+    grouping = Template(TemplateSettings(template=template, **settings))
+    (portion,) = grouping.build(list(records))
+    assert isinstance(portion.payload, bytes)
+    assert (portion.carries, portion.media_type) == (None, settings.get("media_type", "application/json"))
+    return portion.payload
+
+
+def refusal(template: str, *records: Any, **settings: Any) -> str:
+    with pytest.raises(RecordError) as caught:
+        rendered(template, *records, **settings)
+    return str(caught.value)
+
+
+def test_a_template_is_filled_in() -> None:
+    assert rendered(LIST, {"name": "a"}, {"name": 1.5}) == b'[{"name": "a"},{"name": 1.5}]'
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=1, max_size=5))
+def test_no_text_changes_what_stands_around_it_in_json(names: list[str]) -> None:
+    names += ['"}]', "{{ records }}", "{% raw %}", "\\", "</script>", "\u2028"]
+    body = rendered(LIST, *({"name": name} for name in names))
+    assert json.loads(body) == [{"name": name} for name in names]
+
+
+@given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs"))))
+def test_no_text_changes_what_stands_around_it_in_markup(name: str) -> None:
+    template = '<all>{% for record in records %}<one name="{{ record.name }}">{{ record.name }}</one>{% endfor %}</all>'
+    body = rendered(template, {"name": name + "<&\"'>"}, media_type="application/vnd.x+xml; charset=utf-8")
+    (one,) = ElementTree.fromstring(body)
+    assert (one.text, one.attrib) == (name + "<&\"'>", {"name": name + "<&\"'>"})
+
+
+def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
+    assert rendered("{{ records[0].a }}", {"a": '<"'}, media_type="text/plain") == b'<"'
+    assert (
+        rendered("{{ records[0].a }}", {"a": '<"'}, media_type="text/plain", escape="json") == b'"\\u003c\\""'
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("[\n{{ records[0].b }}]", "template:2: undefined value at {{ records[0].b }}]"),
+        ("{{ records[0].__class__ }}", "template:1: undefined value at {{ records[0].__class__ }}"),
+        ("{{ records.append }}{{ records.__init__.__globals__ }}", "template:1: undefined value at "),
+        (
+            "{% for i in range(10000) %}{% for j in range(10000) %}1{% endfor %}{% endfor %}",
+            "the template took more ",
+        ),
+        ("{{ 'a' * 1000000000 }}", "template:1: invalid operation: repeated string is too large"),
+        (
+            "{% include '/etc/passwd' %}",
+            "template:1: template not found: tried to include non-existing template",
+        ),
+        (
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "template:1: invalid operation: recursion limit exceeded",
+        ),
+        (
+            "{% for a in records %}{{ a.a }}{% endfor %}",
+            "what the template makes is no JSON: Extra data: line 1 col",
+        ),
+    ],
+)
+def test_what_cannot_be_rendered_is_said_with_its_place(template: str, told: str) -> None:
+    assert refusal(template, {"a": 1}, {"a": 2}).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("{{ records", "template: line 1: unexpected end of input"),
+        ("{{ recods }}", "template: there is no recods; what it is given is `records`, the list of records"),
+    ],
+)
+def test_a_template_that_is_none_is_refused_before_the_first_record(wrong: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        Template(TemplateSettings(template=wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"template": " "}, {"media_type": "text/x\r\nX: y"}, {"steps": 1}, {"escape": "xml"}]
+)
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TemplateSettings.model_validate({"template": "[]", **wrong})
+
+
+def test_numbers_are_kept_or_their_record_is_rejected_alone() -> None:
+    written = {
+        "name": "d",
+        "request": {"url": "http://127.0.0.1:9/"},
+        "batching": {
+            "grouping": {
+                "name": "template",
+                "template": "[{% for r in records %}{{ r.n }}{% if not loop.last %},{% endif %}{% endfor %}]",
+            }
+        },
+    }
+    numbers = [b"1", b"%d" % 2**126, b"%d" % -(2**127), b"1.50", b"1e308", b"[%d]" % 2**127, b"1e999", b"-2"]
+    shown = haulier.preview(written, [b'{"n":%s}' % number for number in numbers])
+    assert json.loads(shown.samples[0].body) == [1, 2**126, -(2**127), 1.5, 1e308, -2]  # type: ignore[arg-type]
+    assert [(one.position, one.reason.partition(",")[0]) for one in shown.rejected] == [
+        (5, f"holds the number {2**127}"),
+        (6, "holds the number 1e999"),
+    ]
+
+
+def test_without_the_extra_it_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "minijinja", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'haulier-batching\[template\]'"):
+        Template(TemplateSettings(template="[]"))
