@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -50,15 +50,13 @@ def test_no_text_changes_what_stands_around_it_in_json(names: list[str]) -> None
 def test_no_text_changes_what_stands_around_it_in_markup(name: str) -> None:
     template = '<all>{% for record in records %}<one name="{{ record.name }}">{{ record.name }}</one>{% endfor %}</all>'
     body = rendered(template, {"name": name + "<&\"'>"}, media_type="application/vnd.x+xml; charset=utf-8")
-    (one,) = ElementTree.fromstring(body)
+    (one,) = ET.fromstring(body)
     assert (one.text, one.attrib) == (name + "<&\"'>", {"name": name + "<&\"'>"})
 
 
 def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
     assert rendered("{{ records[0].a }}", {"a": '<"'}, media_type="text/plain") == b'<"'
-    assert (
-        rendered("{{ records[0].a }}", {"a": '<"'}, media_type="text/plain", escape="json") == b'"\\u003c\\""'
-    )
+    assert rendered("{{ records[0].a }}", {"a": '<"'}, media_type="text/plain", escape="json") == b'"<\\""'
 
 
 @pytest.mark.parametrize(
@@ -81,7 +79,7 @@ def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
             "template:1: invalid operation: recursion limit exceeded",
         ),
         (
-            "{% for a in records %}{{ a.a }}{% endfor %}",
+            "{% for a in records %}{{ a.a }} {% endfor %}",
             "what the template makes is no JSON: Extra data: line 1 col",
         ),
     ],

@@ -134,11 +134,23 @@ def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) ->
         payload = grouping.build(list(items))
         if grouping.build(list(items)) != payload:
             faults.append(f"{label}: the same {count} items gave two different payloads")
-        if (placed := _count(payload, {id(item) for item in items})) != count:
+        if (placed := _placed(payload, items)) != count:
             faults.append(
                 f"{label}: of {count} items {placed} stand in the payload, the very objects, once each"
             )
     return faults
+
+
+def _placed(payload: Any, items: list[Any]) -> int:
+    """How many items a payload carries: those that stand in it, or that its portions say they carry as bytes."""
+    if not (type(payload) is tuple and payload and isinstance(payload[0], Portion)):
+        return _count(payload, {id(item) for item in items})
+    return sum(
+        len(items if portion.carries is None else portion.carries)
+        if isinstance(portion.payload, bytes)
+        else _count(portion.payload, {id(item) for item in items})
+        for portion in payload
+    )
 
 
 def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
