@@ -12,7 +12,7 @@ from haulier.model.delivery import DELIVERED, Verdict
 from haulier.model.pointer import pick
 from haulier.model.request import Response
 
-__all__ = ["holds", "map_outcomes", "text_at"]
+__all__ = ["holds", "is_met", "map_outcomes", "text_at"]
 
 _decode = msgspec.json.Decoder().decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
@@ -98,6 +98,12 @@ def holds(condition: Condition, response: Response) -> bool | None:
     if found is None and not condition.at.startswith("header:") and not _is_json(response.body):
         return None
     return found is not None and _text(found).lower() in {_text(value).lower() for value in condition.values}
+
+
+def is_met(condition: Condition, value: Any) -> bool:
+    """Whether a JSON value says what it must at a JSON pointer; never at a header, as it has none."""
+    found = pick(value, condition.at) if condition.at.startswith("/") else None
+    return found is not None and _text(found).lower() in {_text(one).lower() for one in condition.values}
 
 
 def _is_json(body: bytes) -> bool:

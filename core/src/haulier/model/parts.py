@@ -266,8 +266,9 @@ class Output(Protocol):
 class OutputType:
     """An output type as registered.
 
-    Three settings mean the same in every output that has them, and are seen to before lines reach it: `include`
-    (attributes of the record besides those sent), `answer` (whether lines carry the answer) and `credential` (what
+    Four settings mean the same in every output that has them, and are seen to before lines reach it: `include`
+    (attributes of the record besides those sent), `answer` (whether lines carry the answer), `when` (a
+    Condition: only lines that say so) and `credential` (what
     `Doors.send` applies; held against `url`, where there is such a setting, before a run begins).
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from haulier.io.credentials.types import credential_types
+from haulier.io.outputs.csv import CSV
 from haulier.io.outputs.jsonl import JSONL
 from haulier.io.outputs.webhook import WEBHOOK
 from haulier.io.readers import reader_types
@@ -38,8 +39,8 @@ class Builtins:
 
     @hookimpl
     def haulier_outputs(self) -> tuple[OutputType, ...]:
-        """jsonl and webhook."""
-        return (JSONL, WEBHOOK)
+        """jsonl, csv and webhook."""
+        return (JSONL, CSV, WEBHOOK)
 
 
 def load_registry() -> Registry:

@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
+from haulier.delivery.outcomes import is_met
 from haulier.io.ledger.rows import Unsettled
+from haulier.model.answers import Condition
 from haulier.model.block import RejectedRecord
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
@@ -182,28 +184,56 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 class Lines:
     """The lines of all outputs of a run, each with the outputs it goes to: made once where several want the same."""
 
-    def __init__(self, wishes: Sequence[Joining]) -> None:
-        """wishes: what each output gets, in the order of the outputs."""
+    def __init__(self, wishes: Sequence[Joining], conditions: Sequence[Condition | None] = ()) -> None:
+        """wishes: what each output gets, in the order of the outputs; conditions: which lines, None for all."""
         groups: dict[tuple[frozenset[str], bool], tuple[Joining, list[int]]] = {}
         for output, joining in enumerate(wishes):
             groups.setdefault((joining.include, joining.answer), (joining, []))[1].append(output)
         self._groups = list(groups.values())
+        self._conditions = {output: one for output, one in enumerate(conditions) if one is not None}
+
+    def _routed(self, outputs: list[int], line: bytes) -> list[tuple[list[int], bytes]]:
+        """The line with those of its outputs that want it."""
+        if not self._conditions or not any(output in self._conditions for output in outputs):
+            return [(outputs, line)]
+        said = _decode(line)
+        wanted = [
+            output
+            for output in outputs
+            if (condition := self._conditions.get(output)) is None or is_met(condition, said)
+        ]
+        return [(wanted, line)] if wanted else []
 
     def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of what came to rest."""
-        return [(outputs, joining.settled(told)) for joining, outputs in self._groups]
+        return [
+            one for joining, outputs in self._groups for one in self._routed(outputs, joining.settled(told))
+        ]
 
     def unsent(self, rejected: RejectedRecord) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a record that never became a request."""
-        return [(outputs, joining.unsent(rejected)) for joining, outputs in self._groups]
+        return [
+            one
+            for joining, outputs in self._groups
+            for one in self._routed(outputs, joining.unsent(rejected))
+        ]
 
     def followed(self, end: Followed) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a job that was followed."""
-        return [(outputs, line) for joining, outputs in self._groups for line in joining.followed(end)]
+        return [
+            one
+            for joining, outputs in self._groups
+            for line in joining.followed(end)
+            for one in self._routed(outputs, line)
+        ]
 
     def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a request of an earlier sitting that is not made again."""
-        return [(outputs, joining.parked(left, reason, texts)) for joining, outputs in self._groups]
+        return [
+            one
+            for joining, outputs in self._groups
+            for one in self._routed(outputs, joining.parked(left, reason, texts))
+        ]
 
 
 def _whole(response: Response, *, parsed: bool) -> dict[str, Any]:

@@ -117,6 +117,7 @@ def lines_of(
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = resolved.batching.item if resolved.batching is not None else ""
     used = frozenset((*paths, *body, *files, *([item] if isinstance(item, str) else item)))
+    chosen = [_settings_of(registry, choice) for choice in destination.outputs]
     all_sent, shape = resolved.attributes != "none" and not item, shape_of(destination)
     return Lines(
         [
@@ -130,6 +131,7 @@ def lines_of(
                 include=frozenset(getattr(settings, "include", None) or ()),
                 answer=bool(getattr(settings, "answer", False)),
             )
-            for settings in (_settings_of(registry, choice) for choice in destination.outputs)
-        ]
+            for settings in chosen
+        ],
+        [getattr(settings, "when", None) for settings in chosen],
     )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 from pydantic import Field
 
+from haulier.model.answers import Condition
 from haulier.model.parts import Doors, OutputType, Settings
 
 __all__ = ["JSONL", "JsonlOutput", "JsonlSettings"]
+
+
+class _Path(Protocol):
+    @property
+    def path(self) -> str:
+        """The file to append to."""
+        ...
 
 
 class JsonlSettings(Settings):
@@ -23,26 +32,30 @@ class JsonlSettings(Settings):
     answer: bool = Field(
         default=False, description="carry the whole answer on: parsed body, and headers of interest"
     )
+    when: Condition | None = Field(
+        default=None,
+        description="only lines that say so: `{at: /category, is: nsfw}`, at a JSON pointer into the line",
+    )
 
 
 class JsonlOutput:
     """Appends lines; a last line that a crash tore is cut off first, and comes again from the ledger."""
 
-    def __init__(self, settings: JsonlSettings, doors: Doors) -> None:
+    def __init__(self, settings: _Path, doors: Doors) -> None:
         self._doors = doors
         self._file = doors.open_append(settings.path)
         self._mend()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append the lines and wait until the disk has them."""
-        self._write(b"".join(line + b"\n" for line in lines))
+        self._append(b"".join(line + b"\n" for line in lines))
         self._doors.make_durable(self._file)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _write(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
             left = left[self._file.write(left) :]
@@ -52,14 +65,17 @@ class JsonlOutput:
         torn = self._after_last_break(size)
         if not torn:
             return
+        if self._is_whole(torn):
+            self._file.write(b"\n")  # it only lacks its break: somebody else's line, or the crash's last byte
+        else:
+            self._file.truncate(size - len(torn))
+
+    def _is_whole(self, torn: bytes) -> bool:
         try:
             msgspec.json.decode(torn)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._file.truncate(size - len(torn))
-        else:
-            self._file.write(
-                b"\n"
-            )  # a whole line that only lacks its break: somebody else's, or the crash's last byte
+            return False
+        return True
 
     def _after_last_break(self, size: int) -> bytes:
         tail = b""

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from haulier.delivery.judging import retry_after
 from haulier.errors import DestinationError, OutputBusy
 from haulier.io.doors import plain_url
+from haulier.model.answers import Condition
 from haulier.model.headers import parse_pairs
 from haulier.model.origin import shown_url
 from haulier.model.parts import Doors, OutputType, Settings
@@ -41,6 +42,10 @@ class WebhookSettings(Settings):
     )
     answer: bool = Field(
         default=True, description="carry the answer on: parsed body, and headers of interest"
+    )
+    when: Condition | None = Field(
+        default=None,
+        description="only lines that say so: `{at: /category, is: nsfw}`, at a JSON pointer into the line",
     )
     batch: int = Field(
         default=1,

@@ -1,0 +1,40 @@
+"""`when`: an output gets only the lines that say what it asks for; the others get theirs all the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.wire import Wire
+
+import haulier
+
+
+def lines(path: str) -> list[Any]:
+    """The keys in a file."""
+    file = Path(path)
+    return [json.loads(line)["key"] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_lines_go_to_the_outputs_that_want_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Wire() as wire:
+        destination = {
+            "name": "routed",
+            "request": {"method": "POST", "url": f"{wire.url}/in"},
+            "key": "sku",
+            "outputs": [
+                {"to": "jsonl", "path": "all.jsonl"},
+                {"to": "jsonl", "path": "red.jsonl", "when": {"at": "/record/colour", "is": ["red", "rose"]}},
+                {"to": "jsonl", "path": "failed.jsonl", "when": {"at": "/state", "is": "rejected"}},
+            ],
+        }
+        records = [{"sku": 1, "colour": "red"}, {"sku": 2, "colour": "blue"}, b"no json", {"sku": 4}]
+        texts = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in records]
+        report = haulier.send(destination, texts)
+    assert (report.delivered, report.rejected, report.state) == (3, 1, "finished")
+    assert sorted(lines("all.jsonl"), key=str) == [1, 2, 4, None]
+    assert lines("red.jsonl") == [1]
+    assert lines("failed.jsonl") == [None]
