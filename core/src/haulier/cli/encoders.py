@@ -23,7 +23,7 @@ def command(*, name: str | None, as_json: bool) -> None:
         [registry.encoder(name)] if name else [registry.encoders[key] for key in sorted(registry.encoders)]
     )
     if as_json:
-        fields = ("name", "title", "description", "media_type", "carries_batches", "files")
+        fields = ("name", "title", "description", "media_type", "charset", "carries_batches", "files")
         values = [
             {**{field: getattr(one, field) for field in fields}, "settings": settings_values(one.settings)}
             for one in chosen
@@ -41,6 +41,7 @@ def command(*, name: str | None, as_json: bool) -> None:
         ("title", one.title),
         ("about", one.description),
         ("media type", one.media_type),
+        ("charset", one.charset),
     ]
     for line in facts([*about, ("batches", one.carries_batches), ("files", one.files)]):
         out(line)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from haulier.errors import DestinationError, RecordError
+from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.destination import Destination
 from haulier.model.expression import Expression, RunFacts, parse
 from haulier.model.parts import ContentEncoder, Settings
@@ -44,14 +44,17 @@ def settings_for_run(encoder: ContentEncoder, settings: Settings, facts: RunFact
     return settings.model_copy(update=filled)
 
 
-def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any) -> None:
-    """Try a payload of one empty record; DestinationError where the format cannot carry its shape."""
+def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any, place: str) -> None:
+    """Try a payload of one empty record; DestinationError where the format cannot carry its shape.
+
+    place: the setting that decides the shape. What else an encoder says of an empty record need not be so of others.
+    """
     try:
         guarded(encoder.encode, f"content format {encoder.name}")(payload, _tried(encoder, settings))
-    except RecordError:
-        pass  # an empty record need not make a body
-    except DestinationError as error:
-        raise DestinationError(f"batching: {error}") from error
+    except (PluginError, RecordError):
+        pass
+    except ConfigurationError as error:
+        raise DestinationError(f"{place}: {error}") from error
 
 
 def check_headers(pieces: Pieces, encoder: ContentEncoder) -> None:

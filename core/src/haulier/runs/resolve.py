@@ -57,6 +57,9 @@ def _assembled(
     _check_files(destination, pieces, encoder, registry)
     check_order(destination, batches=pieces.batching is not None or pieces.whole)
     algorithm, grouping_settings = _grouping(pieces, encoder, settings, registry)
+    if pieces.batching is None and pieces.attributes == "body":
+        alone = msgspec.Raw(b"{}") if encoder.needs == "opaque" else {}
+        check_shape(encoder, settings, alone, "content_format")
     for output in destination.outputs:
         written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
     return Resolved(
@@ -145,7 +148,7 @@ def _algorithm(
         return algorithm, settings
     if pieces.body:
         _check_beside(pieces, algorithm.name, payload)
-    check_shape(encoder, encoder_settings, payload)
+    check_shape(encoder, encoder_settings, payload, "batching")
     return algorithm, settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from haulier.authoring import Body, ContentEncoder, NoSettings, Payload, RecordError
+from haulier.authoring import Body, ConfigurationError, ContentEncoder, NoSettings, Payload
 
 __all__ = ["JSON_LINES"]
 
@@ -12,7 +12,7 @@ __all__ = ["JSON_LINES"]
 def _encode(payload: Payload, _settings: NoSettings) -> Body:
     """The same bytes for the same payload, always. A record may arrive as `msgspec.Raw`: its text as read."""
     if not isinstance(payload, list):
-        raise RecordError("json-lines carries a list of records; write batching: {grouping: array}")
+        raise ConfigurationError("json-lines carries a list of records; write batching: {grouping: array}")
     text = b"".join(msgspec.json.encode(record) + b"\n" for record in payload)
     return Body(parts=(text,), media_type="application/x-ndjson")
 

@@ -1,0 +1,161 @@
+"""Formats on real runs: what cannot be is refused before anything is sent; a record that does not fit goes alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import counts, destination, rows
+from tests.core.runs.wire import Wire
+
+import haulier
+from haulier.errors import ConfigurationError
+
+URL = "http://127.0.0.1:9"
+PROPERTY = {"grouping": {"name": "property", "property_name": "rows"}}
+
+
+@pytest.mark.parametrize(
+    ("content_format", "settings", "records", "good"),
+    [
+        ("csv", {"columns": ["a"]}, [{"a": 1}, {"b": 2}, {"a": 3}, {"a": [4]}, {"a": 5}], [0, 2, 4]),
+        ("xml", {}, [{"a": "\0"}, {"a": 1}, {"a b": 1}, {"a": 2}, {"a": "\ufffe"}], [1, 3]),
+        ("text", {"template": "<{record.a}>"}, [{"a": 0}, {}, {"a": 2}, {"a": None}, {"a": {}}], [0, 2]),
+    ],
+)
+def test_a_record_of_a_batch_that_does_not_fit_is_rejected_alone(
+    content_format: str,
+    settings: dict[str, Any],
+    records: list[dict[str, Any]],
+    good: list[int],
+    folder: Path,
+) -> None:
+    with Wire() as wire:
+        made = destination(
+            wire.url,
+            request={"content_format": content_format},
+            format_settings=settings,
+            batching={"size": 5},
+        )
+        shown = haulier.preview(made, records)
+        report = haulier.send(made, records, state="state")
+        assert counts(report) == {"delivered": len(good), "rejected": 5 - len(good)}
+        (sample,), (asked,) = shown.samples, wire.asked
+        assert (sample.positions, asked.body) == (tuple(good), sample.body)
+        refused = rows(Path("state"), "select position, reason from record order by position")
+        assert [position for position, _ in refused] == [number for number in range(5) if number not in good]
+        assert all("a" in reason for _, reason in refused)
+
+
+def test_a_batch_in_which_no_record_fits_is_no_request(folder: Path) -> None:
+    with Wire() as wire:
+        made = destination(wire.url, request={"content_format": "xml"}, batching={"size": 2})
+        report = haulier.send(made, [{"": 1}, {"1": 1}, {"a": 1}], state="state")
+        assert counts(report) == {"delivered": 1, "rejected": 2}
+        assert [b"<a>1</a>" in asked.body for asked in wire.asked] == [True]
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "rows in a property": (
+        {"request": {"content_format": "csv"}, "batching": PROPERTY},
+        "batching: content format csv carries a list of records and nothing around them: choose the grouping array",
+    ),
+    "template missing": (
+        {"request": {"content_format": "text"}},
+        "format_settings of text.template: is missing",
+    ),
+    "template unknown": (
+        {"request": {"content_format": "text"}, "format_settings": {"template": "a {recrd.x}"}},
+        "format_settings.template: `{recrd.x}` at column 3 is not known; write",
+    ),
+    "template open": (
+        {"request": {"content_format": "text"}, "format_settings": {"template": "{"}},
+        "format_settings.template: `{` at column 1 is no expression",
+    ),
+    "param missing": (
+        {"request": {"content_format": "text"}, "format_settings": {"template": "{param.day}"}},
+        "format_settings.template: {param.day} was not given; add --param day=VALUE",
+    ),
+    "element name": (
+        {"request": {"content_format": "xml"}, "format_settings": {"root": "a b"}},
+        "format_settings of xml.root: 'a b' is no element name",
+    ),
+    "content type": (
+        {"request": {"headers": "content-type:text/x"}},
+        "headers: Content-Type is set by the content format json; write `format_settings: {media_type: ...}` instead",
+    ),
+    "content encoding": ({"headers": "Content-Encoding:br"}, "write `compress: gzip`"),
+    "key": ({"headers": "Idempotency-Key:1"}, "write `idempotency_key: false` in `request`"),
+    "compressed nothing": (
+        {"request": {"method": "GET"}, "compress": "gzip"},
+        "compress: this request has no body; leave it out",
+    ),
+    "compressed files": (
+        {
+            "request": {"content_format": "bytes", "attributes": "none", "files": {"f": "{record.f}"}},
+            "files_root": ".",
+            "compress": "gzip",
+        },
+        "compress: this request streams files, which go out as they are; leave it out",
+    ),
+    "compressed otherwise": ({"compress": "br"}, "`compress` is \"br\" and must be 'gzip'"),
+    "no type": ({"types": {"a": "date"}}, '`types.a` is "date" and is not written as it must be'),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_cannot_be_is_refused_at_check_with_its_place(kind: str) -> None:
+    written, words = WRONG[kind]
+    try:
+        problems: tuple[str, ...] = haulier.check(destination(URL, **written)).problems
+    except ConfigurationError as error:
+        problems = (str(error),)
+    assert words in " ".join(problems)
+
+
+def test_bodies_are_compressed_the_same_way_always_and_hashed_as_they_go_out(folder: Path) -> None:
+    records = [{"id": number, "text": "x" * 100} for number in range(4)]
+    with Wire() as wire:
+        made = destination(wire.url, batching={"size": 2}, compress="gzip")
+        assert haulier.send(made, records, state="state").ok
+        assert haulier.send(made, records, state="state", again=True).ok
+        by_body = sorted(asked.body for asked in wire.asked)
+        assert by_body[0] == by_body[1] != by_body[2] == by_body[3]
+        assert {asked.header("content-encoding") for asked in wire.asked} == {"gzip"}
+        sent = sorted((json.loads(gzip.decompress(body)) for body in by_body[::2]), key=str)
+        assert [*sent[0], *sent[1]] == records
+        # The time of compressing stands nowhere in it: https://www.rfc-editor.org/rfc/rfc1952#section-2.3
+        assert {body[4:8] for body in by_body} == {b"\0\0\0\0"}
+        stored = {digest.hex() for (digest,) in rows(Path("state"), "select sha256 from request")}
+        assert stored == {sha256(body).hexdigest() for body in by_body}
+    told = haulier.preview(made, records).warnings
+    assert told == (
+        "compress: whether this request takes compressed bodies is not known; try it with `haulier test`",
+    )
+
+
+def test_a_name_that_no_record_has_is_told_once_in_preview_plan_and_report(folder: Path) -> None:
+    words = "exclude: no record so far has the attribute `titel`; is it spelt so?"
+    with Wire() as wire:
+        made = destination(wire.url, exclude=["titel", "id"])
+        records = [{"id": number, "title": "x"} for number in range(600)]
+        assert haulier.preview(made, records).warnings == (words,)
+        assert haulier.plan(made, records).warnings == (words,)
+        assert haulier.send(made, records[:3], state="state").note == words
+
+
+def test_the_facts_of_a_run_stand_in_a_template_and_are_marked_as_varying(folder: Path) -> None:
+    with Wire() as wire:
+        template = "{param.day} {run.id} {{x}} {record.a}"
+        made = destination(
+            wire.url, request={"content_format": "text"}, format_settings={"template": template}
+        )
+        (sample,) = haulier.preview(made, [{"a": "{run.id}"}], params={"day": "{record.a}"}).samples
+        assert sample.body == b"{record.a} " + b"0" * 32 + b" {x} {run.id}"
+        assert "what uses {now} or {run.id}" in sample.varies
+        report = haulier.send(made, [{"a": "{run.id}"}], params={"day": "{record.a}"}, state="state")
+        assert wire.asked[0].body == f"{{record.a}} {report.run_id} {{x}} {{run.id}}".encode()
