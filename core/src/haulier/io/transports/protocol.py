@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Protocol
 
 from haulier.errors import RecordError, TransportError
@@ -51,6 +52,7 @@ def with_query(url: str, added: Added) -> str:
     return f"{url}{'&' if '?' in url else '?'}{pairs}"
 
 
+@lru_cache(maxsize=64)
 def parts_of(url: str) -> tuple[str, str, str]:
     """Scheme, host with port, and request target of a canonical URL, each as it is written there."""
     scheme, _, rest = url.partition("://")
