@@ -78,11 +78,11 @@ def test_a_wrong_credential_stops_at_once_even_after_success() -> None:
 
 def test_403_stops_while_nothing_succeeded_and_rejects_one_record_later() -> None:
     assert isinstance(judge(respond(403), succeeded=0), Stop)
-    assert judge(respond(403), succeeded=1) == Verdict("rejected", "the service answered 403")
+    assert judge(respond(403), succeeded=1) == Verdict("rejected", "the service answered 403", general=True)
 
 
 def test_five_403_in_a_row_stop() -> None:
-    assert judge(respond(403), forbidden=3) == Verdict("rejected", "the service answered 403")
+    assert judge(respond(403), forbidden=3) == Verdict("rejected", "the service answered 403", general=True)
     assert isinstance(judge(respond(403), forbidden=4), Stop)
 
 

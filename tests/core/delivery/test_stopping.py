@@ -24,6 +24,20 @@ def test_after_one_success_any_number_may_be_refused() -> None:
     assert [rules.rejection("400") for _ in range(1000)] == [""] * 1000
 
 
+def test_refusals_that_speak_of_the_address_are_provisional_until_the_next_success() -> None:
+    rules = StopRules()
+    rules.success(16)
+    assert [rules.rejection("404", general=True) for _ in range(19)] == [""] * 19
+    rules.success(16)
+    assert [rules.rejection("404", general=True) for _ in range(19)] == [""] * 19
+    assert rules.rejection("400") == ""
+    assert rules.rejection("404", general=True) == (
+        "20 requests were refused and none succeeded meanwhile, in a way that speaks of the address rather than of the "
+        "records (the last: 404); where it does speak of a record, say so with `verdicts`, such as "
+        "`verdicts: {404: rejected}`"
+    )
+
+
 def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> None:
     rules = StopRules()
     rules.success(16)
@@ -44,8 +58,10 @@ def test_exhausted_twice_is_final_only_where_another_succeeded_between() -> None
     rules.success(16)
     since = rules.successes
     assert rules.exhausted("503", again=True, since=since) == (
-        "a delivery spent all its attempts twice and nothing succeeded in between (503)"
+        "a delivery spent all its attempts twice and nothing succeeded in between (503). Run again when the service is "
+        "well; where its record is at fault and not the service, write `unanswered: park` and run again"
     )
+    assert "write `verdicts: {503: rejected}`" in rules.exhausted("503", again=True, since=since, status=503)
     rules.success(16)
     assert rules.exhausted("503", again=True, since=since) == ""
 

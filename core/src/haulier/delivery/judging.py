@@ -18,6 +18,7 @@ __all__ = ["History", "Judging", "retry_after"]
 
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _FORBIDDEN_IN_A_ROW = 5
+_OF_THE_ADDRESS = frozenset({404, 405, 410, 501})
 
 
 class History(msgspec.Struct, gc=False):
@@ -33,7 +34,8 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     credential: name of the stored one that requests go out with; key: attribute that names a record; outcomes: where
     an answer speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
     record makes the service refuse all with 400 or 422. remaining: names of headers that say how much of a quota is
-    left, in lower case. body_kept: whether an output keeps what answers say.
+    left, in lower case. body_kept: whether an output keeps what answers say. fixed_address: whether all records go to
+    one address, so that a 404 hardly speaks of one of them.
     """
 
     verdicts: Mapping[int, str] = {}
@@ -48,6 +50,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     container: bool = False
     all_or_nothing: bool = False
     body_kept: bool = False
+    fixed_address: bool = False
     remaining: tuple[str, ...] = ("ratelimit-remaining", "x-ratelimit-remaining")
 
     @property
@@ -70,7 +73,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return DELIVERED
         written = self.verdicts.get(status)
         if written is not None:
-            return self._written(written, response)
+            return self._written(written, request, response)
         verdict = self.judge(request, response) if self.judge is not None else None
         if verdict is not None:
             return verdict
@@ -88,12 +91,14 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         verdicts = map_outcomes(mapping, response, count, lambda: _keys(request.records, self.key))
         return Outcomes(verdicts) if verdicts is not None else None
 
-    def _written(self, kind: str, response: Response) -> Verdict | Stop:
+    def _written(self, kind: str, request: Request, response: Response) -> Verdict | Stop:
         if kind == "stop":
             return Stop(f"the service answered {_quote(response)}, and `verdicts` says to stop then")
         if kind == "delivered":
             return DELIVERED
-        return Verdict(kind, f"the service answered {_quote(response)}", retry_after(response))  # type: ignore[arg-type]
+        split = kind == "rejected" and self.all_or_nothing and self._is_batch(request)
+        told = f"the service answered {self._told(response)}"
+        return Verdict(kind, told, retry_after(response), split=split)  # type: ignore[arg-type]
 
     def _success(self, response: Response, history: History) -> Verdict | Stop:
         if self.answers_json and _is_html(response):
@@ -149,9 +154,13 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return Verdict("retry", f"the service answered {told} to a repeated request")
         if resend and status == 422:
             return Verdict("unknown", f"the service answered {told} to a repeated request")
-        together = self.container and len(request.positions) > 1
-        split = together and (status == 413 or (self.all_or_nothing and status in (400, 422)))
-        return Verdict("rejected", f"the service answered {told}", split=split)
+        together = status == 413 or (self.all_or_nothing and status in (400, 422))
+        general = status == 403 or (self.fixed_address and status in _OF_THE_ADDRESS)
+        split = together and self._is_batch(request)
+        return Verdict("rejected", f"the service answered {told}", split=split, general=general)
+
+    def _is_batch(self, request: Request) -> bool:
+        return self.container and len(request.positions) > 1
 
     def _is_used_up(self, response: Response) -> bool:
         return any((response.header(name) or "").strip() == "0" for name in self.remaining)

@@ -36,20 +36,33 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         """An attempt failed in a way that is tried again."""
         self.failures_in_a_row += 1
 
-    def success(self, most: int) -> None:
-        """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`."""
+    def success(self, most: int, *, provisional: int = 0) -> None:
+        """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`.
+
+        provisional: how many refusals still are, as they came after its request left.
+        """
         self.successes += 1
         self.exhausted_in_a_row = self.failures_in_a_row = 0
+        self.provisional = provisional
         self.in_flight_limit = min(most, self.in_flight_limit * 2)
 
-    def rejection(self, reason: str) -> str:
-        """A delivery was refused: why the run stops now, or an empty text."""
+    def rejection(self, reason: str, *, general: bool = False) -> str:
+        """A delivery was refused: why the run stops now, or an empty text.
+
+        general: it may speak of the address or the credential, so it is provisional also after a success.
+        """
         self.exhausted_in_a_row = self.failures_in_a_row = 0
-        if self.successes:
+        if self.successes and not general:
             return ""
         self.provisional += 1
         if self.provisional < self.first_rejections:
             return ""
+        if self.successes:
+            return (
+                f"{self.provisional} requests were refused and none succeeded meanwhile, in a way that speaks of the "
+                f"address rather than of the records (the last: {reason}); where it does speak of a record, say so "
+                "with `verdicts`, such as `verdicts: {404: rejected}`"
+            )
         return (
             f"the first {self.provisional} requests were all refused, so it is a setting rather than the records "
             f"(the last: {reason})"
@@ -64,10 +77,11 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`"
         return ""
 
-    def exhausted(self, reason: str, *, again: bool, since: int) -> str:
+    def exhausted(self, reason: str, *, again: bool, since: int, status: int | None = None) -> str:
         """A delivery spent its attempts: why the run stops now, or an empty text.
 
-        again: it was its second round; since: successes counted when the first round ended.
+        again: it was its second round; since: successes counted when its first attempt began; status: of the last
+        answer.
         """
         self.exhausted_in_a_row += 1
         self.failures_in_a_row += 1
@@ -75,7 +89,11 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         if self.exhausted_in_a_row >= self.stop_after:
             return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"
         if again and self.successes == since:
-            return f"a delivery spent all its attempts twice and nothing succeeded in between ({reason})"
+            end = f"verdicts: {{{status}: rejected}}" if status is not None else "unanswered: park"
+            return (
+                f"a delivery spent all its attempts twice and nothing succeeded in between ({reason}). Run again when "
+                f"the service is well; where its record is at fault and not the service, write `{end}` and run again"
+            )
         return ""
 
 

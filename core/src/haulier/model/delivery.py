@@ -34,7 +34,8 @@ class State(IntEnum):
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What a judge says of the records of a request. wait_s: seconds the service asked to be left alone.
 
-    split: only together were the records refused; halves of them may pass.
+    split: only together were the records refused; halves of them may pass. general: the refusal may speak of the
+    address or the credential rather than of the records.
     """
 
     kind: VerdictKind
@@ -42,6 +43,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     wait_s: float | None = None
     ticket: str = ""
     split: bool = False
+    general: bool = False
 
 
 class Outcomes(msgspec.Struct, frozen=True, gc=False):

@@ -30,8 +30,9 @@ class Delivery:
     """A request on its way: its flow, and what is known of its attempts so far.
 
     tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
-    status: of the last answer. since: successes of the run when its first attempt began. exhausted: left by a first
-    round. splits: budget of halvings, shared by all that came of one batch. lane: what it waits its turn in, or None.
+    status: of the last answer. refusals: provisional ones of the run when its last attempt began. since: successes of
+    the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all
+    that came of one batch. lane: what it waits its turn in, or None.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Delivery:
         "flow",
         "lane",
         "most_tries",
+        "refusals",
         "request",
         "since",
         "spent",
@@ -56,6 +58,7 @@ class Delivery:
         self.splits = splits or Budget(_SPLITS_PER_BATCH)
         self.tries = self.spent = spent
         self.status: int | None = None
+        self.refusals = 0
         self.since: int | None = None
         self.exhausted: Exhausted | None = None
         self.lane: Hashable | None = None

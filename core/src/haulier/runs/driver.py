@@ -254,6 +254,7 @@ class Driver:
             delivery.since = self._rules.successes
         while isinstance(wish, Send):
             delivery.tries = wish.number
+            delivery.refusals = self._settling.refusals
             began = self._loop.time()
             try:
                 reply = await self._exchanges.send(request, course.authorize(request))
@@ -300,7 +301,9 @@ class Driver:
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         again = delivery.exhausted is not None
-        why = self._rules.exhausted(wish.reason, again=again, since=delivery.since or 0)
+        why = self._rules.exhausted(
+            wish.reason, again=again, since=delivery.since or 0, status=delivery.status
+        )
         if why or not again:
             self._put_back(delivery, wish.reason)
         if why:

@@ -30,6 +30,14 @@ _NOT_COMPARED = (
     "timeout_s",
     "transport",
     "unanswered",
+    # How answers are read: who mends that wants to go on.
+    "all_or_nothing",
+    "answers",
+    "max_rejected",
+    "outcomes",
+    "reason_at",
+    "success_when",
+    "verdicts",
 )
 
 
@@ -125,7 +133,8 @@ def _settings(orders: Orders) -> str:
 def _compared(settings: str) -> Any:
     """Settings as two sittings are held against each other."""
     found = msgspec.json.decode(settings)
-    found.pop("outputs", None)
+    for name in _NOT_COMPARED:
+        found.pop(name, None)
     return found
 
 

@@ -157,6 +157,7 @@ class Resolved:
             container=self.batching is not None and not self.pieces.whole,
             all_or_nothing=self._all_or_nothing(),
             body_kept=body_kept,
+            fixed_address=not self.address.record_paths,
         )
 
     def _all_or_nothing(self) -> bool:

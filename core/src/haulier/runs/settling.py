@@ -49,8 +49,9 @@ class Settling:
         self._settled = settled
         self._stop = stop
         self._splits = 0
-        self._provisional: list[tuple[Delivery, Settle]] = []
+        self._provisional: list[tuple[int, Delivery, Settle]] = []
         self._unmade: list[RejectedRecord] = []
+        self.refusals = 0  # provisional ones that came so far
 
     @property
     def provisional(self) -> int:
@@ -65,7 +66,7 @@ class Settling:
         if isinstance(verdict, Outcomes):
             self._settle_apart(delivery, wish, verdict)
         elif verdict.kind in ("delivered", "accepted"):
-            self._success()
+            self._success(delivery)
             self.finish(delivery, verdict, wish.attempts, wish.response)
         elif verdict.kind != "rejected":
             self.finish(delivery, verdict, wish.attempts, wish.response)
@@ -99,13 +100,16 @@ class Settling:
         """All records of a delivery come to rest with one verdict. counted: its attempts are in the book already."""
         self._tell([self._book.settle(delivery.request, verdict, attempts, response, counted=counted)])
 
-    def settle_provisional(self) -> None:
-        """Refusals that were provisional until now count."""
+    def settle_provisional(self, until: int | None = None) -> None:
+        """Refusals that were provisional until now count; of the first `until` only, where that is given."""
         unmade, self._unmade = self._unmade, []
         self._book.release()
         self._book.rejected_unsent(unmade)
         provisional, self._provisional = self._provisional, []
-        for delivery, wish in provisional:
+        for number, delivery, wish in provisional:
+            if until is not None and number >= until:
+                self._provisional.append((number, delivery, wish))
+                continue
             if isinstance(wish.verdict, Outcomes):
                 told = self._book.settle_apart(
                     delivery.request, wish.verdict.verdicts, wish.attempts, wish.response, counted=True
@@ -120,7 +124,7 @@ class Settling:
     def _settle_apart(self, delivery: Delivery, wish: Settle, outcomes: Outcomes) -> None:
         verdicts = outcomes.verdicts
         if any(verdict.kind in ("delivered", "accepted") for verdict in verdicts):
-            self._success()
+            self._success(delivery)
         elif all(verdict.kind == "rejected" for verdict in verdicts) and not self._rules.successes:
             self._reject(delivery, wish, verdicts[0].reason)
             return
@@ -145,13 +149,16 @@ class Settling:
     # -- refused whole -------------------------------------------------------------------------------------------
 
     def _reject(self, delivery: Delivery, wish: Settle, reason: str) -> None:
-        if self._rules.successes:
-            if isinstance(wish.verdict, Verdict):
-                self.finish(delivery, wish.verdict, wish.attempts, wish.response)
+        verdict = wish.verdict
+        general = isinstance(verdict, Verdict) and verdict.general
+        if self._rules.successes and not general:
+            if isinstance(verdict, Verdict):
+                self.finish(delivery, verdict, wish.attempts, wish.response)
             return
-        self._provisional.append((delivery, wish))
+        self._provisional.append((self.refusals, delivery, wish))
+        self.refusals += 1
         self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
-        if why := self._rules.rejection(reason):
+        if why := self._rules.rejection(reason, general=general):
             self._stop(why)
 
     def _split(self, delivery: Delivery, wish: Settle, verdict: Verdict) -> bool:
@@ -180,11 +187,12 @@ class Settling:
 
     # -- both ----------------------------------------------------------------------------------------------------
 
-    def _success(self) -> None:
+    def _success(self, delivery: Delivery) -> None:
+        """What was refused before this request left counts; of what was refused since, this one says nothing."""
         self._history.succeeded += 1
-        self._rules.success(self._most)
         if self._provisional or self._unmade:
-            self.settle_provisional()
+            self.settle_provisional(delivery.refusals)
+        self._rules.success(self._most, provisional=len(self._provisional))
 
     def _tell(self, settled: Sequence[Delivered]) -> None:
         if self._settled is not None:

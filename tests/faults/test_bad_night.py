@@ -1,0 +1,173 @@
+"""A bad night, from a run's start or in its middle: it stops resumably, rejects nobody and costs a few requests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import QUICK, counts, destination, rows, within, write_records
+from tests.core.runs.wire import Answer, Asked, Cut, Wire, answer
+from tests.faults.test_fault_matrix import TRANSPORTS
+
+import haulier
+
+MOST = 25
+IN_FLIGHT = 8
+NIGHTS: dict[str, tuple[Answer, str]] = {
+    "a 503": (
+        answer(503, b"back soon"),
+        "deliveries in a row spent all their attempts (the service answered 503",
+    ),
+    "no answer": (Cut(), "deliveries in a row spent all their attempts"),
+    "a wrong path": (answer(404, b"no such path"), "the service answered 404: no such path"),
+    "a wrong key": (answer(401, b"who are you"), "haulier credential check"),
+    "a key that may not": (answer(403, b"not you"), "the credential may not do this"),
+}
+
+
+def send(wire: Wire, **written: Any) -> haulier.Report:
+    made = destination(wire.url, limits={"max_in_flight": IN_FLIGHT}, **written)
+    return within(60, lambda: haulier.send(made, "in.jsonl", state="state"))
+
+
+@pytest.fixture(autouse=True)
+def input_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_records(Path("in.jsonl"), 1200)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("size", [1, 6])
+@pytest.mark.parametrize("night", NIGHTS)
+def test_from_the_start_it_costs_no_more_than_twenty_five_requests(
+    night: str, size: int, transport: str
+) -> None:
+    said, words = NIGHTS[night]
+    written = {"transport": transport, "batching": {"size": size} if size > 1 else False}
+    with Wire(lambda asked: said) as wire:
+        report = send(wire, **written)
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert words in report.reason
+        assert counts(report) == {"pending": report.read}
+        assert rows(Path("state"), "select count(*) from record") == [(0,)]
+        assert report.attempts == len(wire.asked) <= MOST
+        wire.reply = lambda asked: answer()
+        assert counts(send(wire, **written)) == {"delivered": 1200}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("size", [1, 6])
+@pytest.mark.parametrize("night", NIGHTS)
+def test_in_the_middle_it_costs_no_more_than_that_and_those_in_flight(
+    night: str, size: int, transport: str
+) -> None:
+    said, words = NIGHTS[night]
+    written = {"transport": transport, "batching": {"size": size} if size > 1 else False}
+    dusk = 90
+    with Wire(lambda asked: said if asked.number >= dusk else answer(), delay_s=0.005) as wire:
+        report = send(wire, **written)
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert words in report.reason or "in a row spent all" in report.reason
+        delivered = dusk * size
+        assert counts(report) == {"delivered": delivered, "pending": report.read - delivered}
+        assert rows(Path("state"), "select count(*) from record") == [(0,)]
+        spent = len(wire.asked) - dusk
+        assert spent <= MOST + IN_FLIGHT
+        wire.reply = lambda asked: answer()
+        assert counts(send(wire, **written)) == {"delivered": 1200}
+        assert len({(one.header("idempotency-key"), one.body) for one in wire.asked}) == 1200 // size
+
+
+def test_the_command_exits_with_three_names_the_setting_and_goes_on(tmp_path: Path) -> None:
+    Path("haulier.yaml").write_text("version: 1\n")
+    Path("destinations").mkdir()
+    command = [sys.executable, "-m", "haulier", "run", "d", "--records", "in.jsonl", "--activate"]
+
+    def haul() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    with Wire(lambda asked: answer(404, b"no such path")) as wire:
+        made = {"request": {"method": "POST", "url": wire.url + "/x"}, "retry": QUICK}
+        Path("destinations/d.yaml").write_text(json.dumps(made))
+        stopped = haul()
+        assert stopped.returncode == 3
+        assert "it is a setting rather than the records" in stopped.stdout
+        assert len(wire.asked) <= MOST
+        wire.reply = lambda asked: answer()
+        ended = haul()
+        assert ended.returncode == 0, ended.stderr
+
+
+# -- one record, not a night -----------------------------------------------------------------------------------------
+
+
+def test_refusals_of_the_address_between_successes_are_rejections() -> None:
+    write_records(Path("in.jsonl"), 200)
+    with Wire(lambda asked: answer(404) if asked.number % 10 else answer()) as wire:
+        report = send(wire, order="strict")
+        assert (report.state, counts(report)) == ("finished", {"delivered": 20, "rejected": 180})
+
+
+def test_where_records_have_addresses_of_their_own_a_404_is_of_the_record() -> None:
+    write_records(Path("in.jsonl"), 100)
+    with Wire(lambda asked: answer(404) if asked.number else answer()) as wire:
+        report = send(wire, target="/items/{record.id}")
+        assert (report.state, counts(report)) == ("finished", {"delivered": 1, "rejected": 99})
+
+
+def test_what_somebody_said_of_a_404_holds_however_many_there_are() -> None:
+    write_records(Path("in.jsonl"), 100)
+    with Wire(lambda asked: answer(404) if asked.number else answer()) as wire:
+        report = send(wire, verdicts={404: "rejected"})
+        assert (report.state, counts(report)) == ("finished", {"delivered": 1, "rejected": 99})
+
+
+def bad_last(asked: Asked) -> Answer:
+    """The last record makes the service fail, whatever it is asked with."""
+    found = json.loads(asked.body)
+    return (
+        answer(500, b"oops")
+        if any(one["id"] == 39 for one in (found if isinstance(found, list) else [found]))
+        else answer()
+    )
+
+
+@pytest.mark.parametrize(("size", "rejected"), [(1, 1), (8, 1)])
+def test_a_last_record_that_always_fails_stops_the_run_and_the_message_says_how_to_end_it(
+    size: int, rejected: int
+) -> None:
+    """Nothing is left to deliver, so nobody can know whether service or record is at fault: a person says it."""
+    write_records(Path("in.jsonl"), 40)
+    batching: dict[str, Any] = {"batching": {"size": size}, "all_or_nothing": True} if size > 1 else {}
+    with Wire(bad_last, delay_s=0.002) as wire:
+        made = {"order": "strict", **batching}
+        for _ in range(2):
+            report = send(wire, **made)
+            assert report.exit_code == 3
+            assert counts(report) == {"delivered": 40 - size, "pending": size}
+            assert "write `verdicts: {500: rejected}` and run again" in report.reason
+        ended = send(wire, verdicts={500: "rejected"}, **made)
+        assert (ended.run_id, ended.state, ended.exit_code) == (report.run_id, "finished", 4)
+        assert counts(ended) == {"delivered": 40 - rejected, "rejected": rejected}
+
+
+def test_a_last_record_that_is_never_answered_ends_parked() -> None:
+    write_records(Path("in.jsonl"), 40)
+    with Wire(lambda asked: Cut() if json.loads(asked.body)["id"] == 39 else answer()) as wire:
+        report = send(wire, order="strict")
+        assert "write `unanswered: park` and run again" in report.reason
+        ended = send(wire, order="strict", unanswered="park")
+        assert (ended.state, counts(ended)) == ("finished", {"delivered": 39, "in_doubt": 1})
+
+
+def test_a_run_stopped_by_max_rejected_goes_on_with_a_greater_one() -> None:
+    write_records(Path("in.jsonl"), 60)
+    with Wire(lambda asked: answer(400) if json.loads(asked.body)["id"] % 2 else answer()) as wire:
+        stopped = send(wire, max_rejected=3)
+        assert stopped.state == "stopped"
+        ended = send(wire, max_rejected=100)
+        assert (ended.run_id, counts(ended)) == (stopped.run_id, {"delivered": 30, "rejected": 30})
