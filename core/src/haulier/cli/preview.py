@@ -77,13 +77,13 @@ def command(
     from haulier.runs.marking import credential_marks
     from haulier.runs.preview import preview
 
-    def made() -> tuple[Preview, Mapping[int, Path]]:
+    def made() -> tuple[Preview, list[Marks], Mapping[int, Path]]:
         shown = preview(destination, records, n=most, base_url=base_url, **wanted)
-        return shown, _saved(shown, folder, needed=curl)
+        marked = credential_marks(destination, shown.samples, base_url=base_url)
+        return shown, marked, _saved(shown, folder, needed=curl)
 
-    def lines(shown: Preview, files: Mapping[int, Path]) -> Iterator[str]:
-        for one in shown.samples:
-            marks = credential_marks(destination, one, base_url=base_url)
+    def lines(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) -> Iterator[str]:
+        for one, marks in zip(shown.samples, marked, strict=True):
             yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
         yield from _rejected_lines(shown)
 
@@ -91,21 +91,17 @@ def command(
         _check_watch(records, as_json=as_json)
 
         def all_lines() -> list[str]:
-            shown, files = made()
-            return [*lines(shown, files), *_warnings(shown)]
+            shown, marked, files = made()
+            return [*lines(shown, marked, files), *_warnings(shown, marked)]
 
         return _watched(destination, records, all_lines)
-    shown, files = made()
+    shown, marked, files = made()
     if as_json:
-        _print_json(destination, shown, base_url, files)
+        _print_json(shown, marked, files)
         return None
-    for line in lines(shown, files):
+    for line in lines(shown, marked, files):
         out(line)
-    if shown.samples and (
-        problem := credential_marks(destination, shown.samples[0], base_url=base_url).problem
-    ):
-        say(f"warning: {problem}")
-    for warning in _warnings(shown):
+    for warning in _warnings(shown, marked):
         say(warning)
     return None
 
@@ -154,8 +150,9 @@ def _rejected_lines(shown: Preview) -> Iterator[str]:
         yield "no requests: there are no records"
 
 
-def _warnings(shown: Preview) -> list[str]:
-    return [f"warning: {warning}" for warning in shown.warnings]
+def _warnings(shown: Preview, marked: list[Marks]) -> list[str]:
+    problems = [one.problem for one in marked[:1] if one.problem]
+    return [f"warning: {warning}" for warning in (*problems, *shown.warnings)]
 
 
 def _check_watch(records: str, *, as_json: bool) -> None:
@@ -174,10 +171,8 @@ def _watched(destination: str, records: str, lines: Callable[[], list[str]]) -> 
     return watch([file_of(destination), Path(records)], lines)
 
 
-def _print_json(destination: str, shown: Preview, base_url: str | None, files: Mapping[int, Path]) -> None:
-    from haulier.runs.marking import credential_marks
-
-    marks = credential_marks(destination, shown.samples[0], base_url=base_url) if shown.samples else None
+def _print_json(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) -> None:
+    marks = marked[0] if marked else None
     credential = marks and {"name": marks.credential, "headers": marks.headers, "query": marks.query}
     rejected = [
         {

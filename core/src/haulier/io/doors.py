@@ -6,21 +6,20 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from haulier.errors import ConfigurationError, DestinationError, TransportError
+from haulier.errors import ConfigurationError, TransportError
 from haulier.io.credentials.bound import Bound, check_binding
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import NOTHING_ADDED, Transport
 from haulier.model.headers import header_value
 from haulier.model.parts import Added
 from haulier.model.request import Header, Request, Response
-from haulier.model.url import split_written
+from haulier.model.url import plain_url
 
-__all__ = ["FolderDoors", "RunDoors", "plain_url"]
+__all__ = ["FolderDoors", "RunDoors"]
 
 _SILENCE_S = 30.0  # longest silence of a server
 _LONGEST_S = 120.0  # longest exchange in all: an answer that drips holds nobody up for good
@@ -128,22 +127,6 @@ class RunDoors(FolderDoors):
             raise TransportError(f"no whole answer within {_LONGEST_S:g} s", sent="maybe") from None
         finally:
             self._under_way = None
-
-
-@lru_cache(maxsize=64)
-def plain_url(text: str, *, place: str = "url") -> str:
-    """A written http(s) URL in canonical form; DestinationError where it is none, or holds an `{expression}`."""
-    written = split_written(text, place=place)
-    if not all(isinstance(piece, str) for piece in written.path) or any(
-        item.expression is not None and not all(isinstance(part, str) for part in item.expression.parts)
-        for item in written.query
-    ):
-        raise DestinationError(f"{place}: no record fills this address; write it without expressions")
-    pairs = [
-        item.name if item.expression is None else f"{item.name}={''.join(map(str, item.expression.parts))}"
-        for item in written.query
-    ]
-    return written.origin + "".join(map(str, written.path)) + (f"?{'&'.join(pairs)}" if pairs else "")
 
 
 def _request(method: str, url: str, headers: Sequence[Header], body: bytes) -> Request:

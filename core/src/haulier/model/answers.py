@@ -16,7 +16,12 @@ _Pointer: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
 
 class _Written(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, strict=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        strict=True,
+        populate_by_name=True,
+        defer_build=True,
     )
 
 

@@ -34,7 +34,11 @@ class Described(BaseModel):
     """What plugin authors write: frozen, nothing unknown allowed."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,  # a start uses few of the models, and to build them all takes longer than the rest of it
     )
 
 

@@ -39,7 +39,9 @@ ParamValue: TypeAlias = str | int | float | bool | list[str] | None
 class Written(BaseModel):
     """What a person writes: strict types, nothing unknown allowed, frozen once read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, strict=True, defer_build=True
+    )
 
 
 class ManualRequest(Written):
@@ -70,7 +72,7 @@ class ManualRequest(Written):
 class GroupingChoice(BaseModel):
     """The grouping algorithm and its own settings, checked by the algorithm's settings model."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
     name: str = Field(description="name of a grouping algorithm")
 
@@ -157,7 +159,7 @@ class Retry(Written):
 class OutputChoice(BaseModel):
     """One output: its type and the type's own settings, checked by the type's settings model."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
     to: str = Field(description="name of an output type")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -24,6 +25,7 @@ __all__ = [
     "check_rendered",
     "check_segment",
     "origin_of",
+    "plain_url",
     "quote",
     "split_base",
     "split_written",
@@ -271,3 +273,19 @@ def _query_item(pair: _Parts, place: str) -> QueryItem:
         return QueryItem(written, None, written=True)
     kept = Expression(value, place).with_literals(lambda text: _keep(text, _KEPT_IN_QUERY))
     return QueryItem(written, kept, written=True)
+
+
+@lru_cache(maxsize=64)
+def plain_url(text: str, *, place: str = "url") -> str:
+    """A written http(s) URL in canonical form; DestinationError where it is none, or holds an `{expression}`."""
+    written = split_written(text, place=place)
+    if not all(isinstance(piece, str) for piece in written.path) or any(
+        item.expression is not None and not all(isinstance(part, str) for part in item.expression.parts)
+        for item in written.query
+    ):
+        raise DestinationError(f"{place}: no record fills this address; write it without expressions")
+    pairs = [
+        item.name if item.expression is None else f"{item.name}={''.join(map(str, item.expression.parts))}"
+        for item in written.query
+    ]
+    return written.origin + "".join(map(str, written.path)) + (f"?{'&'.join(pairs)}" if pairs else "")

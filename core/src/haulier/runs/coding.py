@@ -6,16 +6,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
-from haulier.io.code import CodeRoom
 from haulier.io.code.said import where
 from haulier.model.parts import Work
 from haulier.model.request import Positions
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.resolved import Resolved
 from haulier.runs.trust import code_is_trusted
+
+if TYPE_CHECKING:
+    from haulier.io.code.room import CodeRoom
 
 __all__ = ["carried_out", "carrier_of", "code_room"]
 
@@ -30,6 +32,9 @@ def code_room(
     program = resolved.program
     if program is None:
         return None
+    # Few destinations have code, and its rooms come with all that runs processes.
+    from haulier.io.code.room import CodeRoom  # noqa: PLC0415
+
     try:
         return CodeRoom(program, root, started, trusted=code_is_trusted() if trusted is None else trusted)
     except ConfigurationError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from haulier.errors import CredentialError
+from haulier.model.parts import Added
 from haulier.model.request import Request
 from haulier.runs.authority import authority_of
 from haulier.runs.builtins import load_registry
@@ -24,16 +27,23 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def credential_marks(destination: DestinationLike, sample: Sample, *, base_url: str | None = None) -> Marks:
-    """Apply the destination's credential to a sample and keep the names of what it added."""
+def credential_marks(
+    destination: DestinationLike, samples: Sequence[Sample], *, base_url: str | None = None
+) -> list[Marks]:
+    """Apply the destination's credential to samples and keep the names of what it added to each."""
     site = site_of(destination)
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
     try:
         authority = authority_of(site, resolved, registry)
     except CredentialError as error:
-        return Marks(credential=site.destination.credential or "", problem=str(error))
-    added = authority.authorize()(
+        return [Marks(credential=site.destination.credential or "", problem=str(error))] * len(samples)
+    authorize = authority.authorize()
+    return [_marks(authority.name, authorize, sample) for sample in samples]
+
+
+def _marks(name: str, authorize: Callable[[Request], Added], sample: Sample) -> Marks:
+    added = authorize(
         Request(
             number=sample.number,
             positions=range(len(sample.positions)),
@@ -46,7 +56,7 @@ def credential_marks(destination: DestinationLike, sample: Sample, *, base_url: 
         )
     )
     return Marks(
-        credential=authority.name,
+        credential=name,
         headers=tuple(name for name, _ in added.headers),
         query=tuple(name for name, _ in added.query),
     )

@@ -14,12 +14,12 @@ from pydantic import Field, field_validator
 
 from haulier.delivery.judging import retry_after
 from haulier.errors import DestinationError, OutputBusy
-from haulier.io.doors import plain_url
 from haulier.model.answers import Condition
 from haulier.model.headers import parse_pairs
 from haulier.model.origin import shown_url
 from haulier.model.parts import Doors, OutputType, Settings
 from haulier.model.request import Header
+from haulier.model.url import plain_url
 
 __all__ = ["WEBHOOK", "WebhookOutput", "WebhookSettings"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
@@ -24,7 +25,6 @@ _LETTERS = (
     "\u038e-\u03a1\u03a3-\u03ce\u0401-\u040c\u040e-\u044f\u0451-\u045c\u05d0-\u05ea\u0621-\u063a\u0641-\u064a"
     "\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"
 )
-_NAME = re.compile(f"(?![xX][mM][lL])[{_LETTERS}][{_LETTERS}0-9.-]*")
 # https://www.w3.org/TR/xml/#charsets
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # A carriage return would be read as a line feed, white space in an attribute as a space.
@@ -37,8 +37,14 @@ _QUOTED = str.maketrans(
 _Pending: TypeAlias = "list[str | tuple[str, Any]]"
 
 
+@cache
+def _name_pattern() -> re.Pattern[str]:
+    """What a name matches. Made when first asked for: that takes 10 ms, which few starts have a use for."""
+    return re.compile(f"(?![xX][mM][lL])[{_LETTERS}][{_LETTERS}0-9.-]*")
+
+
 def _element_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not _name_pattern().fullmatch(value):
         raise ValueError(
             f"{value!r} is no element name; letters, digits, `_`, `-` and `.` make one, a letter or `_` begins it"
         )
@@ -253,7 +259,7 @@ class _Writer:
         """The tags around an attribute's value."""
         tags = self._tags.get(name)
         if tags is None:
-            if _NAME.fullmatch(name):
+            if _name_pattern().fullmatch(name):
                 tags = f"<{name}>", f"</{name}>"
             elif self._settings.names == "field":
                 tags = f'<field name="{self._allowed(name, name).translate(_QUOTED)}">', "</field>"
