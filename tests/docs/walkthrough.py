@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.docs.blocks import REPOSITORY, Block, blocks_of, commands_of, difference
 
-# What pages write for the emulator's port, and for its URL.
-PORT = "8123"
+# What pages write for the ports of servers that they start.
+PORTS = ("8123", "8124")
 _LONGEST_S = 60
 
 
@@ -22,7 +22,7 @@ class Walkthrough:
     def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self._environment = {**_clean_environment(), **(environment or {})}
-        self._port = str(_free_port())
+        self._ports = {port: str(_free_port()) for port in PORTS}
         self._running: list[subprocess.Popen[str]] = []
         self._printed = ""
 
@@ -101,7 +101,9 @@ class Walkthrough:
         return done.returncode, done.stdout
 
     def _here(self, text: str) -> str:
-        return text.replace(PORT, self._port)
+        for port, free in self._ports.items():
+            text = text.replace(port, free)
+        return text
 
 
 def _clean_environment() -> dict[str, str]:

@@ -1,0 +1,26 @@
+"""Every recipe does what its page shows, from an empty folder against the emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import REPOSITORY
+from tests.docs.walkthrough import Walkthrough
+
+RECIPES = sorted((REPOSITORY / "docs" / "recipes").glob("[a-z]*.md"))
+
+
+@pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
+def test_a_recipe_can_be_followed_as_it_stands(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    walkthrough = Walkthrough(tmp_path)
+    try:
+        walkthrough.carry_out(page)
+    finally:
+        walkthrough.close()
+
+
+def test_every_recipe_is_listed() -> None:
+    listed = (REPOSITORY / "docs" / "recipes" / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in RECIPES if f"({page.name})" not in listed] == []
