@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator
 from ssl import SSLContext
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from haulier.errors import TransportError
-from haulier.io.transports.dialing import HINT
+from haulier.io.transports.dialing import HINT, Dialer
 from haulier.io.transports.protocol import (
     MAX_ANSWER_BYTES,
     MAX_HEADERS,
@@ -24,6 +25,7 @@ from haulier.io.transports.protocol import (
     parts_of,
     pieces_of,
 )
+from haulier.io.transports.streams import Network
 from haulier.io.transports.tls import tls_context
 from haulier.io.transports.unpacking import TooLong, unpacked
 from haulier.model.request import Added, FilePart, Request, Response
@@ -36,6 +38,8 @@ _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 _UNDER_WAY = (httpx.HTTPError, OSError)
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
 
+_IDLE_S = 5.0
+_CLOSING_S = 0.5
 _TIMEOUTS = {
     httpx.ConnectTimeout: "no connection in time",
     httpx.ReadTimeout: "no answer in time",
@@ -61,9 +65,11 @@ class HttpxLanes:
     ) -> None:
         # Made now and not with the first request, which would leave late and have the next one at its heels.
         self._context = tls_context(verify)
+        dialer = Dialer(timeout_s=timeout_s, closing_s=_CLOSING_S, verify=self._context)
+        self._network = Network(dialer)
         self._lanes = lanes
-        self._free: list[httpx.AsyncHTTPTransport] = []
-        self._made: list[httpx.AsyncHTTPTransport] = []
+        self._free: list[_Lane] = []
+        self._made: list[_Lane] = []
         self._slots = asyncio.Semaphore(lanes)
         self._timeout = httpx.Timeout(timeout_s).as_dict()
         self._max_answer_bytes = max_answer_bytes
@@ -83,16 +89,12 @@ class HttpxLanes:
         for lane in self._made:
             await lane.aclose()
 
-    def _new_lane(self) -> httpx.AsyncHTTPTransport:
-        lane = httpx.AsyncHTTPTransport(
-            verify=self._context,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            retries=0,
-        )
+    def _new_lane(self) -> _Lane:
+        lane = _Lane(self._context, self._network)
         self._made.append(lane)
         return lane
 
-    async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: Request, added: Added) -> Response:
+    async def _exchange(self, lane: _Lane, request: Request, added: Added) -> Response:
         target, headers = head_of(request, added)
         body = request.body
         check_files(body)
@@ -105,8 +107,8 @@ class HttpxLanes:
             request.method,
             self._url,
             headers=headers,
-            content=at_once,
-            stream=_Streamed(body) if at_once is None else None,
+            # As a stream: what httpx is given as content it looks at, and at the headers beside it.
+            stream=_Streamed(body) if at_once is None else httpx.ByteStream(at_once),
             extensions={"timeout": self._timeout, "target": target.encode("ascii")},
         )
         try:
@@ -124,7 +126,7 @@ class HttpxLanes:
             ) from error
         finally:
             await response.aclose()
-            if _has_more(lane):
+            if lane.has_more():
                 await lane.aclose()  # it would be taken for the answer to the next request
         return Response(
             status=response.status_code,
@@ -158,17 +160,30 @@ class HttpxLanes:
         return _Refused(f"the answer is longer than {self._max_answer_bytes:,} bytes")
 
 
-def _has_more(lane: httpx.AsyncHTTPTransport) -> bool:
-    """Whether bytes came behind the last answer, without anybody having asked.
+class _Lane(httpx.AsyncHTTPTransport):
+    """httpx's transport with a pool of one connection, over our own network streams."""
 
-    httpcore keeps them in the h11 state of the connection and reads the next answer from there. Nothing public shows it
-    (https://h11.readthedocs.io/en/latest/api.html#h11.Connection.trailing_data).
-    """
-    for connection in lane._pool.connections:  # noqa: SLF001 - see above
-        state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
-        if state is not None and state.trailing_data[0]:
-            return True
-    return False
+    def __init__(self, context: SSLContext, network: Network) -> None:
+        super().__init__(verify=context)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=_IDLE_S,
+            network_backend=network,
+        )
+
+    def has_more(self) -> bool:
+        """Whether bytes came behind the last answer, without anybody having asked.
+
+        httpcore keeps them in the h11 state of the connection and reads the next answer from there. Nothing public
+        shows it (https://h11.readthedocs.io/en/latest/api.html#h11.Connection.trailing_data).
+        """
+        for connection in self._pool.connections:
+            state = getattr(getattr(connection, "_connection", None), "_h11_state", None)
+            if state is not None and state.trailing_data[0]:
+                return True
+        return False
 
 
 class _Refused(Exception):
