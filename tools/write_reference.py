@@ -12,7 +12,7 @@ from pathlib import Path
 os.environ["HAULIER_PLUGINS"] = "imagga,batching"
 
 from haulier.runs.builtins import load_registry
-from reference import api, catalog, commands, destination, errors, faults, formats, hooks
+from reference import api, catalog, commands, destination, errors, faults, formats, groupings, hooks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -39,10 +39,11 @@ def reference_pages() -> dict[str, str]:
         "destination.schema.json": destination.destination_schema_text(),
         "encoders.md": formats.encoders_page(registry),
         "errors.md": errors.errors_page(),
-        "groupings.md": catalog.groupings_page(registry),
+        "groupings.md": groupings.groupings_page(registry),
         "hooks.md": hooks.hooks_page(),
         "readers-and-outputs.md": catalog.readers_and_outputs_page(registry),
         **formats.format_pages(registry),
+        **groupings.grouping_pages(registry),
     }
 
 

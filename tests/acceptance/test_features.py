@@ -970,13 +970,19 @@ def test_f42_batch_size(project: Project, server: RecordingServer) -> None:
 
 def test_f43_grouping_algorithm_choice(project: Project, server: RecordingServer) -> None:
     """The algorithms are listed; whichever is chosen, the preview shows the request it makes, and that is sent."""
-    listed = project.haulier("groupings").said
-    assert "array" in listed
-    assert "property" in listed
+    code = "def build(records, context):\n    return {'n': len(records), 'items': records}\n"
+    filled = '{"skus": [{% for one in records %}{{ one.sku }}{% if not loop.last %},{% endif %}{% endfor %}]}'
     shapes = {
         "array": ("array", PRODUCTS),
         "property": ({"name": "property", "property_name": "items"}, {"items": PRODUCTS}),
+        "code": ({"name": "code", "code": code}, {"n": 3, "items": PRODUCTS}),
+        "template": (
+            {"name": "template", "template": filled},
+            {"skus": [product["sku"] for product in PRODUCTS]},
+        ),
     }
+    listed = {one["name"] for one in project.haulier("groupings", "--json").json["groupings"]}
+    assert listed >= {*shapes, "lines"}
     for grouping, expected in shapes.values():
         server.clear()
         destination = to(server, batching={"grouping": grouping})
@@ -1019,6 +1025,50 @@ def test_f45_other_props(project: Project, server: RecordingServer) -> None:
         with pytest.raises(haulier.ConfigurationError, match=reason):
             haulier.send(batched(written), PRODUCTS)
     assert server.seen == []
+
+
+def test_f46_code(project: Project, server: RecordingServer) -> None:
+    """Code in the destination file gets the records and returns the body. A batch that it cannot make is reported with
+    line, source and records; the others go on."""
+    code = """
+def build(records, context):
+    return {"total": sum(record["price"] for record in records), "skus": [record["sku"] for record in records]}
+"""
+    settings = {"size": 2, "grouping": {"name": "code", "code": code}}
+    project.destination("items", to(server, batching=settings))
+    project.records([*PRODUCTS, {"sku": "HL-0004"}, *PRODUCTS[:1]])
+    project.haulier("destination", "check", "items")
+    project.haulier("activate", "items")
+    ended = project.haulier("run", "items", "--records", "records.jsonl", "--json", code=4)
+    assert (ended.json["delivered"], ended.json["rejected"]) == (3, 2)
+    bodies = sorted((seen.json for seen in server.seen), key=lambda body: body["skus"])
+    assert bodies == [
+        {"total": 12.5, "skus": ["HL-0001"]},
+        {"total": 15.5, "skus": ["HL-0001", "HL-0002"]},
+    ]
+    told = project.haulier("dead-letters", "list", "items").said
+    assert "code:3:" in told
+    assert "KeyError: 'price'" in told or "KeyError: price" in told
+    assert "(records 2 to 3)" in told
+
+
+def test_f46_code_beside_the_file_and_trusted_code(project: Project, server: RecordingServer) -> None:
+    """It may stand in a file of the project. It leaves its sandbox only where the file and the command line say so."""
+    project.write(
+        "build.py", "import os\ndef build(records, context):\n    return [os.getpid() > 0, len(records)]\n"
+    )
+    project.destination("items", to(server, batching={"grouping": {"name": "code", "file": "build.py"}}))
+    project.records(PRODUCTS)
+    project.haulier("activate", "items")
+    project.haulier("run", "items", "--records", "records.jsonl", code=4)
+    assert server.seen == []
+    trusted = {"name": "code", "file": "build.py", "runner": "trusted"}
+    project.destination("items", to(server, batching={"grouping": trusted}))
+    refused = project.haulier("run", "items", "--records", "records.jsonl", code=2)
+    assert "--trust-code" in refused.err
+    assert server.seen == []
+    project.haulier("run", "items", "--records", "records.jsonl", "--trust-code")
+    assert server.only.json == [True, 3]
 
 
 # -- samples ---------------------------------------------------------------------------------------------------------

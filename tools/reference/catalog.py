@@ -12,24 +12,8 @@ __all__ = [
     "brought_by",
     "connectors_page",
     "credentials_page",
-    "groupings_page",
     "readers_and_outputs_page",
 ]
-
-
-def groupings_page(registry: Registry) -> str:
-    """groupings.md."""
-    told = []
-    for name, one in sorted(registry.groupings.items()):
-        told += [f"## `{name}`", f"{one.title}. {sentence(one.description)}"]
-        told += [brought_by(registry, "grouping_algorithms", name), settings_table(one.settings)]
-    return page(
-        "Grouping algorithms",
-        "What shape records take when they share a request. A destination chooses one in "
-        "[`batching.grouping`](destination.md#batchinggrouping), by its name alone or with settings. "
-        "On the command line: `haulier groupings`.",
-        *told,
-    )
 
 
 def connectors_page(registry: Registry) -> str:

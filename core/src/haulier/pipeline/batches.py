@@ -59,7 +59,8 @@ class Weights(NamedTuple):
 class OpenBatch:
     """Records of one key that still wait for their batch to fill; taken out from the front, in order.
 
-    since: when the oldest of them came, by the clock of `feed`. size_bytes: of the records' texts.
+    since: when the oldest of them came, by the clock of `feed`. size_bytes: of the records' texts,
+    kept where there may be many open batches.
     """
 
     __slots__ = ("_spans", "address", "items", "records", "since", "size_bytes")
@@ -79,7 +80,6 @@ class OpenBatch:
         """Append consecutive records, the first of them at position `first`."""
         self.items += items
         self.records += records
-        self.size_bytes += sum(map(len, records))
         last = self._spans[-1] if self._spans else None
         if last is not None and last.stop == first:
             self._spans[-1] = range(last.start, first + len(items))
@@ -95,7 +95,8 @@ class OpenBatch:
 
     def forget(self, count: int) -> None:
         """Let go of the first `count` records."""
-        self.size_bytes -= sum(map(len, self.records[:count]))
+        if self.size_bytes:
+            self.size_bytes -= sum(map(len, self.records[:count]))
         del self.items[:count]
         del self.records[:count]
         if len(self._spans) == 1:
@@ -154,7 +155,9 @@ class Batches:
             address = addresses if isinstance(addresses, Address) else addresses[start]
             assert isinstance(address, Address)
             batch = self._batch(address, keys[start] if keys is not None else None, now)
-            batch.add(block.first + start, items[start:stop], block.lines[start:stop])
+            lines = block.lines[start:stop]
+            batch.add(block.first + start, items[start:stop], lines)
+            batch.size_bytes += sum(map(len, lines))
 
     def full(self, now: float) -> list[Cut]:
         """What is full, taken out; and the fullest batches where too much is held in many."""

@@ -109,8 +109,12 @@ class Making:
         outcome = Outcome([], [])
         try:
             self._check_count(len(cut.items))
-            for made in (yield from self._bodies(cut)):
-                yield from self._measure(made, outcome, measured=measured)
+            bodies = yield from self._bodies(cut)
+            if self._spec.max_bytes is None or not measured:
+                outcome.made.extend(bodies)
+            else:
+                for made in bodies:
+                    yield from self._measure(made, outcome)
         except RecordError as error:
             left = self._reject(cut, error, outcome)
             if left:
@@ -124,9 +128,9 @@ class Making:
         if count < least:
             raise RecordError(f"this call needs at least {least} records, and the input has {count}")
 
-    def _measure(self, made: Made, outcome: Outcome, *, measured: bool) -> Generator[Waiting, Any, None]:
+    def _measure(self, made: Made, outcome: Outcome) -> Generator[Waiting, Any, None]:
         most, length, count = self._spec.max_bytes, length_of(made.body), len(made.cut.items)
-        if not measured or most is None or length <= most:
+        if most is None or length <= most:
             outcome.made.append(made)
         elif count == 1:
             self._oversized += 1
