@@ -347,6 +347,9 @@ except ConfigurationError as error:
 else:
     sys.exit(1)
 destination = {"name": "d", "request": {"method": "POST", "url": sys.argv[1]}}
+assert haulier.plan(destination, [{"id": 1}]).transport == "httpx"
+found = haulier.check({**destination, "transport": "http1"})
+assert ["pip install 'haulier[fast]'" in problem for problem in found.problems] == [True], found
 report = haulier.send(destination, [{"id": 1}], state=sys.argv[2])
 sys.exit(0 if report.ok else 2)
 """

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from haulier.io.transports.choose import transport_name
 from haulier.model.expression import RunFacts
 from haulier.model.request import Request
 from haulier.runs.accounts import known_account, learned, over_quota
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: least time at `limits.requests_per_second`; None where nothing limits it. first_rejections: a few reasons.
     fill: how full batches are on average, 1 is full: in records or in bytes, whichever bound is nearer; None without.
+    way: how records are read, `untouched`, `shallow` or `full`; transport: who would send, `http1` or `httpx`.
     """
 
     records: int
@@ -38,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
     fill: float | None
     way: str
+    transport: str
     first_rejections: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -87,6 +90,7 @@ def plan(
         seconds=max(0, requests - 1) / rate if rate else None,
         fill=fill,
         way=resolved.way,
+        transport=transport_name(resolved.destination.transport),
         first_rejections=tuple(reasons),
         warnings=(
             *resolved.warnings,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
+from haulier.io.transports.choose import transport_name
 from haulier.model.connector import Connector
 from haulier.model.destination import Batching, Destination, Limits
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Portion, Settings
@@ -31,6 +32,7 @@ def resolve(destination: Destination, registry: Registry, *, base_url: str | Non
     """Check a destination against what is installed; DestinationError or ConfigurationError says what is wrong."""
     base_url = base_url or destination.base_url
     try:
+        transport_name(destination.transport)  # whether it is installed
         connector = registry.connector(destination.connector)
         if destination.request is not None:
             pieces = pieces_by_hand(destination, destination.request, registry, base_url)

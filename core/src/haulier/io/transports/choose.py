@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from ssl import SSLContext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from haulier.errors import ConfigurationError
-from haulier.io.transports.protocol import Transport
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from haulier.io.transports.protocol import Transport
 
 __all__ = ["open_transport", "transport_name"]
 
