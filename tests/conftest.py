@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -26,3 +28,47 @@ def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         fcntl.flock(turn, kind)
         fcntl.flock(gate, fcntl.LOCK_UN)
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the crash tests came to, wherever they ran."""
+    reports = [one for found in terminalreporter.stats.values() for one in found]
+    told = [
+        value
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "crash"
+    ]
+    if told:
+        terminalreporter.section("crash tests")
+        terminalreporter.write_line(_table(sorted(told, key=lambda one: (not one["seed"], one["scenario"]))))
+
+
+def _summed(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One for each scenario."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in told:
+        if (whole := found.setdefault(one["scenario"], one)) is not one:
+            for name in ("kills", "lost", "repeated", "in_doubt"):
+                whole[name] += one[name]
+            whole["phases"] = Counter(whole["phases"]) + Counter(one["phases"])
+    return list(found.values())
+
+
+def _table(told: list[dict[str, Any]]) -> str:
+    columns = ("kills", "lost", "repeated", "in_doubt")
+    lines = [f"{'scenario':44}{'kills':>8}{'lost':>8}{'repeated':>10}{'in doubt':>10}   seed"]
+    told = _summed(told)
+    total = {name: sum(one[name] for one in told) for name in columns}
+    for one in [*told, {"scenario": "total", "seed": "", **total}]:
+        counts = f"{one['kills']:8}{one['lost']:8}{one['repeated']:10}{one['in_doubt']:10}"
+        lines.append(f"{one['scenario']:44}{counts}   {one['seed']}".rstrip())
+    phases: Counter[str] = Counter()
+    for one in told:
+        phases.update(one["phases"])
+    most = max(phases.values(), default=1)
+    if phases:
+        lines += ["", "killed while it was"]
+    lines += [f"  {name:16}{count:5} {'#' * -(-40 * count // most)}" for name, count in phases.most_common()]
+    return "\n".join(lines)

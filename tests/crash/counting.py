@@ -1,4 +1,4 @@
-"""A local server that counts: every request with its key, the hash of its body and the ids it carried.
+"""A local server that counts: every whole request with its key, the hash of its body and the ids it carried.
 
 On every request it opens the ledger read-only and looks for the intent, as a suspicious auditor would.
 """
@@ -6,7 +6,10 @@ On every request it opens the ledger read-only and looks for the intent, as a su
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -15,7 +18,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 @dataclass
@@ -27,11 +30,31 @@ class Seen:
     ids: list[int]
     target: str
     at: float
+    status: int
 
 
 class _Server(ThreadingHTTPServer):
+    """accepted: ports that connections came from; open: how many connections are."""
+
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.accepted: set[int] = set()
+        self.open = 0
+        self._counting = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._counting:
+            self.accepted.add(client_address[1])
+            self.open += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._counting:
+            self.open -= 1
 
     def handle_error(self, *_: object) -> None:
         """Clients are killed here: a connection that breaks off is what is wished for."""
@@ -39,14 +62,26 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class CountingServer:
-    """faults: chance of answering 503 to a request. delay_s: before each answer."""
+    """faults: chance of answering 503 to a request; cuts: of no answer. delay_s: before each answer.
+
+    bad: ids of records that no batch may hold: it is refused as too large. victim: the process that sends. half_at: the
+    so-many-th body is read by half, and the victim killed then; answered_at: it is killed when the so-many-th answer is
+    written. broken_off: bodies that were not whole.
+    """
 
     ledger: Path
-    seed: int
+    seed: str
     faults: float = 0.0
+    cuts: float = 0.0
     delay_s: float = 0.02
+    bad: frozenset[int] = frozenset()
+    victim: int = 0
+    half_at: int = 0
+    answered_at: int = 0
     seen: list[Seen] = field(default_factory=list)
     without_intent: list[str] = field(default_factory=list)
+    broken_off: int = 0
+    _begun: int = 0
 
     def __enter__(self) -> Self:
         owner, chance, lock = self, random.Random(self.seed), threading.Lock()
@@ -56,30 +91,41 @@ class CountingServer:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                key = self.headers["Idempotency-Key"]
-                values = json.loads(body)
-                ids = [value["id"] for value in (values if isinstance(values, list) else [values])]
-                digest = sha256(body).digest()
-                intent = owner.intent(key, digest)
+                length = int(self.headers["Content-Length"])
                 with lock:
-                    owner.seen.append(Seen(key, digest, ids, self.path, time.monotonic()))
-                    if not intent:
-                        owner.without_intent.append(key)
-                    fault = chance.random() < owner.faults
+                    owner._begun += 1
+                    number = owner._begun
+                if number == owner.half_at:
+                    self.rfile.read(length // 2)
+                    owner._kill()
+                    owner.broken_off += 1
+                    self.close_connection = True
+                    return
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    owner.broken_off += 1
+                    return
+                status = owner._read(self.headers["Idempotency-Key"], body, self.path, chance, lock)
                 time.sleep(owner.delay_s)
+                if not status:
+                    self.close_connection = True
+                    return
                 answer = b'{"ok":true}'
-                self.send_response(503 if fault else 200)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+                if number == owner.answered_at:
+                    owner._kill()
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = _Server(Handler)
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
         return self
 
     def __exit__(
@@ -87,6 +133,44 @@ class CountingServer:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def _read(self, key: str, body: bytes, target: str, chance: random.Random, lock: threading.Lock) -> int:
+        """Write a whole request down; the status to answer with, 0 for none."""
+        values = json.loads(body)
+        ids = [value["id"] for value in (values if isinstance(values, list) else [values])]
+        digest = sha256(body).digest()
+        intent = self.intent(key, digest)
+        with lock:
+            dice = chance.random()
+            refused = 413 if self.bad.intersection(ids) else 200
+            status = 503 if dice < self.faults else 0 if dice < self.faults + self.cuts else refused
+            self.seen.append(Seen(key, digest, ids, target, time.monotonic(), status))
+            if not intent:
+                self.without_intent.append(key)
+        return status
+
+    def _kill(self) -> None:
+        """Kill the victim, and wait until it is gone."""
+        until = time.monotonic() + 10
+        while not self.victim and time.monotonic() < until:
+            time.sleep(0.001)
+        os.kill(self.victim, signal.SIGKILL)
+
+    def count_anew(self, *, half_at: int, answered_at: int) -> None:
+        """Count requests from here on."""
+        self._begun, self.half_at, self.answered_at = 0, half_at, answered_at
+
+    def quiet(self) -> None:
+        """Wait until what clients that are gone had sent is read, and written down."""
+        with socket.create_connection(
+            self._server.server_address[:2]
+        ) as last:  # accepted after all of theirs
+            port = last.getsockname()[1]
+        until = time.monotonic() + 20
+        while (port not in self._server.accepted or self._server.open) and time.monotonic() < until:
+            time.sleep(0.001)
+        assert not self._server.open
+        self._server.accepted.clear()
 
     @property
     def url(self) -> str:
@@ -100,17 +184,5 @@ class CountingServer:
                 "select count(*) from request where key = ? and sha256 = ? and state = 1", (key, digest)
             )
             return bool(found.fetchone()[0])
-        finally:
-            db.close()
-
-    def unsettled(self) -> set[str]:
-        """Keys whose request has no outcome in the ledger now: on their way, or refused and to be tried again."""
-        if not self.ledger.exists():
-            return set()
-        db = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)
-        try:
-            return {row[0] for row in db.execute("select key from request where state in (0, 1)")}
-        except sqlite3.OperationalError:
-            return set()  # killed before the tables were made
         finally:
             db.close()

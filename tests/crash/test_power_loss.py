@@ -1,8 +1,9 @@
 """The power fails: all that was not synced to the disk is gone, and the run goes on from what was.
 
 SIGKILL leaves the system's memory of files as it was, so it says nothing of `synchronous=FULL`. Here the carrier writes
-down after each commit how long the write-ahead log and the spool are: that much was synced, as was the database, into
-which nothing comes meanwhile. It is killed, both are cut back to the last such note, and the run is resumed.
+down after each commit how long the write-ahead log and the spool are, and after each sync how long the output is: that
+much was synced, as was the database, into which nothing comes meanwhile. It is killed, all are cut back to the last
+such note, and the run is resumed.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.crash.auditing import SEED, Tally, check_output
 from tests.crash.counting import CountingServer
-from tests.crash.test_kills import check_all_arrived, write_records
+from tests.crash.test_kills import MALFORMED, WHOLE, check_end, write_records
 
-SEED = int(os.environ.get("HAULIER_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 ROUNDS = 3
 
 CARRIER = """
@@ -32,10 +33,20 @@ from pathlib import Path
 
 import haulier
 from haulier.io.ledger.store import Ledger
+from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.runs.spooling import Spool
 
 orders = json.loads(Path(sys.argv[1]).read_text())
-note = Path(orders["note"])
+note, written = Path(orders["note"]), Path(orders["written"])
+real_write = JsonlOutput.write
+
+def write(self, lines):
+    real_write(self, lines)
+    part = written.with_suffix(".part")
+    part.write_text(str(os.fstat(self._file.fileno()).st_size))
+    part.rename(written)
+
+JsonlOutput.write = write
 real_commit, real_sync = Ledger.commit, Spool.sync
 spooled = {"size": 0, "ended": False}
 
@@ -59,13 +70,16 @@ print(json.dumps(report.to_dict()))
 
 @pytest.mark.parametrize("beyond", ["gone", "garbage"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "standard input"])
-def test_nothing_is_lost_when_all_goes_that_was_not_synced(piped: bool, beyond: str, tmp_path: Path) -> None:
+def test_nothing_is_lost_when_all_goes_that_was_not_synced(
+    piped: bool, beyond: str, tmp_path: Path, record_property: Any
+) -> None:
     """garbage: the log had grown already, and what stands behind its synced part is anything."""
-    print(f"seed {SEED}")
-    chance = random.Random(SEED)
+    tally = Tally("power loss", SEED)
+    chance = random.Random(f"{SEED} {piped} {beyond}")
     write_records(tmp_path / "records.jsonl")
     ledger = tmp_path / "state" / "carry" / "ledger.db"
     may_repeat: set[str] = set()
+    output = tmp_path / "out.jsonl"
     with CountingServer(ledger, SEED) as server:
         orders = make_orders(tmp_path, server.url, piped)
         for cut in (*[True] * ROUNDS, False):
@@ -73,14 +87,33 @@ def test_nothing_is_lost_when_all_goes_that_was_not_synced(piped: bool, beyond: 
             before = len(server.seen)
             known = {seen.key for seen in server.seen}
             report = carry(orders, tmp_path / "records.jsonl", piped, chance if cut else None)
-            assert {seen.key for seen in server.seen[before:]} & known <= may_repeat
+            server.quiet()
+            again = {seen.key for seen in server.seen[before:]} & known
+            assert again <= may_repeat
+            tally.repeated += len(again)
             if report is not None:
                 break
+            tally.kills += 1
             cut_back(ledger, tmp_path / "note", chance, garbage=beyond == "garbage")
+            cut_output(output, tmp_path / "written", chance, garbage=beyond == "garbage")
             intents, may_repeat = intents_of(ledger)
             assert {seen.key for seen in server.seen} <= intents, "left before its intent was on the disk"
     assert report is not None
-    check_all_arrived(server, report)
+    try:
+        check_end(server, report, tally, {})
+        check_output(output, {"delivered": WHOLE, "rejected": MALFORMED})
+    finally:
+        record_property("crash", tally.told())
+
+
+def cut_output(output: Path, written: Path, chance: random.Random, *, garbage: bool) -> None:
+    """Leave of the output what was synced; garbage: and a beginning of what came behind, as a torn line."""
+    synced = int(written.read_text()) if written.exists() else 0
+    if not output.exists():
+        return
+    lost = output.stat().st_size - synced
+    assert lost >= 0
+    os.truncate(output, synced + (chance.randrange(lost + 1) if garbage else 0))
 
 
 def cut_back(ledger: Path, note: Path, chance: random.Random, *, garbage: bool) -> None:
@@ -120,10 +153,11 @@ def make_orders(folder: Path, url: str, piped: bool) -> Path:
         "request": {"method": "POST", "url": f"{url}/records"},
         "batching": {"size": 10},
         "limits": {"max_in_flight": 4},
+        "outputs": [{"to": "jsonl", "path": "out.jsonl"}],
     }
     records = "-" if piped else str(folder / "records.jsonl")
     values = {"destination": destination, "records": records, "state": str(folder / "state")}
-    path.write_text(json.dumps({**values, "note": str(folder / "note")}))
+    path.write_text(json.dumps({**values, "note": str(folder / "note"), "written": str(folder / "written")}))
     return path
 
 
@@ -139,9 +173,13 @@ def carry(orders: Path, records: Path, piped: bool, chance: random.Random | None
             text=True,
         )
         if chance is not None:
-            deadline = time.monotonic() + chance.uniform(0.5, 1.5)
-            while process.poll() is None and time.monotonic() < deadline:
+            # The first commit is where there begins to be something to lose.
+            began: float | None = None
+            lives_s = chance.uniform(0, 0.25)
+            while process.poll() is None and (began is None or time.monotonic() < began + lives_s):
                 time.sleep(0.001)
+                if began is None and orders.with_name("note").exists():
+                    began = time.monotonic()
             process.send_signal(signal.SIGKILL)
         out, err = process.communicate(timeout=60)
     if process.returncode == 0:
