@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
+import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.core.pipeline.made_records import needs_real_data, real_records
 from tests.core.runs.carrying import counts, destination, rows
 from tests.core.runs.wire import Wire
 
@@ -20,7 +29,7 @@ PROPERTY = {"grouping": {"name": "property", "property_name": "rows"}}
 
 
 @pytest.mark.parametrize(
-    ("content_format", "settings", "records", "good"),
+    ("content_format", "written", "records", "good"),
     [
         ("csv", {"columns": ["a"]}, [{"a": 1}, {"b": 2}, {"a": 3}, {"a": [4]}, {"a": 5}], [0, 2, 4]),
         ("xml", {}, [{"a": "\0"}, {"a": 1}, {"a b": 1}, {"a": 2}, {"a": "\ufffe"}], [1, 3]),
@@ -29,7 +38,7 @@ PROPERTY = {"grouping": {"name": "property", "property_name": "rows"}}
 )
 def test_a_record_of_a_batch_that_does_not_fit_is_rejected_alone(
     content_format: str,
-    settings: dict[str, Any],
+    written: dict[str, Any],
     records: list[dict[str, Any]],
     good: list[int],
     folder: Path,
@@ -38,7 +47,7 @@ def test_a_record_of_a_batch_that_does_not_fit_is_rejected_alone(
         made = destination(
             wire.url,
             request={"content_format": content_format},
-            format_settings=settings,
+            format_settings=written,
             batching={"size": 5},
         )
         shown = haulier.preview(made, records)
@@ -159,3 +168,105 @@ def test_the_facts_of_a_run_stand_in_a_template_and_are_marked_as_varying(folder
         assert "what uses {now} or {run.id}" in sample.varies
         report = haulier.send(made, [{"a": "{run.id}"}], params={"day": "{record.a}"}, state="state")
         assert wire.asked[0].body == f"{{record.a}} {report.run_id} {{x}} {{run.id}}".encode()
+
+
+# -- nothing is lost on the way --------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return msgspec.json.encode(
+            value
+        ).decode()  # 1e16 where Python writes 1e+16: what a record from Python is read as
+    return "" if value is None else json.dumps(value)
+
+
+def _rows_of_csv(body: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(body.decode(), newline=""), strict=True))
+
+
+def _rows_of_xml(body: bytes) -> list[dict[str, str]]:
+    return [{one.get("name", one.tag): one.text or "" for one in each} for each in ET.fromstring(body)]
+
+
+# How a body of each format is read back, and what of a record it says: (settings, decode, expected of a record).
+READ_BACK: dict[str, tuple[dict[str, Any], Callable[[bytes], list[Any]], Callable[[dict[str, Any]], Any]]] = {
+    "json": ({}, json.loads, lambda one: one),
+    "ndjson": ({}, lambda body: [json.loads(line) for line in body.split(b"\n")[:-1]], lambda one: one),
+    "csv": (
+        {"nested": "json", "columns": ["a", "b", "n"]},
+        _rows_of_csv,
+        lambda one: {name: _text(value) for name, value in one.items()},
+    ),
+    "xml": (
+        {"null": "empty"},
+        _rows_of_xml,
+        lambda one: {name: _text(value) for name, value in one.items()},
+    ),
+    "text": (
+        {
+            "template": '{{"a":{record.a},"b":{record.b},"n":{record.n}}}',
+            "escape": "json",
+            "separator": ",",
+            "begin": "[",
+            "end": "]",
+        },
+        json.loads,
+        lambda one: one,
+    ),
+}
+printable = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=6
+)
+flat_records = st.fixed_dictionaries(
+    {
+        "a": printable,
+        "b": st.none() | st.booleans() | printable,
+        "n": st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False),
+    }
+)
+
+
+@pytest.mark.parametrize("content_format", READ_BACK)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(flat_records, min_size=1, max_size=9), size=st.integers(1, 4))
+def test_every_record_arrives_once_and_in_order(content_format: str, records: Any, size: int) -> None:
+    chosen, decode, expected = READ_BACK[content_format]
+    made = destination(
+        URL, request={"content_format": content_format}, format_settings=chosen, batching={"size": size}
+    )
+    shown = haulier.preview(made, records, n=100)
+    assert shown.refused == 0
+    assert [position for sample in shown.samples for position in sample.positions] == list(
+        range(len(records))
+    )
+    assert [one for sample in shown.samples for one in decode(sample.body)] == list(map(expected, records))  # type: ignore[arg-type]
+
+
+@needs_real_data
+@pytest.mark.parametrize("content_format", ["json", "ndjson", "csv", "xml"])
+@pytest.mark.parametrize("name", ["airports.csv", "movies.jsonl", "earthquakes.jsonl"])
+def test_real_records_arrive_once_and_in_order(content_format: str, name: str) -> None:
+    path = Path(os.environ["HAULIER_TEST_DATA"], name)
+    real = real_records(name, most=10**9)
+    names = list(dict.fromkeys(key for one in real for key in one))
+    chosen = {
+        "csv": {"nested": "json", "columns": names, "missing": "fill"},
+        "xml": {"null": "empty", "names": "field", "lists": "wrap"},
+    }.get(content_format, {})
+    made = destination(
+        URL, request={"content_format": content_format}, format_settings=chosen, batching={"size": 97}
+    )
+    shown = haulier.preview(made, path, n=10**9)
+    assert [position for sample in shown.samples for position in sample.positions] == list(range(len(real)))
+    decode = READ_BACK[content_format][1]
+    found = [one for sample in shown.samples for one in decode(sample.body)]  # type: ignore[arg-type]
+    if content_format in ("json", "ndjson"):
+        assert found == real
+        return
+    assert len(found) == len(real)
+    for got, one in zip(found, real, strict=True):
+        flat = {key: _text(value) for key, value in one.items() if not isinstance(value, dict | list)}
+        assert {key: got[key] for key in flat} == flat

@@ -55,7 +55,7 @@ def body_lines(body: bytes | tuple[bytes | FilePart, ...], *, full: bool) -> Ite
         if not isinstance(part, bytes):
             yield f"<file {part.name}, {part.size:,} bytes, {part.media_type}, sha256 {part.sha256.hex()}>"
         elif full:
-            yield from _text(part).rstrip("\r\n").split("\n")
+            yield from _text(part).removesuffix("\n").split("\n")
         else:
             yield from _cut(_laid_out(part))
 

@@ -94,11 +94,12 @@ class Shaper:
     def read(self, items: Sequence[Item], faults: dict[int, str]) -> None:
         """What is done before anything reads the records: types, and noting which names there are."""
         for asked in self._shape.types:
+            change = partial(self._type, asked)
             for index, item in enumerate(items):
-                if item is None or index in faults:
+                if item is None or index in faults or asked.path[0] not in item:
                     continue
                 try:
-                    self._edit(item, asked.path, partial(self._type, asked))
+                    self._edit(item, asked.path, change)
                 except ValueError as error:
                     faults[index] = f"attribute `{written_path(asked.path)}` {error}"
         if self._unseen:
@@ -137,15 +138,20 @@ class Shaper:
         self._unseen.pop(path, None)
 
     def _look(self, items: Sequence[Item]) -> None:
-        for item in items:
-            if item is None:
+        there = [item for item in items if item is not None]
+        self._seen_any = self._seen_any or bool(there)
+        for path in tuple(self._unseen):
+            if len(path) == 1:
+                if any(path[0] in item for item in there):
+                    del self._unseen[path]
                 continue
-            self._seen_any = True
-            self._dotted.update(name for name in map(".".join, self._unseen) if "." in name and name in item)
-            for path in [path for path in self._unseen if path[0] in item]:
-                self._edit(item, path, partial(self._saw, path))
-            if not self._unseen:
-                return
+            if ".".join(path) not in self._dotted and any(".".join(path) in item for item in there):
+                self._dotted.add(".".join(path))
+            for item in there:
+                if path[0] in item:
+                    self._edit(item, path, partial(self._saw, path))
+                    if path not in self._unseen:
+                        break
 
     # -- inside of records ---------------------------------------------------------------------------------------
 
