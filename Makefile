@@ -18,7 +18,7 @@ WORKERS ?= 2
 export PICTURES LIVE
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup demo test crash-test check format docs bench bench-peers profile requirements build clean
+.PHONY: FORCE help setup demo test live-test crash-test check format docs bench bench-peers profile requirements build clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-22s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
 
 test: setup  ## run the tests, two at a time; WORKERS=4 takes more
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+live-test: setup  ## ask the real Imagga, once each call; needs IMAGGA_API_KEY and IMAGGA_API_SECRET
+	$(BIN)/python -m pytest tests/live -s
 
 crash-test: setup  ## kill the process at every named point and 240 times by chance; HAULIER_SEED=N repeats it
 	$(BIN)/python -m pytest tests/crash --numprocesses $(WORKERS) --dist worksteal

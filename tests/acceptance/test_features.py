@@ -305,6 +305,23 @@ def test_f10_upload_id_is_usable_in_later_calls(project: Project, imagga: Imagga
         assert {(one.method, one.status) for one in imagga.requests} == {("GET", 200)}
 
 
+def test_f11_uploads_are_temporary_and_cleaned_up(project: Project, imagga: Imagga) -> None:
+    """Docs and the endpoint's page state the 24 hours; `haulier imagga cleanup` deletes what an output wrote down."""
+    assert "24 hours" in project.haulier("endpoints", "imagga", "upload-image").said
+    uploads = upload(project, imagga, 3)
+    project.add_credential(imagga.url)
+    project.write("left.jsonl", "".join(json.dumps(line) + "\n" for line in [*uploads, uploads[0], {"x": 1}]))
+    imagga.emulator.log.clear()
+    command = ("imagga", "cleanup", "left.jsonl", "--credential", "imagga-test", "--base-url", imagga.url)
+    assert "3 uploads would be deleted for good" in project.haulier(*command, code=2).err
+    assert imagga.requests == [], "it asks first"
+    assert project.haulier(*command, "--yes").out == "3 uploads: 3 are gone, 0 were refused\n"
+    gone = sorted(one.target for one in imagga.requests)
+    assert gone == sorted(f"/v2/uploads/{line['upload_id']}" for line in uploads)
+    again = project.haulier(*command, "--yes", "--json").json
+    assert again == {"version": 1, "uploads": 3, "gone": 3, "refused": 0}, "what is gone is gone"
+
+
 def test_f12_delete_uploaded_image(project: Project, imagga: Imagga) -> None:
     """DELETE /v2/uploads/{uploadId} with a constant or a record's id, escaped so that it stays one path segment."""
     first, second, third = (line["upload_id"] for line in upload(project, imagga))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from haulier.cli.options import json_option
-from haulier.cli.printing import facts, out, out_json, table, wrapped
+from haulier.cli.printing import facts, out, out_json, seconds_text, table, wrapped
 
 if TYPE_CHECKING:
     from haulier.model.connector import Connector, EndpointTemplate, Parameter
@@ -49,12 +49,22 @@ def _list(service: Connector, chosen: list[EndpointTemplate]) -> Iterator[str]:
     if not chosen:
         yield f"{service.title}: no endpoint templates; write the request by hand (haulier destination new --url ...)"
         return
-    rows = [
-        (one.name, one.method, one.path, one.title + ("" if one.verified else " (unverified)"))
-        for one in chosen
-    ]
+    rows = [(one.name, one.method, one.path, one.title + _remarks(one)) for one in chosen]
     yield from table(("name", "method", "path", "title"), rows)
     yield f"\nall about one: haulier endpoints {service.name} NAME"
+
+
+def _remarks(one: EndpointTemplate) -> str:
+    told = [
+        word
+        for word, holds in (
+            ("unverified", not one.verified),
+            ("a job", one.follow is not None),
+            ("cannot be undone", bool(one.irreversible)),
+        )
+        if holds
+    ]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _page(service: Connector, one: EndpointTemplate) -> Iterator[str]:
@@ -75,6 +85,7 @@ def _page(service: Connector, one: EndpointTemplate) -> Iterator[str]:
                 "taken",
                 ", ".join(f"{name} (from {pointer})" for name, pointer in one.takes.items()) or "nothing",
             ),
+            *_beyond(one),
             ("repeating", "is harmless" if one.idempotent else "changes what is there, or what is answered"),
             ("facts", f"{'verified' if one.verified else 'UNVERIFIED'}, read {one.read_on} at {one.source}"),
         ]
@@ -92,6 +103,20 @@ def _page(service: Connector, one: EndpointTemplate) -> Iterator[str]:
             yield f"  - {first.strip()}"
             yield from rest
     yield f"\nuse it: {_example(service, one)}"
+
+
+def _beyond(one: EndpointTemplate) -> Iterator[tuple[str, str]]:
+    """What comes after the answer: a file to keep, or a job to follow."""
+    if one.answers == "file":
+        yield "answer", "a file, which goes to the folder `save_body`"
+    if one.follow is not None:
+        how = one.follow
+        given = "; the result is given once" if how.once else ""
+        yield (
+            "job",
+            f"asked for with {how.endpoint} after {how.first_s:g} s, later every {how.most_s:g} s, for at most "
+            f"{seconds_text(how.timeout_s)}{given}",
+        )
 
 
 def _parameters(one: EndpointTemplate) -> Iterator[str]:
@@ -140,4 +165,6 @@ def _example(service: Connector, one: EndpointTemplate) -> str:
             )
             if parameter.place == "file":
                 words.append("--files-root FOLDER")
+    if one.answers == "file":
+        words.append("--set save_body=FOLDER")
     return " ".join(words)

@@ -77,6 +77,7 @@ class Following(Described):
     timeout_s: float = Field(default=3600, gt=0, description="longest time to follow a job in one go")
     spread: Callable[[Any, Sequence[Any]], Sequence[Mapping[str, Any]] | None] | None = Field(
         default=None,
+        exclude=True,
         description="(last answer, what each record put into the call) -> what each record gets of it; None: nothing",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,72 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
             run_forever(emulator, port=port, on_ready=announce)
     except (EmulatorError, OSError) as error:
         raise click.UsageError(str(error)) from error
+
+
+@imagga.command()
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False)
+)
+@click.option("--credential", default="imagga", show_default=True, help="Name of a stored credential.")
+@click.option("--base-url", metavar="URL", help="In place of the service: an emulator or a gateway.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def cleanup(
+    *, files: tuple[str, ...], credential: str, base_url: str | None, yes: bool, as_json: bool
+) -> int:
+    """Delete uploads that were left behind, by the `upload_id` of the lines in FILE.
+
+    FILE is what an output of upload-image wrote. Uploads that are gone already, by themselves after 24 hours or
+    deleted before, are counted as deleted: the command may be given again. Ends with 0 all gone, 3 stopped, 4 some
+    refused.
+    """
+    from haulier import send  # noqa: PLC0415 - see emulate
+
+    found = _upload_ids(files)
+    if found and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{len(found):,} uploads would be deleted for good; say so with --yes")
+        click.confirm(f"Delete {len(found):,} uploads? They cannot be recovered.", abort=True, err=True)
+    destination = {
+        "name": "imagga-cleanup",
+        "connector": "imagga",
+        "endpoint": "delete-upload",
+        "credential": credential,
+        "key": "upload_id",
+        "params": {"uploadId": "{record.upload_id}"},
+        **({"base_url": base_url} if base_url else {}),
+    }
+    report = send(destination, [{"upload_id": upload} for upload in found]) if found else None
+    counts = {
+        "version": 1,
+        "uploads": len(found),
+        "gone": report.delivered if report else 0,
+        "refused": report.rejected + report.in_doubt if report else 0,
+    }
+    if as_json:
+        click.echo(json.dumps(counts))
+    else:
+        click.echo("{uploads} uploads: {gone} are gone, {refused} were refused".format(**counts))
+    if report is not None and report.reason:
+        click.echo(f"stopped: {report.reason}", err=True)
+    return report.exit_code if report else 0
+
+
+def _upload_ids(files: tuple[str, ...]) -> list[str]:
+    """The ids in these files, each once, in order; lines that have none are left out."""
+    found: dict[str, None] = {}
+    for name in files:
+        for number, line in enumerate(Path(name).read_text(encoding="utf-8").splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except ValueError:
+                raise click.UsageError(f"{name}, line {number}: no JSON; give what an output wrote") from None
+            upload = value.get("upload_id") if isinstance(value, dict) else None
+            if isinstance(upload, str) and upload:
+                found[upload] = None
+    return list(found)
 
 
 def _emulator(

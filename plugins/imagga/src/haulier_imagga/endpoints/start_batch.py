@@ -21,7 +21,7 @@ START_BATCH = imagga_call(
     content_formats=("json",),
     batch="container",
     # The property is the path of the call that is made for each item.
-    batching={"grouping": {"name": "property", "property_name": "/tags"}, "item": "params"},
+    batching={"grouping": {"name": "property", "property_name": "/tags"}, "item": ["params"]},
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
@@ -30,7 +30,7 @@ START_BATCH = imagga_call(
         "Known from one client only. Imagga's documentation does not list it any more; neither the most items of a "
         "batch nor the shape of its result was read in any source. The result is passed on untouched.",
         "For other calls name their path: `batching: {grouping: {name: property, property_name: /colors}, item: "
-        "params}`; for /categories, `categorizer_id` stands in `params`, too.",
+        "[params]}`; for /categories, `categorizer_id` stands in `params`, too.",
     ),
     verified=False,
     source="https://github.com/PipedreamHQ/pipedream/tree/master/components/imagga",

@@ -21,7 +21,8 @@ UPLOAD_IMAGE = imagga_call(
     content_formats=("multipart", "form"),
     takes={"upload_id": "/result/upload_id"},
     notes=(
-        "An upload expires by itself after 24 hours; delete-upload removes it before.",
+        "An upload expires by itself after 24 hours; delete-upload removes it before, and `haulier imagga cleanup "
+        "FILE` all that an output has written down.",
         "The format form carries `image_base64` only; a file needs multipart.",
         (
             "A side of about 300 pixels is enough for analysis "
