@@ -228,3 +228,34 @@ def test_lines_are_ndjson_without_being_told_and_nothing_else() -> None:
     wrong = destination("http://127.0.0.1:9", batching={"grouping": "lines"}, content_format="json")
     with pytest.raises(DestinationError, match="lines goes with the content format ndjson, not with json"):
         haulier.preview(wrong, records(1))
+
+
+@pytest.mark.parametrize("order", ["none", "strict"])
+def test_a_batch_that_is_refused_whole_is_made_again_in_parts_until_the_bad_record_stands_alone(
+    order: str,
+) -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(400 if 5 in json.loads(asked.body)["ids"] else 200)
+
+    with Wire(reply) as wire:
+        written = by_code(wire.url, IDS, batching={"size": 4}, all_or_nothing=True, order=order)
+        report = haulier.send(written, records(12), state="state")
+        assert counts(report) == {"delivered": 11, "rejected": 1}
+        taken = [body["ids"] for body in bodies(wire) if 5 not in body["ids"]]
+        assert sorted(one for ids in taken for one in ids) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+        if order == "strict":
+            assert taken == [[0, 1, 2, 3], [4], [6, 7], [8, 9, 10, 11]]
+    assert rows(Path("state"), "select position from record") == [(5,)]
+
+
+def test_records_that_a_service_asks_for_again_are_made_again_by_code() -> None:
+    def reply(asked: Asked) -> bytes:
+        ids = json.loads(asked.body)["ids"]
+        each = [{"status": 503 if asked.number == 0 and one % 2 else 200} for one in ids]
+        return answer(207, json.dumps(each).encode())
+
+    with Wire(reply) as wire:
+        outcomes = {"at": "", "by": "index", "status": "/status"}
+        report = haulier.send(by_code(wire.url, IDS, outcomes=outcomes), records(3), state="state")
+        assert counts(report) == {"delivered": 3}
+        assert [body["ids"] for body in bodies(wire)] == [[0, 1, 2], [1]]

@@ -7,7 +7,7 @@ clock: what the time decides is handed in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +20,7 @@ from haulier.model.request import Body, FilePart, Positions, Request
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
-from haulier.pipeline.making import Making, MakingBatch, Outcome
+from haulier.pipeline.making import Making, MakingBatch, Outcome, Waiting
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
@@ -146,31 +146,37 @@ class Planner:
     def rebuild(self, number: int, blocks: Sequence[Block]) -> Request | None:
         """The request with these very records, as it was planned before; None where they no longer make one.
 
-        A grouping that waits makes none here: the ledger keeps its requests.
+        A grouping that waits makes none here: the ledger keeps its requests, and `remake` makes their parts.
         """
+        self._number = number
+        making = self.remake(blocks)
+        try:
+            making.send(None)
+        except StopIteration as end:
+            made: list[Request] = end.value
+            return made[0] if len(made) == 1 else None
+        return None
+
+    def remake(self, blocks: Sequence[Block]) -> Generator[Waiting, Any, list[Request]]:
+        """The requests that these very records make together; none where they do not all make one."""
         batch: OpenBatch | None = None
         for block in blocks:
             items, addresses, faults, _ = self._payloads.read(block)
             if faults:
-                return None
+                return []
             if self._spec.grouping is None:
-                self._number = number
-                requests = self._units(block, items, addresses, faults, [])
-                return requests[0] if requests else None
+                return self._units(block, items, addresses, faults, [])
             found = addresses if isinstance(addresses, Address) else addresses[0]
             if not isinstance(found, Address):
-                return None
+                return []
             batch = batch or OpenBatch(found)
             batch.add(block.first, items, block.lines)
         if batch is None:
-            return None
-        self._number = number
+            return []
         planned = Planned([], [])
-        try:
-            self._making.make(batch.take(len(batch), 0), measured=False).send(None)
-        except StopIteration as end:
-            self._emit(end.value, planned)
-        return planned.requests[0] if len(planned.requests) == 1 else None
+        outcome = yield from self._making.make(batch.take(len(batch), 0), measured=False)
+        self._emit(outcome, planned)
+        return planned.requests if not planned.rejected else []
 
     def remarks(self) -> tuple[str, ...]:
         """What its author should know of the records so far, in words: attributes that none has had, oversized ones."""

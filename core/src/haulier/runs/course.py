@@ -48,8 +48,16 @@ class Source(Protocol):
         """What comes of each block, in order."""
         ...
 
-    def part(self, request: Request, places: Sequence[int]) -> Request | None:
-        """A request of its own for some records of another; None where they make none."""
+    def parts(
+        self,
+        request: Request,
+        places: Sequence[Sequence[int]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        """Requests of their own for some records of another, each of `places` by itself; `then` is given them.
+
+        None where they do not all make one. It is called at once, or later where a grouping must wait.
+        """
         ...
 
     @property

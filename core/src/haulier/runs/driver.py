@@ -79,7 +79,8 @@ class Driver:
             self._rules,
             self._history,
             most=course.max_in_flight,
-            part=source.part,
+            parts=source.parts,
+            later=self._settled,
             again=self._again,
             settled=settled,
             stop=self.stop,
@@ -293,8 +294,14 @@ class Driver:
             return
         self._windows.rested(delivery)
         self._settling.settle(delivery, wish)
+        if not self._settling.waits(delivery):
+            self._settled(delivery)
+
+    def _settled(self, delivery: Delivery) -> None:
+        """A delivery came to rest, or goes on as its parts."""
         self._crew.settled(delivery)
         self._windows.commit_soon()
+        self._changed.set()
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:
         self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
@@ -349,5 +356,5 @@ class Driver:
         if not self.stop_reason:
             self._settling.settle_provisional()
             return
-        for delivery in (*self._crew.left(), *self._windows.left()):
+        for delivery in (*self._crew.left(), *self._windows.left(), *self._settling.let_go()):
             self._put_back(delivery, "")

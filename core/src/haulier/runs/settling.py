@@ -23,7 +23,8 @@ _SPLITS_PER_RUN = 2_000
 
 
 class Settling:
-    """part: makes a request of some records of another. again: brings a part on its way, with the attempts spent.
+    """parts: makes requests of some records of another, and hands them on when they are there. again: brings a part on
+    its way, with the attempts spent. later: told of a delivery whose parts were waited for, when they are on their way.
 
     most: requests in flight at most. settled: told of what came to rest. stop: called with why the run stops.
     """
@@ -35,7 +36,8 @@ class Settling:
         history: History,
         *,
         most: int,
-        part: Callable[[Request, Sequence[int]], Request | None],
+        parts: Callable[[Request, Sequence[Sequence[int]], Callable[[list[Request] | None], None]], None],
+        later: Callable[[Delivery], None],
         again: Callable[[Request, Delivery, int], None],
         settled: Callable[[Delivered], None] | None,
         stop: Callable[[str], None],
@@ -44,7 +46,9 @@ class Settling:
         self._rules = rules
         self._history = history
         self._most = most
-        self._part = part
+        self._parts = parts
+        self._later = later
+        self._waiting: set[Delivery] = set()
         self._again = again
         self._settled = settled
         self._stop = stop
@@ -132,13 +136,17 @@ class Settling:
             delivery.request,
             [at for at, one in enumerate(verdicts) if one.kind == "retry"],
         )
-        part = (
-            self._part(request, asked_again) if asked_again and delivery.tries < delivery.most_tries else None
-        )
-        left = [self._exhausted(one) if part is None else one for one in verdicts]
-        self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
-        if part is not None:
-            self._again(part, delivery, delivery.tries)
+
+        def apart(parts: list[Request] | None) -> None:
+            left = [self._exhausted(one) if parts is None else one for one in verdicts]
+            self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
+            for part in parts or ():
+                self._again(part, delivery, delivery.tries)
+
+        if asked_again and delivery.tries < delivery.most_tries:
+            self._with_parts(delivery, [asked_again], apart)
+        else:
+            apart(None)
 
     @staticmethod
     def _exhausted(verdict: Verdict) -> Verdict:
@@ -170,20 +178,52 @@ class Settling:
             self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.status)
             self._stop(why)
             return True
-        request = delivery.request
-        middle = len(request.positions) // 2
-        halves = [
-            self._part(request, range(middle)),
-            self._part(request, range(middle, len(request.positions))),
-        ]
-        if any(half is None for half in halves):
-            return False
-        self._splits += 2
-        self._book.split(request, verdict.reason, wish.attempts, delivery.status)
-        for half in halves:
-            assert half is not None
-            self._again(half, delivery, 0)
+        count = len(delivery.request.positions)
+        middle = count // 2
+
+        def halved(halves: list[Request] | None) -> None:
+            if halves is None:
+                self._reject(delivery, wish, verdict.reason)
+                return
+            self._splits += 2
+            self._book.split(delivery.request, verdict.reason, wish.attempts, delivery.status)
+            for half in halves:
+                self._again(half, delivery, 0)
+
+        self._with_parts(delivery, [range(middle), range(middle, count)], halved)
         return True
+
+    # -- parts that must be waited for ---------------------------------------------------------------------------
+
+    def waits(self, delivery: Delivery) -> bool:
+        """Whether what becomes of it follows when its parts are made."""
+        return delivery in self._waiting
+
+    def let_go(self) -> list[Delivery]:
+        """The deliveries whose parts are not made yet; the run stops, and they never will be."""
+        left, self._waiting = list(self._waiting), set()
+        return left
+
+    def _with_parts(
+        self,
+        delivery: Delivery,
+        places: Sequence[Sequence[int]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        """Have parts made; `then` follows at once, or when they are there, unless the run has stopped meanwhile."""
+        self._waiting.add(delivery)
+        later = False
+
+        def made(parts: list[Request] | None) -> None:
+            if delivery not in self._waiting:
+                return
+            self._waiting.discard(delivery)
+            then(parts)
+            if later:
+                self._later(delivery)
+
+        self._parts(delivery.request, places, made)
+        later = True
 
     # -- both ----------------------------------------------------------------------------------------------------
 

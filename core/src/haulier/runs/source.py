@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from haulier.errors import InputError
+from haulier.errors import HaulierError, InputError
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import Block
 from haulier.model.request import Request
+from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.course import Parked, Taken
 from haulier.runs.feed import Feed
@@ -66,6 +68,7 @@ class PlanSource:
         self._blocks = aiter(feed)
         self._span: list[Block] = []
         self._read = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def idle(self) -> bool:
@@ -99,16 +102,46 @@ class PlanSource:
                 break
         raise InputChanged(f"the input has fewer records than the {resumed.read:,} this run has read")
 
-    def part(self, request: Request, places: Sequence[int]) -> Request | None:
-        """A request of some records of another, made as the planner makes them; None where they make none."""
-        positions = [request.positions[at] for at in places]
-        lines = {request.positions[at]: request.records[at] for at in places}
-        blocks = [
-            Block(first=stretch.start, lines=[lines[position] for position in stretch])
-            for stretch in stretches(positions)
-        ]
-        made = self._planner.rebuild(self._planner.next_number, blocks)
-        return made and msgspec.structs.replace(made, parent=request.number)
+    def parts(
+        self,
+        request: Request,
+        places: Sequence[Sequence[int]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        """Requests of some records of another, made as the planner makes them; `then` is given them, or None.
+
+        Called at once where no grouping waits, else when its work is done.
+        """
+        makings = [self._planner.remake(_blocks_of(request, some)) for some in places]
+        if self._crowd is not None:
+            task = self._loop.create_task(self._make_parts(request, makings, then))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        found: list[Request] | None = []
+        for making in makings:
+            try:
+                making.send(None)
+            except StopIteration as end:
+                found = _joined(found, end.value)
+            else:
+                found = None
+        then(_children(request, found))
+
+    async def _make_parts(
+        self,
+        request: Request,
+        makings: Sequence[Generator[Waiting, Any, list[Request]]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        assert self._crowd is not None
+        found: list[Request] | None = []
+        try:
+            for making in makings:
+                found = _joined(found, await self._crowd.through(making))
+        except HaulierError:
+            found = None
+        then(_children(request, found))
 
     async def taken(self) -> AsyncIterator[Taken]:
         """What comes of each block; what was left over comes first."""
@@ -232,6 +265,24 @@ class PlanSource:
         for gap in resumed.known.missing(start, stop):
             part = part_of(block, gap.start, gap.stop)
             yield Taken(block=part, planned=self._planner.feed(part))
+
+
+def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
+    """Some records of a request again."""
+    positions = [request.positions[at] for at in places]
+    lines = {request.positions[at]: request.records[at] for at in places}
+    return [
+        Block(first=stretch.start, lines=[lines[position] for position in stretch])
+        for stretch in stretches(positions)
+    ]
+
+
+def _joined(found: list[Request] | None, more: list[Request]) -> list[Request] | None:
+    return [*found, *more] if found is not None and more else None
+
+
+def _children(request: Request, found: list[Request] | None) -> list[Request] | None:
+    return found and [msgspec.structs.replace(part, parent=request.number) for part in found]
 
 
 def _hex(digest: bytes | None) -> str:

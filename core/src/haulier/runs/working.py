@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-from haulier.errors import RecordError
+from haulier.errors import RecordError, RunStopped
 from haulier.model.parts import Work
 from haulier.model.request import Positions
+from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import OpenWork
 
 __all__ = ["Crowd"]
+
+T = TypeVar("T")
 
 
 class Crowd:
@@ -31,6 +34,7 @@ class Crowd:
         self._done: deque[tuple[int, Future[Any]]] = deque()
         self._some = asyncio.Event()
         self._open = 0
+        self._closed = False
         self.finished: Callable[[], None] | None = None
 
     def add(self, work: Iterable[OpenWork]) -> None:
@@ -61,8 +65,28 @@ class Crowd:
                 result = error
             yield ticket, result
 
+    async def through(self, making: Generator[Waiting, Any, T]) -> T:
+        """What becomes of something that waits, all its work carried out; RunStopped once this is closed."""
+        try:
+            waiting = making.send(None)
+            while True:
+                if self._closed:
+                    raise RunStopped("the run has stopped")
+                try:
+                    result = await self._loop.run_in_executor(
+                        self._threads, self._carry, waiting.work, waiting.positions
+                    )
+                except RecordError as error:
+                    waiting = making.throw(error)
+                else:
+                    waiting = making.send(result)
+        except StopIteration as end:
+            made: T = end.value
+            return made
+
     def close(self) -> None:
         """Begin with nothing more."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _tell(self, ticket: int, future: Future[Any]) -> None:
