@@ -136,7 +136,7 @@ def install() -> None:
     for transport in (Http1, HttpxLanes):
         _around_async(transport, "send", "exchange")
     _around_async(PlanSource, "verify", "verifying", stage="verifying", then="sending")
-    _halve(JsonlOutput, "_write", "output line")
+    _halve(JsonlOutput, "_append", "output line")
     _halve(Spool, "add", "spooling")
     _around(JsonlOutput, "write", "output write")
     real_write = JsonlOutput.write
