@@ -242,6 +242,28 @@ def test_nested_values_are_refused_or_sent_by_choice() -> None:
     ]
 
 
+def test_one_json_part_may_carry_all_that_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"\x89PNG")
+    payload = {
+        "sku": Raw(b'"B\\u00f8r"'),
+        "price": Raw(b"1.10"),
+        "tags": Raw(b'["a"]'),
+        "none": Raw(b"null"),
+        "image": file_part(tmp_path / "x.png", media_type="image/png"),
+        "thumb": b64encode(b"small").decode(),
+    }
+    parts = parsed(encode(payload, json_part="record", base64={"thumb": {"filename": "t.png"}}))
+    assert [(name, filename, media) for name, filename, media, _ in parts] == [
+        ("record", None, "application/json"),
+        ("image", "x.png", "image/png"),
+        ("thumb", "t.png", "application/octet-stream"),
+    ]
+    assert json.loads(parts[0][3]) == {"sku": "B\u00f8r", "price": 1.10, "tags": ["a"], "none": None}
+    assert b"1.10" in parts[0][3]
+    assert [content for _, _, _, content in parts[1:]] == [b"\x89PNG", b"small"]
+    assert "the same name" in refusal(payload, json_part="image")
+
+
 @pytest.mark.parametrize("media_type", ["image/png\r\nX-Evil: 1", "png", "", "image/pñg", "a/b; c"])
 def test_a_media_type_that_is_none_is_refused(media_type: str, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"1")

@@ -157,6 +157,23 @@ def test_a_name_that_no_record_has_is_told_once_in_preview_plan_and_report(folde
         assert haulier.send(made, records[:3], state="state").note == words
 
 
+def test_attributes_that_go_into_the_query_are_changed_as_those_of_a_body(folder: Path) -> None:
+    made = destination(
+        URL,
+        target="/{record.region}",
+        request={"method": "GET"},
+        types={"n": "integer"},
+        include=["n", "o.x"],
+        rename={"n": "count"},
+        add={"source": "a b"},
+        exclude=["o"],
+    )
+    with pytest.raises(ConfigurationError, match="include: `o` is excluded as well"):
+        haulier.preview({**made, "include": ["o"]}, [{}])
+    (sample,) = haulier.preview(made, [{"region": "eu", "n": "12", "o": {"x": 1}, "p": 2}]).samples
+    assert sample.target == "/eu?count=12&source=a%20b"
+
+
 def test_the_facts_of_a_run_stand_in_a_template_and_are_marked_as_varying(folder: Path) -> None:
     with Wire() as wire:
         template = "{param.day} {run.id} {{x}} {record.a}"

@@ -11,6 +11,7 @@ import pluggy
 from pydantic import ValidationError
 
 from haulier.errors import PluginError
+from haulier.model.fault_words import fault_words
 from haulier.plugins import hookspecs
 from haulier.plugins.checks import faults
 from haulier.plugins.offers import OFFERED, BrokenPlugin, Loaded, Offer, Plugin
@@ -187,7 +188,9 @@ def _whence(builtin: object) -> dict[str, str]:
 
 def _told(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        faulty = (f"{'.'.join(map(str, fault['loc'])) or 'all'}: {fault['msg']}" for fault in error.errors())
+        faulty = (
+            f"{'.'.join(map(str, fault['loc'])) or 'all'}: {fault_words(fault)}" for fault in error.errors()
+        )
         return f"{type(error).__name__} of {error.title}: {'; '.join(faulty)}"
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
