@@ -13,7 +13,7 @@ from haulier.io.transports.answers import AnswerReader, Heads, Refused
 from haulier.model.request import Response
 
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n{"":'
-PACKED = gzip.compress(b"x" * 500)
+PACKED = gzip.compress(b"x" * 500, mtime=0)
 ANSWERS = [
     GOOD,
     GOOD.replace(b"{", b"\n"),
