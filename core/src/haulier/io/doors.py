@@ -17,7 +17,7 @@ from haulier.io.transports.protocol import NOTHING_ADDED, Transport
 from haulier.model.headers import header_value
 from haulier.model.parts import Added
 from haulier.model.request import Header, Request, Response
-from haulier.model.url import plain_url
+from haulier.model.url import origin_of, plain_url
 
 __all__ = ["FolderDoors", "RunDoors"]
 
@@ -95,7 +95,9 @@ class RunDoors(FolderDoors):
         if self._credential is not None:
             check_binding(self._credential, request.url)
         if self._transport is None:
-            self._transport = open_transport("auto", in_flight=1, timeout_s=_SILENCE_S)
+            self._transport = open_transport(
+                "auto", in_flight=1, timeout_s=_SILENCE_S, origin=origin_of(request.url)
+            )
         exchange = self._exchange(request, self._transport)
         try:
             return asyncio.run_coroutine_threadsafe(exchange, self._loop).result()

@@ -180,6 +180,7 @@ class Follower:
             self._questioner.resolved.destination.transport,
             in_flight=1,
             timeout_s=self._questioner.resolved.destination.timeout_s,
+            origin=self._questioner.resolved.address.origin,
         )
         try:
             while waiting and not self._stopped.is_set():

@@ -90,7 +90,7 @@ def plan(
         seconds=max(0, requests - 1) / rate if rate else None,
         fill=fill,
         way=resolved.way,
-        transport=transport_name(resolved.destination.transport),
+        transport=transport_name(resolved.destination.transport, resolved.address.origin),
         first_rejections=tuple(reasons),
         warnings=(
             *resolved.warnings,

@@ -32,13 +32,13 @@ def resolve(destination: Destination, registry: Registry, *, base_url: str | Non
     """Check a destination against what is installed; DestinationError or ConfigurationError says what is wrong."""
     base_url = base_url or destination.base_url
     try:
-        transport_name(destination.transport)  # whether it is installed
         connector = registry.connector(destination.connector)
         if destination.request is not None:
             pieces = pieces_by_hand(destination, destination.request, registry, base_url)
         else:
             template = registry.endpoint(connector.name, destination.endpoint or "")
             pieces = pieces_by_template(destination, connector, template, base_url)
+        transport_name(destination.transport, pieces.address.origin)  # whether it is installed
         return _assembled(destination, connector, pieces, registry)
     except ConfigurationError as error:
         raise type(error)(f"destination `{destination.name}`: {error}") from None

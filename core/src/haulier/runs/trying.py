@@ -192,7 +192,10 @@ def _replaced(request: Request, payload: bytes) -> Request:
 
 async def _try(request: Request, resolved: Resolved, authority: Authority) -> TestAnswer:
     transport = open_transport(
-        resolved.destination.transport, in_flight=1, timeout_s=resolved.destination.timeout_s
+        resolved.destination.transport,
+        in_flight=1,
+        timeout_s=resolved.destination.timeout_s,
+        origin=resolved.address.origin,
     )
     redact = authority.redactor()
     started = asyncio.get_running_loop().time()

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from haulier.errors import ConfigurationError
+from haulier.io.transports.proxies import proxy_of
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["open_transport", "transport_name"]
 
 
-def transport_name(wanted: str) -> Literal["http1", "httpx"]:
-    """Who will send, where `auto`, `http1` or `httpx` is wanted; ConfigurationError where it is not installed."""
-    if wanted == "httpx":
+def transport_name(wanted: str, origin: str = "") -> Literal["http1", "httpx"]:
+    """Who will send to an origin, where `auto`, `http1` or `httpx` is wanted.
+
+    Raises ConfigurationError where it is not installed, or where the environment names a proxy that is none for us.
+    """
+    proxied = wanted != "http1" and bool(origin) and proxy_of(origin) is not None
+    if wanted == "httpx" or proxied:
         return "httpx"
     if find_spec("httptools") is not None:
         return "http1"
@@ -36,7 +41,7 @@ def open_transport(
 
     origin: where the first request will go, if it is known. Raises ConfigurationError as `transport_name` does.
     """
-    if transport_name(name) == "http1":
+    if transport_name(name, origin) == "http1":
         from haulier.io.transports.http1 import Http1  # noqa: PLC0415 - an extra
 
         return Http1(lanes=in_flight, timeout_s=timeout_s, verify=verify, origin=origin)

@@ -10,6 +10,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from ssl import SSLContext
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
@@ -25,6 +26,7 @@ from haulier.io.transports.protocol import (
     parts_of,
     pieces_of,
 )
+from haulier.io.transports.proxies import proxy_of
 from haulier.io.transports.streams import Network
 from haulier.io.transports.tls import tls_context
 from haulier.io.transports.unpacking import TooLong, unpacked
@@ -33,7 +35,13 @@ from haulier.model.request import Added, FilePart, Request, Response
 __all__ = ["HttpxLanes"]
 
 # Failures before the first byte of a request was written; everything else may have reached the server.
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,  # it refused to connect
+    httpx.UnsupportedProtocol,
+)
 # A TLS alert after the handshake, such as for a certificate of ours that is missing, comes as a bare ssl.SSLError.
 _UNDER_WAY = (httpx.HTTPError, OSError)
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
@@ -74,11 +82,12 @@ class HttpxLanes:
         self._timeout = httpx.Timeout(timeout_s).as_dict()
         self._max_answer_bytes = max_answer_bytes
         self._origin, self._url = "", httpx.URL("")
+        self._proxy: str | None = None
 
     async def send(self, request: Request, added: Added) -> Response:
         """One exchange on a free lane."""
         async with self._slots:
-            lane = self._free.pop() if self._free else self._new_lane()
+            lane = await self._lane_to("{}://{}".format(*parts_of(request.url)))
             try:
                 return await self._exchange(lane, request, added)
             finally:
@@ -89,9 +98,17 @@ class HttpxLanes:
         for lane in self._made:
             await lane.aclose()
 
-    def _new_lane(self) -> _Lane:
-        lane = _Lane(self._context, self._network)
-        self._made.append(lane)
+    async def _lane_to(self, origin: str) -> _Lane:
+        if origin != self._origin:
+            self._origin, self._url, self._proxy = origin, httpx.URL(origin), proxy_of(origin)
+        lane = self._free.pop() if self._free else None
+        if lane is not None and lane.proxy != self._proxy:
+            self._made.remove(lane)
+            await lane.aclose()
+            lane = None
+        if lane is None:
+            lane = _Lane(self._context, self._network, self._proxy)
+            self._made.append(lane)
         return lane
 
     async def _exchange(self, lane: _Lane, request: Request, added: Added) -> Response:
@@ -100,17 +117,19 @@ class HttpxLanes:
         check_files(body)
         # httpx is told the origin only: the target goes out as we wrote it, of any length, and is not parsed again.
         origin = "{}://{}".format(*parts_of(request.url))
-        if origin != self._origin:
-            self._origin, self._url = origin, httpx.URL(origin)
         at_once = body if isinstance(body, bytes) and len(body) <= _AT_ONCE_BYTES else None
         outgoing = httpx.Request(
             request.method,
-            self._url,
+            self._url if origin == self._origin else origin,
             headers=headers,
             # As a stream: what httpx is given as content it looks at, and at the headers beside it.
             stream=_Streamed(body) if at_once is None else httpx.ByteStream(at_once),
-            extensions={"timeout": self._timeout, "target": target.encode("ascii")},
+            extensions={"timeout": self._timeout},
         )
+        if lane.proxy is None:
+            outgoing.extensions["target"] = target.encode("ascii")
+        else:  # where the extension would be the target of CONNECT, too
+            outgoing.url = _Exact(origin, target)
         try:
             response = await lane.handle_async_request(outgoing)
         except _BEFORE_SENDING as error:
@@ -161,17 +180,28 @@ class HttpxLanes:
 
 
 class _Lane(httpx.AsyncHTTPTransport):
-    """httpx's transport with a pool of one connection, over our own network streams."""
+    """httpx's transport with a pool of one connection, over our own network streams. proxy: its URL, or None."""
 
-    def __init__(self, context: SSLContext, network: Network) -> None:
+    def __init__(self, context: SSLContext, network: Network, proxy: str | None) -> None:
         super().__init__(verify=context)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=1,
-            max_keepalive_connections=1,
-            keepalive_expiry=_IDLE_S,
-            network_backend=network,
-        )
+        self.proxy = proxy
+        settings: dict[str, Any] = {
+            "ssl_context": context,
+            "max_connections": 1,
+            "max_keepalive_connections": 1,
+            "keepalive_expiry": _IDLE_S,
+            "network_backend": network,
+        }
+        if proxy is None:
+            self._pool = httpcore.AsyncConnectionPool(**settings)
+        else:
+            named = httpx.Proxy(proxy)
+            self._pool = httpcore.AsyncHTTPProxy(
+                httpcore.URL(str(named.url)),
+                proxy_auth=named.raw_auth,
+                proxy_ssl_context=context if named.url.scheme == "https" else None,
+                **settings,
+            )
 
     def has_more(self) -> bool:
         """Whether bytes came behind the last answer, without anybody having asked.
@@ -184,6 +214,19 @@ class _Lane(httpx.AsyncHTTPTransport):
             if state is not None and state.trailing_data[0]:
                 return True
         return False
+
+
+class _Exact(httpx.URL):
+    """A URL whose path and query go out as they are written."""
+
+    def __init__(self, origin: str, target: str) -> None:
+        super().__init__(origin)
+        self._target = target.encode("ascii")
+
+    @property
+    def raw_path(self) -> bytes:
+        """What httpx hands to httpcore as the request target."""
+        return self._target
 
 
 class _Refused(Exception):
