@@ -7,10 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
+from math import ceil
 from typing import Any
 
 from tests.acceptance.support import (
@@ -247,3 +249,128 @@ def test_b09_plan_before_sending(project: Project, server: RecordingServer) -> N
     said = project.haulier("plan", "acceptance", "--records", "records.jsonl").out
     assert "requests" in said
     assert "1.0 s" in said
+
+
+def test_b03_outcome_mapping(project: Project, server: RecordingServer) -> None:
+    """An answer that speaks of each record settles each by itself, for 2xx, 207 and 4xx alike; missing is unknown."""
+    by = {
+        "index": {"by": "index", "at": "/items", "status": "/status", "reason": "/why"},
+        "key": {"by": "key", "at": "/items", "key": "/sku", "status": "/status", "reason": "/why"},
+        "errors": {"by": "errors", "at": "/errors", "key": "/sku", "reason": "/why"},
+    }
+    bad = {"sku": "B", "status": 422, "why": "no price"}
+    good = [{"sku": sku, "status": 201} for sku in "ACD"]
+    said = {
+        "index": {"items": [good[0], bad, good[1]]},  # of the last one it says nothing
+        "key": {"items": [good[1], bad, good[0]]},  # in another order, and nothing of the last one
+        "errors": {"errors": [bad]},
+    }
+    records = [{"sku": sku} for sku in "ABCD"]
+    for status in (200, 207, 400):
+        for way, mapping in by.items():
+            body = json.dumps(said[way]).encode()
+            server.answer = lambda _, status=status, body=body: Reply(status, body)  # type: ignore[misc]
+            server.clear()
+            made = to(server.url, key="sku", batching={"size": 4}, outcomes=mapping)
+            report = haulier.send(made, records, state=project.root / f"{status}-{way}")
+            spoken_of = 3 if way == "errors" else 2
+            counts = (report.delivered, report.rejected, report.in_doubt, len(server.seen))
+            assert counts == (spoken_of, 1, 3 - spoken_of, 1), (status, way)
+    project.destination("acceptance", to(server.url, key="sku", batching={"size": 4}, outcomes=by["key"]))
+    server.answer = lambda _: Reply(207, json.dumps(said["key"]).encode())
+    project.records(records)
+    project.haulier("run", "acceptance", "--records", "records.jsonl", "--activate", code=4)
+    letters = project.haulier("dead-letters", "list", "acceptance", "--json").json["dead_letters"]
+    told = [(letter["position"], letter["state"], letter["reason"]) for letter in letters]
+    assert told == [
+        (1, "rejected", "the service says 422: no price"),
+        (3, "in_doubt", "the answer does not speak of this record"),
+    ]
+
+
+def test_b04_bisection(project: Project, server: RecordingServer) -> None:
+    """One bad record in a batch of 100: the other 99 are delivered, one dead letter."""
+
+    def judge(seen: Seen) -> Reply:
+        return Reply(400, b"record 61 is bad") if {"id": 61} in seen.json else Reply()
+
+    server.answer = judge
+    project.records([{"id": number} for number in range(100)])
+    project.destination("acceptance", to(server.url, batching={"size": 100}, all_or_nothing=True))
+    run = ("run", "acceptance", "--records", "records.jsonl", "--activate", "--json")
+    report = project.haulier(*run, code=4).json
+    assert (report["delivered"], report["rejected"]) == (99, 1)
+    (letter,) = project.haulier("dead-letters", "list", "acceptance", "--json").json["dead_letters"]
+    assert (letter["position"], json.loads(letter["text"])) == (61, {"id": 61})
+    assert len(server.seen) <= 1 + 2 * 7
+    taken = [one["id"] for seen in server.seen if {"id": 61} not in seen.json for one in seen.json]
+    assert sorted(taken) == [number for number in range(100) if number != 61]
+
+
+def test_b06_retry_after_and_remaining_quota_headers(server: RecordingServer) -> None:
+    """Slows down before the first 429; waits exactly as told after one."""
+    arrived: list[float] = []
+    began = time.monotonic()
+
+    def quota(_: Seen) -> Reply:
+        """Ten in four seconds; what is left of them is told in whole ones, rounded up, as services do."""
+        now = time.monotonic()
+        arrived.append(now)
+        window = [at for at in arrived if (at - began) // 4 == (now - began) // 4]
+        left = 10 - len(window)
+        reset_s = 4 - (now - began) % 4
+        told = {
+            "RateLimit-Limit": "10",
+            "RateLimit-Remaining": str(max(left, 0)),
+            "RateLimit-Reset": str(ceil(reset_s)),
+        }
+        return Reply(200 if left >= 0 else 429, headers=told)
+
+    server.answer = quota
+    made = {**to(server.url), "limits": {}}
+    report = haulier.send(made, [{"id": number} for number in range(18)])
+    assert (report.delivered, report.attempts) == (18, 18), "one was refused"
+
+    refused: list[float] = []
+
+    def later(seen: Seen) -> Reply:
+        arrived.append(time.monotonic())
+        if len(arrived) == 3:
+            refused.append(arrived[-1])
+            return Reply(429, headers={"Retry-After": "2"})
+        return Reply()
+
+    arrived.clear()
+    server.answer = later
+    report = haulier.send({**made, "name": "other"}, [{"id": number} for number in range(8)])
+    assert (report.delivered, report.attempts) == (8, 9)
+    after = [at for at in arrived if at > refused[0] + 0.5]
+    assert after, "nothing was sent after the wait"
+    assert 1.99 <= after[0] - refused[0] <= 4
+
+
+def test_b07_adaptive_concurrency(server: RecordingServer) -> None:
+    """Finds the number of requests in flight that the server bears, without being told."""
+    bears, now, most, refused, lock = 12, 0, 0, 0, threading.Lock()
+
+    def busy(_: Seen) -> Reply:
+        nonlocal now, most, refused
+        with lock:
+            now += 1
+            too_many = now > bears
+            most = max(most, min(now, bears + 1))
+            refused += too_many
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return Reply(503) if too_many else Reply()
+
+    server.answer = busy
+    made = {**to(server.url), "limits": {}, "retry": {"base_s": 0.05, "cap_s": 1}}
+    began = time.monotonic()
+    report = haulier.send(made, [{"id": number} for number in range(1200)])
+    took = time.monotonic() - began
+    assert (report.delivered, report.rejected) == (1200, 0)
+    assert most >= bears / 2, "it never tried as many as the server bears"
+    assert refused <= 1200 / 10
+    assert took <= 1200 * 0.02 / 2, "one after the other would have taken twice as long"

@@ -120,3 +120,28 @@ def test_conditions_and_reasons_are_read_from_body_and_header() -> None:
     assert not holds(Condition.model_validate({"at": "/gone", "is": "success"}), answer)
     assert text_at("/status/text", answer) == "no such"
     assert text_at("header:gone", answer) == ""
+
+
+def test_null_among_the_delivered_means_a_result_without_a_status() -> None:
+    mapping = {"by": "index", "at": "", "status": "/error", "reason": "/why", "delivered": [None]}
+    body = [{"id": 1}, {"error": "conflict", "why": "is there"}, None]
+    assert kinds(mapping, body, count=3) == [
+        GOOD,
+        ("rejected", "the service says conflict: is there"),
+        UNSPOKEN,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "held"),
+    [(b'{"data":{}}', True), (b'{"errors":[{}]}', False), (b'{"errors":null}', True), (b"", None)],
+)
+def test_what_must_be_absent_is_absent_or_null_in_a_body_of_json(body: bytes, held: bool | None) -> None:
+    condition = Condition.model_validate({"at": "/errors", "absent": True})
+    assert holds(condition, Response(status=200, body=body)) is held
+
+
+@pytest.mark.parametrize("written", [{"at": "/a"}, {"at": "/a", "is": 1, "absent": True}])
+def test_a_condition_says_what_must_stand_there_or_that_nothing_may(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="write either `is`"):
+        Condition.model_validate(written)

@@ -72,6 +72,8 @@ def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
     if mapping.reason is not None and (told := pick(result, mapping.reason)) is not None:
         reason = _text(told)[:_LONGEST_REASON]
     status = pick(result, mapping.status) if mapping.status is not None else None
+    if status is None and mapping.delivered is not None and None in mapping.delivered and not failed:
+        return DELIVERED if isinstance(result, dict) else _NOT_SPOKEN_OF
     if status is None:
         bad = failed or (mapping.status is None and bool(reason))
         if not bad and mapping.status is not None:
@@ -83,7 +85,7 @@ def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
     return Verdict("retry" if _among(status, mapping.retry, good=False) else "rejected", said)
 
 
-def _among(status: Any, listed: Sequence[StatusWord] | None, *, good: bool) -> bool:
+def _among(status: Any, listed: Sequence[StatusWord | None] | None, *, good: bool) -> bool:
     if listed is not None:
         return any(_text(status).lower() == _text(word).lower() for word in listed)
     text = _text(status).lower()
@@ -97,6 +99,8 @@ def holds(condition: Condition, response: Response) -> bool | None:
     found = _at(condition.at, response)
     if found is None and not condition.at.startswith("header:") and not _is_json(response.body):
         return None
+    if condition.absent:
+        return found is None
     return found is not None and _text(found).lower() in {_text(value).lower() for value in condition.values}
 
 

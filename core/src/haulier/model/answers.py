@@ -26,15 +26,26 @@ class _Written(BaseModel):
 
 
 class Condition(_Written):
-    """Something an answer must say: the value at a place is one of those listed."""
+    """Something an answer must say: the value at a place is one of those listed, or nothing stands there."""
 
     at: Place = Field(description="JSON pointer into the body, or `header:NAME`")
-    values: list[StatusWord] = Field(alias="is", description="the value, or the values, that it must have")
+    values: list[StatusWord] = Field(
+        default_factory=list, alias="is", description="the value, or the values, that it must have"
+    )
+    absent: bool = Field(
+        default=False, description="instead of `is`: nothing may stand there, such as errors"
+    )
 
     @field_validator("values", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return value if isinstance(value, list) else [value]
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Condition:
+        if bool(self.values) == self.absent:
+            raise ValueError("write either `is`, what must stand there, or `absent: true`")
+        return self
 
 
 class OutcomeMapping(_Written):
@@ -55,9 +66,10 @@ class OutcomeMapping(_Written):
         default=None, description="pointer inside a result to its status, a number or a word"
     )
     reason: _Pointer | None = Field(default=None, description="pointer inside a result to why it failed")
-    delivered: list[StatusWord] | None = Field(
+    delivered: list[StatusWord | None] | None = Field(
         default=None,
-        description="statuses that mean delivered; unless written: 200 to 299, true, ok, success, created, updated",
+        description="statuses that mean delivered, null for a result that has none; unless written: 200 to 299, true, "
+        "ok, success, created, updated",
     )
     retry: list[StatusWord] | None = Field(
         default=None,
