@@ -12,6 +12,7 @@ from haulier.authoring import (
     Connector,
     CredentialType,
     EndpointTemplate,
+    Following,
     GroupingAlgorithm,
     Parameter,
     Settings,
@@ -22,6 +23,11 @@ from haulier.testing.conformance import check_endpoint, check_grouping, check_pl
 ORDER = Parameter(
     name="order", place="path", description="Its number.", required=True, example="{record.order}"
 )
+
+
+def following(spread: Any) -> Following:
+    """How a job is followed."""
+    return Following(endpoint="ask", parameter="t", final="/done", spread=spread)
 
 
 def cancel(**changes: Any) -> EndpointTemplate:
@@ -57,6 +63,18 @@ def test_a_template_without_a_fault_has_none() -> None:
         ),
         ({"verified": False}, "it is not verified, and no note says what is not known"),
         ({"title": " "}, "title is empty"),
+        (
+            {"query": {"api_key": "x"}},
+            "parameter api_key: a secret belongs to a credential type, where it is bound and never shown",
+        ),
+        (
+            {"answers": "file", "takes": {"id": "/id"}},
+            "it answers with a file, so there is no JSON that `takes` could point into",
+        ),
+        (
+            {"ticket": "/t", "takes": {"t": "/t"}, "follow": following(lambda answer, items: [{}])},
+            "its `spread` gave [{}] for four records, neither None nor a mapping for each",
+        ),
         (
             {"parameters": (ORDER.model_copy(update={"required": False}),)},
             "parameter order: stands in the path, so it is required",

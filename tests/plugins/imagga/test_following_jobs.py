@@ -223,3 +223,46 @@ def test_groups_are_told_by_face_as_far_as_their_shape_is_understood(
 ) -> None:
     found = groups_of({"result": {"ticket_result": {"groups": groups}}}, ["a", "b", "c", "d"])
     assert (found and [(one["group"], one["group_size"]) for one in found]) == told
+
+
+def test_a_wrong_key_stops_the_following_and_the_right_one_goes_on(imagga: Served) -> None:
+    settings = imagga.to()
+    del settings["name"]
+    Path("destinations").mkdir()
+    Path("destinations/faces.yaml").write_text(json.dumps(settings))
+    haulier.send("faces", FACES, credential=imagga.credential, follow=False, run_key="k")
+    wrong = imagga.credential | {"api_secret": "wrong"}
+    stopped = haulier.follow("faces", credential=wrong)
+    assert (stopped.accepted, stopped.exit_code) == (6, 5)
+    assert stopped.note.startswith("following stopped: the service answered 401")
+    assert haulier.follow("faces", credential=imagga.credential).delivered == 6
+
+
+def test_a_run_that_finished_with_jobs_left_goes_on_with_them_by_the_same_call(imagga: Served) -> None:
+    first = haulier.send(imagga.to(), FACES, credential=imagga.credential, follow=False, run_key="k")
+    assert first.accepted == 6
+    again = haulier.send(imagga.to(), FACES, credential=imagga.credential, run_key="k")
+    assert (again.run_id, again.delivered, again.accepted) == (first.run_id, 6, 0)
+    assert sum(one.method == "POST" for one in imagga.emulator.requests) == 1, "no second job"
+
+
+def test_tickets_of_another_server_are_not_asked_for_here(imagga: Served) -> None:
+    settings = imagga.to()
+    del settings["name"]
+    Path("destinations").mkdir()
+    path = Path("destinations/faces.yaml")
+    path.write_text(json.dumps(settings))
+    haulier.send("faces", FACES, credential=imagga.credential, follow=False, run_key="k")
+    path.write_text(json.dumps(settings | {"base_url": "http://127.0.0.1:9"}))
+    with pytest.raises(
+        haulier.ConfigurationError, match=r"the destination leads to http://127\.0\.0\.1:9 now"
+    ):
+        haulier.follow("faces", credential=imagga.credential | {"origins": ["http://127.0.0.1:9"]})
+    assert imagga.polls == 0
+
+
+def test_jobs_are_followed_when_records_are_written_one_by_one(imagga: Served) -> None:
+    with haulier.open_run(imagga.to(), credential=imagga.credential) as run:
+        run.write(FACES)
+    assert run.report is not None
+    assert (run.report.delivered, run.report.accepted, imagga.polls) == (6, 0, 1)

@@ -133,3 +133,27 @@ def test_no_parameter_is_a_secret_and_none_sets_a_header() -> None:
 def test_a_call_that_deletes_asks_first() -> None:
     for template in TEMPLATES:
         assert bool(template.irreversible) == (template.method == "DELETE"), template.name
+
+
+def test_a_boolean_of_a_record_is_a_digit_where_the_parameter_is_one_and_a_word_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    destination = {
+        "name": "flags",
+        "connector": "imagga",
+        "endpoint": "categorize-image",
+        "params": {
+            "image_url": "https://example.com/1.jpg",
+            "categorizer_id": "{record.flag}",
+            "save_id": "{record.flag}",
+            "save_index": "x",
+            "return_tags": "{record.flag}",
+        },
+    }
+    samples = haulier.preview(destination, [{"flag": True}, {"flag": False}]).samples
+    head = "image_url=https%3A%2F%2Fexample.com%2F1.jpg&save_index=x"
+    assert [one.target for one in samples] == [
+        f"/v2/categories/true?{head}&save_id=true&return_tags=1",
+        f"/v2/categories/false?{head}&save_id=false&return_tags=0",
+    ]

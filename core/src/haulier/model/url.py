@@ -64,12 +64,14 @@ class QueryItem(msgspec.Struct, frozen=True, gc=False):
 
     expression None: the name alone, without `=`. required False: left out where an attribute is missing or
     null. written: name and text stand in URL form already, as a person wrote them; references are encoded.
+    words: a boolean of a record stands as `true` or `false`, also where the service reads its own as digits.
     """
 
     name: str
     expression: Expression | None
     required: bool = True
     written: bool = False
+    words: bool = False
 
 
 # Text already in canonical form, or a value.

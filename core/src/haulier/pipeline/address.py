@@ -143,13 +143,13 @@ def _compile_rows(
 
 def _compile_urls(template: AddressTemplate, facts: RunFacts) -> Column:
     path: list[str | Column] = [template.origin + template.base_path]
-    path += [
-        piece if isinstance(piece, str) else _path_part(piece, facts, template.booleans)
-        for piece in template.path
-    ]
+    path += [piece if isinstance(piece, str) else _path_part(piece, facts) for piece in template.path]
     always = all(item.required for item in template.query)
     mark = "" if always else "&"
-    query = [_query_part(item, mark, facts, template.booleans) for item in template.query]
+    query = [
+        _query_part(item, mark, facts, "words" if item.words else template.booleans)
+        for item in template.query
+    ]
     if always:
         for index, pair in enumerate(query):
             path += ["&" if index else "?", pair]
@@ -167,12 +167,12 @@ def _with_query(path: str | Fault, query: str | Fault) -> str | Fault:
     return f"{path}?{query[1:]}" if query else path
 
 
-def _path_part(piece: PathValue, facts: RunFacts, booleans: str) -> str | Column:
+def _path_part(piece: PathValue, facts: RunFacts) -> str | Column:
     def segment(text: str) -> str | Fault:
         return Fault(reason) if (reason := check_segment(text)) else _quoted(text)
 
     expression = piece.expression.resolve(facts)
-    return _part(expression, f"path parameter {piece.name}", segment, booleans)
+    return _part(expression, f"path parameter {piece.name}", segment, "words")
 
 
 def _query_part(item: QueryItem, mark: str, facts: RunFacts, booleans: str) -> str | Column:

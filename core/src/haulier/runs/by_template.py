@@ -112,7 +112,7 @@ def _address(
             for name, text in template.query.items()
         )
         + tuple(
-            QueryItem(one.name, given.text(one, value), required=given.must(one))
+            QueryItem(one.name, given.text(one, value), required=given.must(one), words=one.type != "boolean")
             for one, value in given.at("query")
         ),
         headers=(

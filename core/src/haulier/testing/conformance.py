@@ -12,6 +12,7 @@ groupings are tried with what they will meet some day.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import GeneratorType
 from typing import Any
@@ -22,7 +23,7 @@ from pydantic import SecretStr, ValidationError
 from haulier.errors import PluginError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.parts import CredentialType, GroupingAlgorithm, Portion, Work
+from haulier.model.parts import Account, CredentialType, GroupingAlgorithm, Portion, Work
 from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
@@ -55,6 +56,7 @@ _BODIES = (
     b'{"status": {"type": 1, "text": null}, "result": {"status": "error"}}',
     b'{"status": {"type": "error", "text": "' + b"x" * 100_000 + b'"}}',
 )
+_SECRET_NAME = re.compile(r"(?i)secret|password|passwd|api_?key|access_?token|authorization")
 _STATUSES = (
     200,
     201,
@@ -202,6 +204,13 @@ def _credential_type(kind: CredentialType) -> Iterator[str]:
         if not (field.description or "").strip():
             yield f"{name} has no description"
 
+    if kind.learn is None:
+        return
+    for body in _BODIES:
+        said = _tried(kind.learn, Response(status=200, body=body))
+        if not isinstance(said, Account):
+            yield f"its `learn` gave {said!r} for an answer with {body[:40]!r}, not an Account"
+
 
 def _facts(endpoint: EndpointTemplate) -> Iterator[str]:
     yield from _texts(endpoint)
@@ -220,6 +229,29 @@ def _calls(endpoint: EndpointTemplate) -> Iterator[str]:
         yield f"it takes many records a call (batch: {endpoint.batch}), but attributes do not go into a body"
     if endpoint.ticket and endpoint.ticket not in endpoint.takes.values():
         yield "its ticket is not among `takes`, so no output would show it"
+    if endpoint.answers == "file" and endpoint.takes:
+        yield "it answers with a file, so there is no JSON that `takes` could point into"
+    for name in (*endpoint.query, *(one.name for one in endpoint.parameters)):
+        if _SECRET_NAME.search(name):
+            yield f"parameter {name}: a secret belongs to a credential type, where it is bound and never shown"
+    if endpoint.follow is not None and endpoint.follow.spread is not None:
+        yield from _spreading(endpoint.follow.spread)
+
+
+def _spreading(spread: Callable[..., Any]) -> Iterator[str]:
+    """A last answer can be anything; what is told of it goes to the records in their order."""
+    answers: tuple[Any, ...] = (None, 7, [], {}, {"result": {"ticket_result": {"groups": [[{}], 7]}}})
+    for answer in answers:
+        said = _tried(spread, answer, ["a", "b", None, 7])
+        if said is None:
+            continue
+        if (
+            not isinstance(said, Sequence)
+            or len(said) != 4
+            or not all(isinstance(one, Mapping) for one in said)
+        ):
+            yield f"its `spread` gave {said!r} for four records, neither None nor a mapping for each"
+            return
 
 
 def _parameter(parameter: Parameter) -> Iterator[str]:
