@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.carrying import counts, destination, records, rows
+from tests.core.runs.carrying import counts, destination, records, rows, write_records
 from tests.core.runs.wire import Asked, Wire, answer
 
 import haulier
@@ -259,3 +263,49 @@ def test_records_that_a_service_asks_for_again_are_made_again_by_code() -> None:
         report = haulier.send(by_code(wire.url, IDS, outcomes=outcomes), records(3), state="state")
         assert counts(report) == {"delivered": 3}
         assert [body["ids"] for body in bodies(wire)] == [[0, 1, 2], [1]]
+
+
+def test_what_a_program_writes_is_made_by_code_and_flush_waits_for_it() -> None:
+    with Wire() as wire:
+        written = by_code(wire.url, IDS, batching={"max_wait": 0.3})
+        with haulier.open_run(written, state="state") as run:
+            run.write(records(4))
+            run.flush()
+            assert sorted(one for body in bodies(wire) for one in body["ids"]) == [0, 1, 2, 3]
+            assert rows(Path("state"), "select delivered, read, low_water from run") == [(4, 4, 4)]
+            run.write(records(1))
+            end = time.monotonic() + 60
+            while len(wire.asked) < 3:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        assert run.report is not None
+        assert counts(run.report) == {"delivered": 5}
+
+
+KILLED = """
+import json, sys, haulier
+written = json.loads(sys.argv[1])
+haulier.send(written, "in.jsonl", state="state")
+"""
+
+
+def test_a_killed_run_loses_nothing_and_repeats_bodies_byte_by_byte() -> None:
+    """What code made stands in the ledger: under its key each request has one body, also after the crash."""
+    code = IDS.replace("}\n", ", 'at': context['started']}\n")
+    write_records(Path("in.jsonl"), 300)
+    with Wire(delay_s=0.02) as wire:
+        written = by_code(wire.url, code, limits={"max_in_flight": 4})
+        with subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(written)]) as process:
+            end = time.monotonic() + 60
+            while len(wire.asked) < 12:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        report = haulier.send(written, "in.jsonl", state="state")
+        assert (report.state, counts(report)) == ("finished", {"delivered": 300})
+        assert {one for body in bodies(wire) for one in body["ids"]} == set(range(300))
+        sent: dict[str | None, set[bytes]] = {}
+        for asked in wire.asked:
+            sent.setdefault(asked.header("idempotency-key"), set()).add(asked.body)
+        assert all(len(made) == 1 for made in sent.values())
+        assert len({body["at"] for body in bodies(wire)}) == 1
