@@ -19,7 +19,7 @@ import msgspec
 from records import make_records
 
 from haulier.authoring import GroupingAlgorithm, NoSettings
-from haulier.io.code import CodeRoom
+from haulier.io.code.room import CodeRoom
 from haulier.io.destinations import destination_from
 from haulier.io.readers import open_records
 from haulier.model.block import Block
