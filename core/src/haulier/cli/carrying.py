@@ -44,7 +44,7 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
 
     progress = Progress(passed.state_dir, passed.site.destination.name)
     sitting = prepare(progress.started)
-    problems = output_problems(passed.site, sitting.resolved)
+    problems = output_problems(passed.site, sitting.outputs)
     if problems:
         raise ConfigurationError(problems[0])
     confirm(irreversible(passed.site.destination, base_url=base_url), yes=yes)

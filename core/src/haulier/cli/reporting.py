@@ -9,7 +9,7 @@ from haulier.cli.printing import facts, seconds_text, table
 
 if TYPE_CHECKING:
     from haulier.runs.figures import Figures
-    from haulier.runs.report import Report
+    from haulier.runs.report import Report, StageCounts
 
 __all__ = ["figure_lines", "report_lines"]
 
@@ -26,20 +26,11 @@ def report_lines(report: Report) -> Iterator[str]:
         ]
     )
     yield ""
-    yield from table(
-        ("read", "delivered", "accepted", "rejected", "in doubt", "pending", "attempts"),
-        [
-            (
-                report.read,
-                report.delivered,
-                report.accepted,
-                report.rejected,
-                report.in_doubt,
-                report.pending + report.sending,
-                report.attempts,
-            )
-        ],
-    )
+    if report.stages:
+        rows = [(stage.name, *_counts(stage)) for stage in report.stages]
+        yield from table(("stage", *_COUNTS), [*rows, ("in all", *_counts(report))])
+    else:
+        yield from table(_COUNTS, [_counts(report)])
     if report.reason:
         yield f"\nstopped: {report.reason}"
     if report.note:
@@ -48,6 +39,21 @@ def report_lines(report: Report) -> Iterator[str]:
     if advice:
         yield ""
         yield from advice
+
+
+_COUNTS = ("read", "delivered", "accepted", "rejected", "in doubt", "pending", "attempts")
+
+
+def _counts(told: Report | StageCounts) -> tuple[int, ...]:
+    return (
+        told.read,
+        told.delivered,
+        told.accepted,
+        told.rejected,
+        told.in_doubt,
+        told.pending + told.sending,
+        told.attempts,
+    )
 
 
 def figure_lines(figures: Figures) -> Iterator[str]:

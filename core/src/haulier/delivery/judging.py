@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from haulier.delivery.outcomes import holds, map_outcomes, text_at
+from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.pointer import look_up
@@ -90,6 +90,13 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         count = len(request.positions)
         verdicts = map_outcomes(mapping, response, count, lambda: _keys(request.records, self.key))
         return Outcomes(verdicts) if verdicts is not None else None
+
+    def items(self, request: Request, response: Response) -> list[Any] | None:
+        """What an answer says of each record; None where it says one thing of all of them."""
+        if self.outcomes is None:
+            return None
+        count = len(request.positions)
+        return items_of(self.outcomes, response, count, lambda: _keys(request.records, self.key))
 
     def _written(self, kind: str, request: Request, response: Response) -> Verdict | Stop:
         if kind == "stop":

@@ -12,7 +12,7 @@ from haulier.model.delivery import DELIVERED, Verdict
 from haulier.model.pointer import pick
 from haulier.model.request import Response
 
-__all__ = ["holds", "is_met", "map_outcomes", "text_at"]
+__all__ = ["holds", "is_met", "items_of", "map_outcomes", "text_at"]
 
 _decode = msgspec.json.Decoder().decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
@@ -39,6 +39,21 @@ def map_outcomes(
     for place, result in _placed(mapping, results, count, keys):
         verdicts[place] = _verdict(mapping, result, failed=failed)
     return verdicts
+
+
+def items_of(
+    mapping: OutcomeMapping, response: Response, count: int, keys: Callable[[], Sequence[Any]]
+) -> list[Any] | None:
+    """What the answer says of each of the `count` records, None of those it does not speak of; as `map_outcomes`."""
+    results = _results(mapping, response)
+    if results is None:
+        return None
+    if mapping.by == "index":
+        return results[:count] + [None] * (count - len(results))
+    items: list[Any] = [None] * count
+    for place, result in _placed(mapping, results, count, keys):
+        items[place] = result
+    return items
 
 
 def _results(mapping: OutcomeMapping, response: Response) -> list[Any] | None:

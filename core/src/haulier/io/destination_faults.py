@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel, ValidationError
 
 from haulier.io.credentials.redact import looks_secret, masked
-from haulier.model.destination import Destination
+from haulier.model.destination import Destination, Stage
 from haulier.model.fault_words import KINDS, fault_words
 
 __all__ = ["faults_of", "key_text"]
@@ -135,10 +135,11 @@ def _unknown_key(path: _Path) -> str:
     key, around = str(path[-1]), path[:-1]
     where = f" in `{key_text(around)}`" if around else ""
     known = _keys_at(around)
+    within = around[2:] if around[:1] == ("stages",) else around
     if close := get_close_matches(key, known, n=1):
         return f"unknown key `{key}`{where}; did you mean `{close[0]}`?"
     elsewhere = [
-        key_text(other) or "the top level" for other, keys in _all_keys() if key in keys and other != around
+        key_text(other) or "the top level" for other, keys in _all_keys() if key in keys and other != within
     ]
     if elsewhere:
         return f"unknown key `{key}`{where}; it belongs into {' or '.join(f'`{each}`' for each in elsewhere)}"
@@ -146,7 +147,10 @@ def _unknown_key(path: _Path) -> str:
 
 
 def _keys_at(path: _Path) -> list[str]:
-    return next((keys for other, keys in _all_keys() if other == path), [])
+    if path[:1] == ("stages",) and len(path) == 2:
+        return list(Stage.model_fields)
+    within = path[2:] if path[:1] == ("stages",) else path
+    return next((keys for other, keys in _all_keys() if other == within), [])
 
 
 def _all_keys() -> Iterator[tuple[_Path, list[str]]]:
@@ -154,7 +158,7 @@ def _all_keys() -> Iterator[tuple[_Path, list[str]]]:
     yield (), [key for key in Destination.model_fields if key != "name"]
     for key, field in Destination.model_fields.items():
         for model in _models(field.annotation):
-            if model.model_config.get("extra") == "forbid":
+            if model.model_config.get("extra") == "forbid" and key != "stages":
                 yield (key,), list(model.model_fields)
 
 

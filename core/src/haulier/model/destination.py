@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from haulier.model.connector import Attributes, Method, Name
 __all__ = [
     "AttributeType",
     "Batching",
+    "Call",
     "Destination",
     "GroupingChoice",
     "Limits",
@@ -28,6 +29,7 @@ __all__ = [
     "OutputChoice",
     "ParamValue",
     "Retry",
+    "Stage",
 ]
 
 AttributeType: TypeAlias = Annotated[
@@ -169,10 +171,10 @@ class OutputChoice(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Destination(Written):
-    """What a destination file says. `name` is the file's own name and is not written in it."""
+class Call(Written):
+    """What is said of a call, whether it is all that a destination does or one stage of it."""
 
-    name: Name = Field(exclude=True, description="the file's name without its ending")
+    name: Name
     description: str = Field(default="", description="for people")
     connector: str = Field(default="http", description="name of a connector")
     endpoint: str | None = Field(
@@ -292,11 +294,89 @@ class Destination(Written):
     def _whole_numbers_too(cls, value: Any) -> Any:
         return float(value) if type(value) is int else value
 
+
+class Stage(Call):
+    """One stage of a chain: a call, made with the records that came through the stage before it.
+
+    Settings that are left out here and stand beside `stages` are taken from there.
+    """
+
+    name: Name = Field(description="names the stage, and the attribute that holds what it answered")
+    after: Literal["delivered", "settled"] = Field(
+        default="delivered",
+        description="which records come here: those the stage before delivered; or, where something is to be cleaned "
+        "up, also those that any stage but the first rejected",
+    )
+    each: Annotated[str, StringConstraints(pattern=r"^(/.*)?$")] | None = Field(
+        default=None,
+        description="JSON pointer to a list in the answer of the stage before: one record for each element of it",
+    )
+
     @model_validator(mode="after")
-    def _one_way(self) -> Destination:
-        if (self.endpoint is None) == (self.request is None):
-            raise ValueError(
-                "write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, "
-                "one of the two"
-            )
+    def _one_way(self) -> Self:
+        _check_one_way(self)
         return self
+
+
+class Destination(Call):
+    """What a destination file says. `name` is the file's own name and is not written in it."""
+
+    name: Name = Field(exclude=True, description="the file's name without its ending")
+    stages: Annotated[list[Stage], Field(min_length=1)] | None = Field(
+        default=None, description="a chain: several calls for each record, one after the other"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.stages is None:
+            _check_one_way(self)
+        else:
+            _check_stages(self, self.stages)
+        return self
+
+    @property
+    def calls(self) -> tuple[tuple[Stage | None, Destination], ...]:
+        """Each stage with the destination it would be by itself; of one without stages: itself."""
+        if self.stages is None:
+            return ((None, self),)
+        shared = {name: getattr(self, name) for name in _SHARED & self.model_fields_set}
+        return tuple((stage, _alone(self.name, shared, stage)) for stage in self.stages)
+
+
+# What stands beside `stages` and holds for each of them that does not say otherwise; the rest belongs to one call.
+_SHARED = frozenset(
+    [
+        *("base_url", "compress", "connector", "credential", "files_root", "key"),
+        *("limits", "max_file_bytes", "max_rejected", "order", "override_authorization"),
+        *("retry", "timeout_s", "transport", "unanswered"),
+    ]
+)
+_OF_THE_CHAIN = frozenset({"name", "description", "outputs", "stages"})
+_OF_THE_STAGE = frozenset({"name", "after", "each", "description"})
+
+
+def _alone(name: str, shared: Mapping[str, Any], stage: Stage) -> Destination:
+    own = {field: getattr(stage, field) for field in stage.model_fields_set - _OF_THE_STAGE}
+    return Destination.model_validate({**shared, **own, "name": name})
+
+
+def _check_one_way(call: Call) -> None:
+    if (call.endpoint is None) == (call.request is None):
+        raise ValueError(
+            "write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, "
+            "one of the two"
+        )
+
+
+def _check_stages(chain: Call, stages: list[Stage]) -> None:
+    if wrong := sorted(chain.model_fields_set - _SHARED - _OF_THE_CHAIN):
+        raise ValueError(
+            f"`{wrong[0]}` belongs to one call: write it in the stage it is for, not beside `stages`"
+        )
+    names = [stage.name for stage in stages]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two stages have the name `{twice[0]}`; give each a name of its own")
+    if stages[0].after != "delivered" or stages[0].each is not None:
+        raise ValueError(
+            f"stage `{names[0]}` is the first: nothing comes before it, so leave `after` and `each` out"
+        )

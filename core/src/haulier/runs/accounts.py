@@ -38,10 +38,11 @@ def learned(resolved: Resolved, account: KnownAccount | None) -> Resolved:
     return replace(resolved, limits=resolved.limits.model_copy(update=better))
 
 
-def noted(transport: Transport, orders: Orders) -> Transport:
-    """The transport of a run, with its last word of the quota kept for the next plan."""
-    headers, name = dict(orders.resolved.connector.quota_headers), orders.authority.name
-    if not headers.get("remaining") or not orders.authority.stored:
+def noted(transport: Transport, orders: Orders, at: int) -> Transport:
+    """The transport of a stage of a run, with its last word of the quota kept for the next plan."""
+    authority = orders.authorities[at]
+    headers, name = dict(orders.stages[at].connector.quota_headers), authority.name
+    if not headers.get("remaining") or not authority.stored:
         return transport
     return Noting(transport, headers, AccountBook(orders.root / ".haulier" / "credentials.json"), name)
 

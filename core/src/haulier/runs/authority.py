@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -21,10 +21,17 @@ from haulier.model.parts import Added, CredentialType, Settings
 from haulier.model.request import Request
 from haulier.plugins.registry import Registry
 from haulier.runs.guarding import guarded
-from haulier.runs.resolved import Resolved
+from haulier.runs.resolved import Resolved, place_of
 from haulier.runs.site import Site
 
-__all__ = ["Authority", "CredentialLike", "authority_of", "authority_of_output"]
+__all__ = [
+    "Authority",
+    "CredentialLike",
+    "authorities_of",
+    "authority_of",
+    "authority_of_output",
+    "given_to",
+]
 
 CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
 _NOTHING = Added()
@@ -68,12 +75,13 @@ def authority_of(
     CredentialError where one is needed and missing, unknown, incomplete, or not bound to the destination's origin.
     """
     wanted = resolved.connector.credential_type
-    choice = given if given is not None else site.destination.credential
+    destination = resolved.destination
+    choice = given if given is not None else destination.credential
     if choice is None:
-        if wanted in ("", "none") or site.destination.override_authorization:
+        if wanted in ("", "none") or destination.override_authorization:
             return Authority()
         raise CredentialError(
-            f"destination `{site.destination.name}`: {resolved.connector.title} needs a credential; store one with "
+            f"{place_of(destination, resolved.stage)}: {resolved.connector.title} needs a credential; store one with "
             f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`"
         )
     if isinstance(choice, str):
@@ -87,9 +95,32 @@ def authority_of(
         credential.name,
         kind,
         credential,
-        yields=site.destination.override_authorization,
+        yields=destination.override_authorization,
         stored=isinstance(choice, str),
     )
+
+
+def authorities_of(
+    site: Site, stages: Sequence[Resolved], registry: Registry, given: CredentialLike = None
+) -> tuple[Authority, ...]:
+    """The credential of each stage; a given one takes the place of all that no stage names by itself."""
+    found = []
+    for resolved in stages:
+        try:
+            found.append(authority_of(site, resolved, registry, given_to(resolved, given)))
+        except CredentialError as error:
+            if resolved.stage is None or str(error).startswith(
+                place_of(resolved.destination, resolved.stage)
+            ):
+                raise
+            raise CredentialError(f"stage `{resolved.name}`: {error}") from None
+    return tuple(found)
+
+
+def given_to(resolved: Resolved, given: CredentialLike) -> CredentialLike:
+    """The credential that the caller gave, where a stage does not name one by itself; else that one's name."""
+    own = resolved.stage.credential if resolved.stage is not None else None
+    return given if own is None else own
 
 
 def authority_of_output(site: Site, registry: Registry, settings: Settings, *, place: str) -> Authority:

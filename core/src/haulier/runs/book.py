@@ -11,13 +11,13 @@ from typing import Protocol
 
 import msgspec
 
-from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
+from haulier.io.ledger.rows import Commit, OnwardRow, OutcomeRow, RunRow, Unsettled, intent_row
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
 from haulier.runs.positions import stretches
 
-__all__ = ["Book", "Delivered"]
+__all__ = ["Book", "Delivered", "LinesOf", "Numbering"]
 
 _STATES = {
     "delivered": State.DELIVERED,
@@ -54,7 +54,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
 
 
-class Lines(Protocol):
+class LinesOf(Protocol):
     """What outputs are told: (the outputs, by number, that a line is owed to; the line)."""
 
     def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:
@@ -70,8 +70,38 @@ class Lines(Protocol):
         ...
 
 
+class Numbering:
+    """Numbers the lines that outputs are owed, in the order of commits: those of all stages of a chain together."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def take(self) -> int:
+        """The next number."""
+        self._next += 1
+        return self._next - 1
+
+    def after(self, newest: int) -> None:
+        """Lines an earlier sitting still owes, up to this number: go on counting after them."""
+        self._next = max(self._next, newest + 1)
+
+
+class Goer(Protocol):
+    """Makes the records that go on to later stages of a chain."""
+
+    def anything(self) -> bool:
+        """Whether there are any that were not taken."""
+        ...
+
+    def take(self) -> list[OnwardRow]:
+        """Those that came up since the last time, in their order."""
+        ...
+
+
 class Book:
     """lines: makes the lines that outputs are owed; None without outputs.
+
+    numbering: of these lines. outbox: the run that owes them, where it is not this one. onward: of a chain.
 
     redact: takes secrets out of what is kept: a service may send them back in its answer. missing: stretches of
     positions that an earlier sitting had read and that are in no request; each stays pending until it is taken again.
@@ -83,12 +113,19 @@ class Book:
         self,
         run: RunRow,
         *,
-        lines: Lines | None = None,
+        lines: LinesOf | None = None,
         redact: Callable[[str], str] = str,
         missing: Sequence[range] = (),
         follows: bool | None = None,
+        numbering: Numbering | None = None,
+        outbox: int = 0,
+        onward: Goer | None = None,
     ) -> None:
         self._run = run
+        self._numbering = numbering or Numbering()
+        self._outbox = outbox
+        self._onward = onward
+        self._owed: list[tuple[int, bytes]] = []
         self._lines = lines
         self._redact = redact
         self._commit = Commit()
@@ -100,7 +137,6 @@ class Book:
         self._held_back: list[int] = []
         self._slow: dict[int, float] = {}
         self._slow_from = -1.0
-        self._seq = 0
         self._follows = follows
         self.rejected = run.rejected
         self.settled = run.delivered + run.accepted + run.rejected + run.in_doubt
@@ -316,16 +352,17 @@ class Book:
         """An output has made these lines durable."""
         self._commit.paid += seqs
 
-    def owed_before(self, newest: int) -> None:
-        """Lines an earlier sitting still owes, up to this seq: go on counting after them."""
-        self._seq = max(self._seq, newest + 1)
-
     # -- committing ----------------------------------------------------------------------------------------------
 
     @property
     def kept_rows(self) -> int:
         """Rejected and in-doubt records that the next commit will keep."""
         return len(self._commit.records)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a later stage waits for the next commit."""
+        return self._onward is not None and self._onward.anything()
 
     @property
     def unsettled(self) -> int:
@@ -339,8 +376,14 @@ class Book:
         return bool(commit.outcomes or commit.records or commit.paid or commit.intents)
 
     def turn(self) -> Commit:
-        """The commit filled so far; a new one is begun."""
+        """The commit filled so far; a new one is begun. To be written before what any other stage turns later."""
         commit, self._commit = self._commit, Commit()
+        # Numbered here, as commits become durable in the order in which they are turned.
+        commit.owed = [(self._numbering.take(), output, line) for output, line in self._owed]
+        commit.outbox = self._outbox
+        self._owed = []
+        if self._onward is not None:
+            commit.onward = self._onward.take()
         self._put_back.clear()
         missing = (gap.start for gap in self._missing)
         commit.low_water = min([self._pending_from, *self._unsettled.values(), *missing, *self._held_back])
@@ -350,8 +393,7 @@ class Book:
         for outputs, line in lines:
             clean = self._redact(line.decode()).encode()
             for output in outputs:
-                self._commit.owed.append((self._seq, output, clean))
-                self._seq += 1
+                self._owed.append((output, clean))
 
     def _found(self, positions: Sequence[int]) -> None:
         """These records are in a request again, or rejected: an earlier sitting's gaps shrink."""

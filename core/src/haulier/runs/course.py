@@ -8,10 +8,8 @@ from typing import Protocol
 import msgspec
 
 from haulier.delivery.judging import Judging
-from haulier.delivery.pacing import Pace
 from haulier.delivery.retry import Policy
 from haulier.io.ledger.rows import Unsettled
-from haulier.io.shared_limit import SharedLimit
 from haulier.model.block import Block
 from haulier.model.parts import Added
 from haulier.model.request import Request
@@ -76,20 +74,17 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
     run_key: names the run to people. max_in_flight: the most there can be. patience_s: longest wait a service may ask
     for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only one is under way until it is
-    settled. share: a limit kept together with other processes. paused: asked now and then. max_rejected, stop_after,
-    first_rejections: see StopRules.
+    settled. paused: asked now and then. max_rejected, stop_after, first_rejections: see StopRules.
     """
 
     judging: Judging
     policy: Policy
     max_in_flight: int
-    pace: Pace
     patience_s: float
     longest_s: float
     authorize: Callable[[Request], Added]
     stored: Callable[[Request], bytes | None]
     paused: Callable[[], bool]
-    share: SharedLimit
     lane: Callable[[Request], Hashable | None] | None = None
     run_key: str = ""
     window: int = 64

@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 
 from haulier.delivery.ordering import Ordering
-from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Flow
-from haulier.io.shared_limit import SharedLimit
 from haulier.model.request import Request
+from haulier.runs.joint import Joint
 
 __all__ = ["Budget", "Crew", "Delivery"]
 
@@ -76,7 +75,8 @@ class Crew:
     service seems to be down: then one delivery goes through all its attempts before another one leaves. rested: called
     when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless:
     called with why it is of no use to wait for the service. lane: of requests of an equal one, only one leaves until it
-    is settled. share: a limit kept together with other processes.
+    is settled. joint: what it keeps together with other stages. held: whether a later stage goes first. changed: called
+    when another stage may be able to send now.
     """
 
     def __init__(
@@ -85,23 +85,27 @@ class Crew:
         carry: Callable[[Delivery], Awaitable[None]],
         limit: Callable[[], int],
         probing: Callable[[], bool],
-        pacing: Pacing,
+        joint: Joint,
+        held: Callable[[], bool],
+        changed: Callable[[], None],
         rested: Callable[[], None],
         failed: Callable[[BaseException], None],
         hopeless: Callable[[str], None],
-        share: SharedLimit,
         lane: Callable[[Request], Hashable | None] | None = None,
     ) -> None:
         self._carry = carry
         self._limit = limit
         self._probing = probing
         self._probe: Delivery | None = None
-        self._pacing = pacing
+        self._joint = joint
+        self._pacing = joint.pacing
+        self._held = held
+        self._changed = changed
         self._rested = rested
         self._failed = failed
         self._hopeless = hopeless
         self._lane = lane
-        self._share = share
+        self._share = joint.share
         self._ordering: Ordering[Delivery] = Ordering()
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Delivery] = deque()
@@ -111,6 +115,11 @@ class Crew:
         self._pump_at: asyncio.TimerHandle | None = None
         self._stopped = False
         self.active = 0
+
+    @property
+    def ready(self) -> int:
+        """Deliveries that could leave now but for limits."""
+        return len(self._ready)
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """These may leave from now on, in this order."""
@@ -175,7 +184,7 @@ class Crew:
             self._failed(error)
 
     def _hand_out(self) -> None:
-        while self._ready and not self._stopped and self.active < min(self._limit(), self._pacing.limit):
+        while self._ready and not self._stopped and self._has_a_place():
             now = self._loop.time()
             wait = self._pacing.wait(now)
             if wait > 0:
@@ -193,12 +202,17 @@ class Crew:
                 return
             self._pacing.started(now)
             self.active += 1
+            self._joint.active += 1
             if self._idle:
                 self._idle.popleft().set_result(delivery)
             else:
                 worker = asyncio.create_task(self._work(delivery))
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
+
+    def _has_a_place(self) -> bool:
+        """Whether one more may be under way: of this stage, of all that share its limits, and before later stages."""
+        return self.active < self._limit() and self._joint.active < self._pacing.limit and not self._held()
 
     def _may_leave(self, delivery: Delivery) -> bool:
         """Whether nobody of its lane is before this one; else it is kept until then."""
@@ -242,7 +256,7 @@ class Crew:
 
     def _pump_again(self) -> None:
         self._pump_at = None
-        self.pump()
+        self._changed()
 
     def _back(self, delivery: Delivery) -> None:
         del self._waiting[delivery]
@@ -255,12 +269,13 @@ class Crew:
                 await self._carry(delivery)
             finally:
                 self.active -= 1
+                self._joint.active -= 1
             self._rested()
             if self._stopped:
                 return
             idle: asyncio.Future[Delivery | None] = self._loop.create_future()
             self._idle.append(idle)
-            self.pump()
+            self._changed()
             delivery = await idle
 
     def _ended(self, worker: asyncio.Task[None]) -> None:

@@ -7,11 +7,10 @@ for a commit of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import random
 
 from haulier.delivery.judging import History
-from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Send, Settle, Wait, deliver
 from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError, TransportError
@@ -22,6 +21,7 @@ from haulier.model.request import Request, Response
 from haulier.runs.book import Book, Delivered
 from haulier.runs.course import Course, Source, Taken
 from haulier.runs.crew import Budget, Crew, Delivery
+from haulier.runs.joint import Depth, Joint
 from haulier.runs.overdue import Overdue
 from haulier.runs.settling import Settling
 from haulier.runs.windows import Windows
@@ -36,7 +36,10 @@ class Driver:
     """Drives one sitting of a run to its end or to a stop; `stop_reason` says which.
 
     write: takes a commit to the ledger. settled: told of each request that came to rest. durable: told of each commit
-    that is durable. Made inside the running loop; all methods belong to its thread.
+    that is durable. Of a stage of a chain: at: its place; joint and depth: what it has in common with the others;
+    coming: records that were not taken in yet; quiet: waits until later stages are; stopped: told of a stop.
+
+    Made inside the running loop; all methods belong to its thread.
     """
 
     def __init__(
@@ -47,6 +50,12 @@ class Driver:
         course: Course,
         *,
         write: Callable[[Commit], None],
+        joint: Joint,
+        depth: Depth,
+        at: int = 0,
+        coming: Callable[[], int] = lambda: 0,
+        quiet: Callable[[], Awaitable[None]] | None = None,
+        stopped: Callable[[str], None] | None = None,
         settled: Callable[[Delivered], None] | None = None,
         durable: Callable[[Commit], None] | None = None,
     ) -> None:
@@ -56,19 +65,24 @@ class Driver:
         self._course = course
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
-        self._pacing = Pacing(course.pace)
+        self._pacing = joint.pacing
+        self._depth = depth
+        self._coming = coming
+        self._quiet = quiet
+        self._stopped = stopped
         self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
         self._history = History()
         self._crew = Crew(
             carry=self._carry,
             limit=lambda: self._rules.in_flight_limit,
             probing=lambda: self._rules.probing,
-            pacing=self._pacing,
+            joint=joint,
+            held=lambda: depth.held(at),
+            changed=depth.pump,
             rested=self._rested,
             failed=self.fail,
             hopeless=self.stop,
             lane=course.lane,
-            share=course.share,
         )
         self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
         self._changed = asyncio.Event()
@@ -85,6 +99,7 @@ class Driver:
             settled=settled,
             stop=self.stop,
         )
+        depth.join(self._crew, self)
         self.stop_reason = ""
         self.error: BaseException | None = None
 
@@ -92,12 +107,19 @@ class Driver:
 
     def stop(self, reason: str) -> None:
         """Take nothing more in, let what is in flight finish, then end; resumable."""
-        if not self.stop_reason:
-            self.stop_reason = reason
+        told = not self.stop_reason
+        self.stop_reason = self.stop_reason or reason
+        if told and self._stopped is not None:
+            self._stopped(reason)
         self._crew.stop()
         self._stopping.set()
         self._windows.let_go()
         self._changed.set()
+
+    @property
+    def lag(self) -> int:
+        """Requests that are ready to leave or soon will be, as far as records have come."""
+        return self._coming() + self._windows.on_the_way + self._crew.ready
 
     def committed(self, count: int, error: LedgerError | None) -> None:
         """The writer made `count` commits durable since the start, or failed for good."""
@@ -122,6 +144,8 @@ class Driver:
             ended_early = await self._take_all_in()
             await self._until_settled()
             if ended_early:
+                # Later stages carry what was read to its end.
+                self._stopped = None
                 self.stop(f"{ended_early}; mended, it goes on under the run key {self._course.run_key}")
             await self._second_round()
         except asyncio.CancelledError:
@@ -178,6 +202,7 @@ class Driver:
     async def _take_in(self) -> None:
         async for taken in self._source.taken():
             self._take(taken)
+            self._depth.pump()
             await self._windows.until_room()
             if taken.block is not None and taken.block.settled is not None:
                 await self._until_quiet(taken.block.settled)
@@ -204,6 +229,8 @@ class Driver:
         self._windows.commit(always=True)
         await self._until_settled()
         await self.flush()
+        if self._quiet is not None:
+            await self._quiet()
         settled()
 
     async def _until_settled(self) -> None:

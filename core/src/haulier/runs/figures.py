@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     bill; requests: different ones among them; repeated: those that went out more than once. busy_s: summed over all
     attempts, from sending to answer; waited_s: summed over all requests, between their attempts. slowest: (number,
     seconds) of the requests whose slowest attempt took longest; hashes: their number -> SHA-256 of the body, as
-    preview shows it. Times are kept from ledger version 2 on; 0 before.
+    preview shows it. Both are empty of a chain, as each stage has numbers of its own. Times are kept from ledger
+    version 2 on; 0 before.
     """
 
     active_s: float
@@ -45,21 +46,22 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         return values
 
 
-def figures_of(view: LedgerView, run: RunRow) -> Figures:
-    """The figures of a run as its ledger has them now."""
-    settled = run.delivered + run.accepted + run.rejected + run.in_doubt
-    requests, repeated = view.cost(run)
-    slowest = tuple(view.slowest(run))
-    hashes = view.hashes(run, [number for number, _ in slowest])
+def figures_of(view: LedgerView, runs: Sequence[RunRow]) -> Figures:
+    """The figures of a run as its ledger has them now; runs: it, or the stages of a chain."""
+    settled = sum(run.delivered + run.accepted + run.rejected + run.in_doubt for run in runs)
+    attempts, active_s = sum(run.attempts for run in runs), max(run.active_s for run in runs)
+    costs = [view.cost(run) for run in runs]
+    slowest = tuple(view.slowest(runs[0])) if len(runs) == 1 else ()
+    hashes = view.hashes(runs[0], [number for number, _ in slowest])
     return Figures(
-        active_s=run.active_s,
-        records_per_second=settled / run.active_s if run.active_s else 0.0,
-        requests_per_second=run.attempts / run.active_s if run.active_s else 0.0,
-        attempts=run.attempts,
-        requests=requests,
-        repeated=repeated,
-        busy_s=run.busy_s,
-        waited_s=run.waited_s,
+        active_s=active_s,
+        records_per_second=settled / active_s if active_s else 0.0,
+        requests_per_second=attempts / active_s if active_s else 0.0,
+        attempts=attempts,
+        requests=sum(requests for requests, _ in costs),
+        repeated=sum(repeated for _, repeated in costs),
+        busy_s=sum(run.busy_s for run in runs),
+        waited_s=sum(run.waited_s for run in runs),
         slowest=slowest,
         hashes={number: digest.hex() for number, digest in hashes.items()},
     )

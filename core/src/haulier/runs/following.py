@@ -131,7 +131,7 @@ async def follow_jobs(
 
 def follows(orders: Orders) -> bool | None:
     """Whether a run is to follow its jobs; None where its endpoint does not say how."""
-    template = orders.resolved.template
+    template = orders.resolved.template if not orders.is_chain else None
     return orders.follow if template is not None and template.follow is not None else None
 
 
@@ -150,7 +150,7 @@ async def follow_after(
     following = FollowOrders(
         resolved=orders.resolved,
         registry=orders.registry,
-        authority=orders.authority,
+        authority=orders.authorities[0],
         output_authorities=orders.output_authorities,
         root=orders.root,
         state_dir=orders.state_dir,
@@ -185,7 +185,7 @@ class FollowSitting:
         try:
             run = self._found(ledger)
             outputs = await open_outputs(
-                orders.resolved, orders.registry, orders.root, orders.output_authorities
+                orders.resolved.destination.outputs, orders.registry, orders.root, orders.output_authorities
             )
             try:
                 why = await follow_jobs(orders, ledger, run, outputs, begun=self._begun)
@@ -264,7 +264,7 @@ def prepare_follow(
             resolved=resolved,
             registry=registry,
             authority=authority_of(site, resolved, registry, credential),
-            output_authorities=authorities_of_outputs(site, resolved, registry),
+            output_authorities=authorities_of_outputs(site, resolved.destination.outputs, registry),
             root=site.root,
             state_dir=site.state_dir(),
             timeout_s=timeout_s,

@@ -53,12 +53,15 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was not delivered, or of which nobody knows. state: `rejected` or `in_doubt`.
 
+    stage: of a chain; there run_id is that of the stage's run, and position counts the records that came to it.
+
     key: value of the attribute that names records; None where there is none. number: its request; None where it never
     became one. part_of: number of the request that its own is a part of; None where it is none. replayed: the newest
     run that carried it once more; None where none did. text: the record as read; None where the ledger lacks it.
     """
 
     run_id: str
+    stage: str
     destination: str
     position: int
     key: Any
@@ -119,13 +122,15 @@ def dead_letters(
         settings = _decode(found.run.settings)
         key = settings.get("key") if isinstance(settings, dict) else None
         with _reading(found.folder) as view:
-            for row in view.records(found.run):
+            rows = ((run, row) for run in (found.run, *view.stages(found.run)) for row in view.records(run))
+            for run, row in rows:
                 if (row["replayed"] and not replayed) or reason.lower() not in row["reason"].lower():
                     continue
                 row["state"] = State(row["state"]).name.lower()
                 if only in ("all", row["state"]):
                     yield DeadLetter(
-                        run_id=found.run.run_id,
+                        run_id=run.run_id,
+                        stage=run.stage,
                         destination=found.destination,
                         key=_value_of(row["text"], key),
                         **row,
@@ -180,13 +185,21 @@ def _told(runs: list[_Found]) -> Iterator[Told]:
     for found in runs:
         with _reading(found.folder) as view:
             report = report_of(view, found.run, found.destination)
+            stages = [found.run, *view.stages(found.run)]
             yield Told(
                 report=report,
-                figures=figures_of(view, found.run),
-                tickets=tuple(view.tickets(found.run)) if report.accepted else (),
+                figures=figures_of(view, stages),
+                tickets=tuple(ticket for run in stages for ticket in view.tickets(run))
+                if report.accepted
+                else (),
                 reasons=tuple(
-                    (State(state).name.lower(), reason, records)
-                    for state, reason, records in view.reasons(found.run)
+                    (
+                        State(state).name.lower(),
+                        f"stage {run.stage}: {reason}" if run.stage else reason,
+                        records,
+                    )
+                    for run in stages
+                    for state, reason, records in view.reasons(run)
                 ),
             )
 

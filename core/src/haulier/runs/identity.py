@@ -18,7 +18,7 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.runs.orders import Orders
 
-__all__ = ["check_outputs", "goes_on", "new_run", "note_for_finished"]
+__all__ = ["check_outputs", "goes_on", "later_stages", "new_run", "note_for_finished"]
 
 # What may differ between two sittings of one run: none of it changes a byte of a request.
 _NOT_COMPARED = (
@@ -39,6 +39,24 @@ _NOT_COMPARED = (
     "success_when",
     "verdicts",
 )
+
+
+def later_stages(orders: Orders, run: RunRow) -> list[RunRow]:
+    """The rows of the later stages of a chain, beside the run's own; its keys and lines are named by them."""
+    names = [stage.name for stage in orders.stages]
+    return [
+        msgspec.structs.replace(
+            run,
+            run_id=f"{run.run_id}.{name}",
+            run_key=f"{run.run_id}.{name}",
+            source=f"stage {before}",
+            parent="",
+            settings=run.settings,
+            way=resolved.way,
+            stage=name,
+        )
+        for before, name, resolved in zip(names, names[1:], orders.stages[1:], strict=False)
+    ]
 
 
 def new_run(orders: Orders, run_key: str, fingerprint: str, parent: str = "") -> RunRow:
@@ -64,6 +82,7 @@ def new_run(orders: Orders, run_key: str, fingerprint: str, parent: str = "") ->
         rejected=0,
         in_doubt=0,
         attempts=0,
+        stage=orders.resolved.name,
     )
 
 
@@ -105,7 +124,7 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
 
 def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
     """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
-    outputs = [output.to for output in orders.resolved.destination.outputs]
+    outputs = [output.to for output in orders.outputs]
     before = msgspec.json.decode(earlier.settings).get("outputs", outputs)
     for number, (count, _) in owing.items():
         if outputs[number : number + 1] != before[number : number + 1]:
@@ -118,15 +137,18 @@ def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int
 
 def _settings(orders: Orders) -> str:
     """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
-    destination, address = orders.resolved.destination, orders.resolved.address
-    settings = settings_of(destination)
-    for name in _NOT_COMPARED:
-        settings.pop(name, None)
-    settings["origin"] = address.origin + address.base_path
+    settings = settings_of(orders.destination)
+    for written in (settings, *settings.get("stages", ())):
+        for name in _NOT_COMPARED:
+            written.pop(name, None)
+    origins = [stage.address.origin + stage.address.base_path for stage in orders.stages]
+    settings["origin"] = origins[0] if len(set(origins)) == 1 else origins
     settings["parameters"] = dict(orders.params)
-    settings["outputs"] = [output.to for output in destination.outputs]
-    if (program := orders.resolved.program) is not None and program.file:
-        settings["code"] = sha256(loaded(program, orders.root).source.encode()).hexdigest()
+    settings["outputs"] = [output.to for output in orders.outputs]
+    programs = [program for stage in orders.stages if (program := stage.program) is not None and program.file]
+    if programs:
+        codes = [sha256(loaded(program, orders.root).source.encode()).hexdigest() for program in programs]
+        settings["code"] = codes[0] if len(codes) == 1 else codes
     return msgspec.json.encode(settings, order="deterministic").decode()
 
 
@@ -140,5 +162,6 @@ def _compared(settings: str) -> Any:
 
 def _is_bare(earlier: RunRow, ledger: Store) -> bool:
     """Whether nothing of a run can have come to anything, so that mended settings may begin it anew."""
-    settled = earlier.delivered + earlier.accepted + earlier.in_doubt
-    return not settled and not any(left.may_have_been_sent for left in ledger.unsettled(earlier))
+    runs = [earlier, *ledger.stages(earlier)]
+    settled = sum(run.delivered + run.accepted + run.in_doubt for run in runs)
+    return not settled and not any(left.may_have_been_sent for run in runs for left in ledger.unsettled(run))

@@ -184,13 +184,18 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 class Lines:
     """The lines of all outputs of a run, each with the outputs it goes to: made once where several want the same."""
 
-    def __init__(self, wishes: Sequence[Joining], conditions: Sequence[Condition | None] = ()) -> None:
-        """wishes: what each output gets, in the order of the outputs; conditions: which lines, None for all."""
+    def __init__(
+        self, wishes: Sequence[Joining], conditions: Sequence[Condition | None] = (), *, first: int = 0
+    ) -> None:
+        """wishes: what each output gets, in the order of the outputs; conditions: which lines, None for all.
+
+        first: number of the first of them.
+        """
         groups: dict[tuple[frozenset[str], bool], tuple[Joining, list[int]]] = {}
-        for output, joining in enumerate(wishes):
+        for output, joining in enumerate(wishes, first):
             groups.setdefault((joining.include, joining.answer), (joining, []))[1].append(output)
         self._groups = list(groups.values())
-        self._conditions = {output: one for output, one in enumerate(conditions) if one is not None}
+        self._conditions = {output: one for output, one in enumerate(conditions, first) if one is not None}
 
     def _routed(self, outputs: list[int], line: bytes) -> list[tuple[list[int], bytes]]:
         """The line with those of its outputs that want it."""

@@ -6,27 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from haulier.model.destination import Destination, OutputChoice
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
 from haulier.runs.book import Delivered
 from haulier.runs.intake import Input
 from haulier.runs.resolved import Resolved
 
-__all__ = ["Orders"]
+__all__ = ["Orders", "outputs_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
     """What is to be carried where. run_key None: found from the input. again: repeat a finished run.
 
-    output_authorities: one for each output. params: values of `{param.x}`. on_delivery: told of each settled request,
-    in the thread of the run. follow: ask for the results of what is accepted until they are there.
-    trusted: whether code may leave the sandbox.
+    destination: as it is written. stages: each call that it makes, one without stages; authorities: what each may send.
+    output_authorities: one for each of `outputs`. params: values of `{param.x}`. on_delivery: told of each settled
+    request, in the thread of the run. follow: ask for the results of what is accepted until they are there. trusted:
+    whether code may leave the sandbox.
     """
 
-    resolved: Resolved
+    destination: Destination
+    stages: tuple[Resolved, ...]
     registry: Registry
-    authority: Authority
+    authorities: tuple[Authority, ...]
     output_authorities: tuple[Authority, ...] = ()
     root: Path
     state_dir: Path
@@ -38,3 +41,24 @@ class Orders:
     on_delivery: Callable[[Delivered], None] | None = None
     on_start: Callable[[str, str], None] | None = None
     follow: bool = True
+
+    @property
+    def resolved(self) -> Resolved:
+        """The first stage, or the only call."""
+        return self.stages[0]
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it has stages, if only one."""
+        return self.destination.stages is not None
+
+    @property
+    def outputs(self) -> tuple[OutputChoice, ...]:
+        """All outputs: those of the chain, then those of each stage."""
+        return outputs_of(self.destination)
+
+
+def outputs_of(destination: Destination) -> tuple[OutputChoice, ...]:
+    """All outputs of a destination: those of the chain, then those of each stage."""
+    own = (output for stage in destination.stages or () for output in stage.outputs)
+    return (*destination.outputs, *own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from haulier.model.parts import Settings
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority, authority_of_output
 from haulier.runs.guarding import guarded
+from haulier.runs.joined import Joined, Wish
 from haulier.runs.joining import Joining, Lines
+from haulier.runs.orders import Orders
 from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
 from haulier.runs.shape import sends_attribute, shape_of
@@ -26,27 +28,28 @@ __all__ = [
     "answers_are_kept",
     "authorities_of_outputs",
     "close_outputs",
+    "joined_of",
     "lines_of",
     "open_outputs",
     "saved_bodies",
+    "sends",
+    "settings_of_output",
     "transport_of",
 ]
 
 
 async def open_outputs(
-    resolved: Resolved, registry: Registry, root: Path, authorities: Sequence[Authority]
+    choices: Sequence[OutputChoice], registry: Registry, root: Path, authorities: Sequence[Authority]
 ) -> list[Served]:
-    """The outputs in the order of the destination; those that are open already are closed where one cannot be.
+    """The outputs in their order; those that are open already are closed where one cannot be.
 
     authorities: of each output, what it may authenticate requests with.
     """
     opened: list[Served] = []
     try:
-        for number, (choice, authority) in enumerate(
-            zip(resolved.destination.outputs, authorities, strict=True), 1
-        ):
+        for number, (choice, authority) in enumerate(zip(choices, authorities, strict=True), 1):
             kind = registry.output(choice.to)
-            settings = _settings_of(registry, choice)
+            settings = settings_of_output(registry, choice)
             doors = RunDoors(root, credential=authority.credential, authorize=authority.authorize())
             served = Served(number, kind.name, doors)
             opened.append(served)
@@ -64,15 +67,19 @@ async def close_outputs(outputs: Sequence[Served]) -> None:
             raise ended
 
 
-def authorities_of_outputs(site: Site, resolved: Resolved, registry: Registry) -> tuple[Authority, ...]:
+def authorities_of_outputs(
+    site: Site, choices: Sequence[OutputChoice], registry: Registry
+) -> tuple[Authority, ...]:
     """What each output may authenticate its requests with; CredentialError where that may not go where it is to go."""
     return tuple(
-        authority_of_output(site, registry, _settings_of(registry, choice), place=f"outputs {choice.to}")
-        for choice in resolved.destination.outputs
+        authority_of_output(
+            site, registry, settings_of_output(registry, choice), place=f"outputs {choice.to}"
+        )
+        for choice in choices
     )
 
 
-def _settings_of(registry: Registry, choice: OutputChoice) -> Settings:
+def settings_of_output(registry: Registry, choice: OutputChoice) -> Settings:
     """What was written for an output, with the defaults of its type; resolving the destination has checked it."""
     return registry.output(choice.to).settings.model_validate(choice.settings)
 
@@ -82,7 +89,7 @@ def answers_are_kept(resolved: Resolved, registry: Registry) -> bool:
     takes = bool(resolved.template and resolved.template.takes)
     chosen = resolved.destination.outputs
     return resolved.destination.save_body is not None or any(
-        takes or getattr(_settings_of(registry, one), "answer", False) for one in chosen
+        takes or getattr(settings_of_output(registry, one), "answer", False) for one in chosen
     )
 
 
@@ -105,27 +112,63 @@ def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | Non
     return Saving(transport, saved) if saved is not None else transport
 
 
-def lines_of(
-    resolved: Resolved, registry: Registry, run_id: str, saved: SavedBodies | None = None
-) -> Lines | None:
-    """What the outputs of a run are told; None where it has none. saved: where its answers' files are."""
-    destination = resolved.destination
-    if not destination.outputs:
-        return None
+def sends(resolved: Resolved) -> Callable[[str], bool]:
+    """What tells of an attribute of a record whether it is sent."""
     paths = (path[0] for path in resolved.address.record_paths)
     body = (path[0] for value in resolved.body for path in value.record_paths)
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = resolved.batching.item if resolved.batching is not None else ""
     used = frozenset((*paths, *body, *files, *([item] if isinstance(item, str) else item)))
-    chosen = [_settings_of(registry, choice) for choice in destination.outputs]
-    all_sent, shape = resolved.attributes != "none" and not item, shape_of(destination)
+    all_sent, shape = resolved.attributes != "none" and not item, shape_of(resolved.destination)
+    return lambda name: name in used or (all_sent and sends_attribute(shape, name))
+
+
+def joined_of(orders: Orders, run_id: str) -> Joined | None:
+    """The lines that the outputs of a chain are told; None where it has none."""
+    if not (orders.is_chain and orders.destination.outputs):
+        return None
+    senders = [sends(stage) for stage in orders.stages]
+    settings = [settings_of_output(orders.registry, choice) for choice in orders.destination.outputs]
+    return Joined(
+        [
+            Wish(
+                frozenset(getattr(one, "include", None) or ()),
+                bool(getattr(one, "answer", False)),
+            )
+            for one in settings
+        ],
+        conditions=[getattr(one, "when", None) for one in settings],
+        run_id=run_id,
+        key=orders.destination.key,
+        takes={stage.name: stage.template.takes if stage.template else {} for stage in orders.stages},
+        sent=lambda name: any(sender(name) for sender in senders),
+    )
+
+
+def lines_of(
+    resolved: Resolved,
+    registry: Registry,
+    run_id: str,
+    saved: SavedBodies | None = None,
+    *,
+    first: int = 0,
+) -> Lines | None:
+    """What the outputs of a run are told; None where it has none. saved: where its answers' files are.
+
+    first: number of the first of them, from 0.
+    """
+    destination = resolved.destination
+    if not destination.outputs:
+        return None
+    sent = sends(resolved)
+    chosen = [settings_of_output(registry, choice) for choice in destination.outputs]
     return Lines(
         [
             Joining(
                 run_id=run_id,
                 key=destination.key,
                 takes=resolved.template.takes if resolved.template else {},
-                sent=lambda name: name in used or (all_sent and sends_attribute(shape, name)),
+                sent=sent,
                 single=resolved.batching is None,
                 saved=saved.path_of if saved is not None else None,
                 include=frozenset(getattr(settings, "include", None) or ()),
@@ -134,4 +177,5 @@ def lines_of(
             for settings in chosen
         ],
         [getattr(settings, "when", None) for settings in chosen],
+        first=first,
     )

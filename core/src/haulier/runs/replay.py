@@ -26,6 +26,7 @@ from haulier.runs.book import Delivered
 from haulier.runs.intake import Shaped
 from haulier.runs.mending import read_mended
 from haulier.runs.positions import PositionSet
+from haulier.runs.replay_stages import begun_at
 from haulier.runs.report import Report
 from haulier.runs.sending import carried, prepare
 from haulier.runs.site import DestinationLike, site_of
@@ -174,7 +175,7 @@ def prepare_replay(
 
 
 def _run_of(view: LedgerView, word: str) -> RunRow:
-    run = view.run(word)
+    run = view.run(word.partition(".")[0])  # of a stage: the run of its chain
     if run is None:
         raise ConfigurationError(f"no run of this destination begins with {word!r}; see: haulier runs")
     return run
@@ -196,15 +197,18 @@ def _begin(
     """Write a new replay with its records; its row."""
     view = LedgerView.open(folder)  # a connection of its own, which does not see what is written meanwhile
     try:
-        runs = [parent] if parent is not None else sorted(view.runs(), key=lambda run: run.id)
+        chosen_runs = [parent] if parent is not None else sorted(view.runs(), key=lambda run: run.id)
+        runs = [row for run in chosen_runs for row in (run, *view.stages(run))]
         if choice.records is not None:
             chosen = _mended(view, choice.records, choice, runs)
         else:
             chosen = _left(view, choice, runs)
+        chosen = begun_at(view, chosen, runs, sitting.stages)
         first = next(chosen, None)
         if first is None:
             raise ConfigurationError(_nothing_left(view, choice, runs))
-        return ledger.start_replay(sitting.new_run(run_key, ""), chain([first], chosen))
+        run = sitting.new_run(run_key, "")
+        return ledger.start_replay(run, chain([first], chosen), sitting.later_stages(run))
     finally:
         view.close()
 

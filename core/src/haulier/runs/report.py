@@ -10,13 +10,29 @@ from haulier.io.ledger.protocol import StoreView
 from haulier.io.ledger.rows import RunRow
 from haulier.io.saving import run_folder
 
-__all__ = ["Report", "report_of"]
+__all__ = ["Report", "StageCounts", "report_of"]
 
 _SHAPE = 1  # version of the JSON shape
 
 
+class StageCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of one stage of a chain: read = the sum of all states, as in Report."""
+
+    name: str
+    read: int
+    pending: int
+    sending: int
+    delivered: int
+    accepted: int
+    rejected: int
+    in_doubt: int
+    attempts: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the records of a run: read = pending + sending + delivered + accepted + rejected + in_doubt.
+
+    stages: of a chain, the same for each stage; the counts above are sums of theirs. Empty without stages.
 
     state: `finished`; `stopped`, with the reason: the same call goes on; `open`: under way, or ended by a crash.
     attempts: requests that went out, repeated ones included. repeated: this is the report of an earlier run of the
@@ -45,6 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     parent: str = ""
     saved_in: str = ""
+    stages: tuple[StageCounts, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -65,16 +82,37 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "shape": _SHAPE,
             **{name: getattr(self, name) for name in self.__struct_fields__},
+            "stages": [msgspec.structs.asdict(stage) for stage in self.stages],
             "ok": self.ok,
         }
+
+
+_COUNTS = StageCounts.__struct_fields__[1:]
+
+
+def _counts(view: StoreView, row: RunRow) -> StageCounts:
+    sending = view.sending(row)
+    settled = row.delivered + row.accepted + row.rejected + row.in_doubt
+    return StageCounts(
+        name=row.stage,
+        read=row.read,
+        pending=row.read - settled - sending,
+        sending=sending,
+        delivered=row.delivered,
+        accepted=row.accepted,
+        rejected=row.rejected,
+        in_doubt=row.in_doubt,
+        attempts=row.attempts,
+    )
 
 
 def report_of(
     view: StoreView, run: RunRow, destination: str, *, repeated: bool = False, note: str = ""
 ) -> Report:
     """The report of a run as its ledger has it now."""
-    sending = view.sending(run)
-    settled = run.delivered + run.accepted + run.rejected + run.in_doubt
+    rows = [run, *view.stages(run)]
+    stages = [_counts(view, row) for row in rows]
+    in_all = {name: sum(getattr(stage, name) for stage in stages) for name in _COUNTS}
     return Report(
         run_id=run.run_id,
         run_key=run.run_key,
@@ -82,20 +120,14 @@ def report_of(
         source=run.source,
         state=run.state,
         reason=run.reason,
-        read=run.read,
-        pending=run.read - settled - sending,
-        sending=sending,
-        delivered=run.delivered,
-        accepted=run.accepted,
-        rejected=run.rejected,
-        in_doubt=run.in_doubt,
-        attempts=run.attempts,
+        **in_all,
         started=run.started,
         ended=run.ended,
         repeated=repeated,
         note=note,
         parent=run.parent,
         saved_in=_saved_in(run),
+        stages=tuple(stages) if run.stage else (),
     )
 
 

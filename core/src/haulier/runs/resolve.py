@@ -5,6 +5,7 @@ Everything that can be known to be wrong before the first record is said here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.io.transports.choose import transport_name
 from haulier.model.connector import Connector
-from haulier.model.destination import Batching, Destination, Limits
+from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Portion, Settings
 from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
@@ -21,15 +22,57 @@ from haulier.runs.by_template import pieces_by_template
 from haulier.runs.formatting import check_expressions, check_headers, check_shape, with_compression
 from haulier.runs.guarding import guarded
 from haulier.runs.ordered import check_order
-from haulier.runs.resolved import Pieces, Resolved
+from haulier.runs.resolved import Pieces, Resolved, place_of
 from haulier.runs.shape import shape_of
 from haulier.runs.written import written_settings
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "resolve_stages"]
 
 
 def resolve(destination: Destination, registry: Registry, *, base_url: str | None = None) -> Resolved:
-    """Check a destination against what is installed; DestinationError or ConfigurationError says what is wrong."""
+    """Check a destination against what is installed; DestinationError or ConfigurationError says what is wrong.
+
+    Of a chain: its first stage, the one that is called with the records as they are read.
+    """
+    return resolve_stages(destination, registry, base_url=base_url)[0]
+
+
+def resolve_stages(
+    destination: Destination, registry: Registry, *, base_url: str | None = None
+) -> tuple[Resolved, ...]:
+    """Every stage of a chain in order; of a destination without stages the one call it makes. Raises as `resolve`.
+
+    base_url: replaces the connector's for all stages that name no other connector and no base_url of their own.
+    """
+    calls = destination.calls
+    resolved = []
+    for stage, call in calls:
+        own = stage is not None and (stage.base_url or call.connector != calls[0][1].connector)
+        resolved.append(_resolve_call(call, stage, registry, None if own else base_url))
+    _check_chain(destination, resolved, registry)
+    return tuple(resolved)
+
+
+def _check_chain(destination: Destination, stages: Sequence[Resolved], registry: Registry) -> None:
+    """What no stage can see by itself."""
+    if destination.stages is None:
+        return
+    place = f"destination `{destination.name}`"
+    try:
+        for output in destination.outputs:
+            written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
+    except ConfigurationError as error:
+        raise type(error)(f"{place}: {error}") from None
+    folders = [one.destination.save_body for one in stages if one.destination.save_body is not None]
+    if len(set(folders)) < len(folders):
+        raise DestinationError(
+            f"{place}: two stages have the same `save_body`; give each a folder of its own"
+        )
+
+
+def _resolve_call(
+    destination: Destination, stage: Stage | None, registry: Registry, base_url: str | None
+) -> Resolved:
     base_url = base_url or destination.base_url
     try:
         connector = registry.connector(destination.connector)
@@ -39,13 +82,13 @@ def resolve(destination: Destination, registry: Registry, *, base_url: str | Non
             template = registry.endpoint(connector.name, destination.endpoint or "")
             pieces = pieces_by_template(destination, connector, template, base_url)
         transport_name(destination.transport, pieces.address.origin)  # whether it is installed
-        return _assembled(destination, connector, pieces, registry)
+        return _assembled(destination, stage, connector, pieces, registry)
     except ConfigurationError as error:
-        raise type(error)(f"destination `{destination.name}`: {error}") from None
+        raise type(error)(f"{place_of(destination, stage)}: {error}") from None
 
 
 def _assembled(
-    destination: Destination, connector: Connector, pieces: Pieces, registry: Registry
+    destination: Destination, stage: Stage | None, connector: Connector, pieces: Pieces, registry: Registry
 ) -> Resolved:
     encoder = registry.encoder(pieces.format_name)
     settings = written_settings(
@@ -66,6 +109,7 @@ def _assembled(
         written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
     return Resolved(
         destination=destination,
+        stage=stage,
         connector=connector,
         pieces=pieces,
         encoder=encoder,

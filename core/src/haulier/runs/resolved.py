@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
-from haulier.model.destination import Batching, Destination, Limits
+from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import Expression, RunFacts
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
 from haulier.model.paths import attribute_path
@@ -21,7 +22,7 @@ from haulier.runs.formatting import settings_for_run, settings_vary
 from haulier.runs.guarding import GuardedGrouping, guarded
 from haulier.runs.shape import shape_of
 
-__all__ = ["FileParameter", "Pieces", "Resolved", "gzipped"]
+__all__ = ["FileParameter", "Pieces", "Resolved", "gzipped", "place_of", "warnings_of"]
 
 _CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
 _GZIPPED = (("Content-Encoding", "gzip"),)
@@ -64,7 +65,10 @@ class Pieces:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """A destination ready to run. limits: the connector's with the destination's own laid over them."""
+    """A destination ready to run, or one stage of a chain. limits: the connector's with its own laid over them.
+
+    destination: of a stage, the destination it would be by itself; stage: what it says besides, None without stages.
+    """
 
     destination: Destination
     connector: Connector
@@ -75,6 +79,12 @@ class Resolved:
     grouping_settings: Settings | None
     way: Way
     limits: Limits
+    stage: Stage | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its stage; empty without stages."""
+        return self.stage.name if self.stage is not None else ""
 
     @property
     def template(self) -> EndpointTemplate | None:
@@ -166,14 +176,17 @@ class Resolved:
             return self.template is not None and self.template.all_or_nothing
         return written
 
-    def planner(self, facts: RunFacts) -> Planner:
-        """The planner of one run; raises ConfigurationError where a `--param` is missing or an address cannot be."""
-        try:
-            return Planner(self._spec(facts))
-        except ConfigurationError as error:
-            raise type(error)(f"destination `{self.destination.name}`: {error}") from None
+    def planner(self, facts: RunFacts, *, run_id: str = "") -> Planner:
+        """The planner of one run; raises ConfigurationError where a `--param` is missing or an address cannot be.
 
-    def _spec(self, facts: RunFacts) -> PlanSpec:
+        run_id: of which idempotency keys are made, where it is not that of the facts.
+        """
+        try:
+            return Planner(self._spec(facts, run_id or facts.run_id))
+        except ConfigurationError as error:
+            raise type(error)(f"{place_of(self.destination, self.stage)}: {error}") from None
+
+    def _spec(self, facts: RunFacts, run_id: str) -> PlanSpec:
         batching, algorithm = self.batching or Batching(size=1), self.algorithm
         whole = self.pieces.whole
         placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
@@ -184,7 +197,7 @@ class Resolved:
             encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
             encoder_settings=settings_for_run(self.encoder, self.encoder_settings, facts),
             way=self.way,
-            run_id=facts.run_id,
+            run_id=run_id,
             attributes=self.attributes,
             shape=shape_of(self.destination),
             body=tuple(value.resolve(facts) for value in self.body),
@@ -204,6 +217,20 @@ class Resolved:
             headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,
             compress=gzipped if self.destination.compress else None,
         )
+
+
+def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
+    """What the author of all stages should know, each warning with the stage it is about."""
+    return tuple(
+        f"stage `{one.name}`: {warning}" if one.name else warning
+        for one in stages
+        for warning in one.warnings
+    )
+
+
+def place_of(destination: Destination, stage: Stage | None) -> str:
+    """How messages name a destination, or a stage of it."""
+    return f"destination `{destination.name}`" + (f", stage `{stage.name}`" if stage is not None else "")
 
 
 def _grouping(algorithm: GroupingAlgorithm | None, settings: Settings | None) -> GuardedGrouping | None:

@@ -10,17 +10,17 @@ from typing import Any
 from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
 from haulier.runs.accounts import known_account, learned
-from haulier.runs.authority import CredentialLike, authority_of
+from haulier.runs.authority import CredentialLike, authorities_of, given_to
 from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
-from haulier.runs.orders import Orders
+from haulier.runs.orders import Orders, outputs_of
 from haulier.runs.outputs import authorities_of_outputs
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
-from haulier.runs.resolve import resolve
+from haulier.runs.resolve import resolve_stages
 from haulier.runs.site import DestinationLike, site_of
 from haulier.runs.sitting import Sitting
 from haulier.runs.spooling import spooled_run_key
@@ -54,19 +54,21 @@ def prepare(
         raise ConfigurationError("the run key is empty; give it a value, or leave it out")
     site = site_of(destination, state=state)
     registry = load_registry()
-    resolved = resolve(site.destination, registry, base_url=base_url)
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
     # What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind.
-    resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
-    if (room := code_room(resolved, site.root, time.time())) is not None:
-        room.close()
-    resolved = learned(resolved, known_account(site, credential))
-    authority = authority_of(site, resolved, registry, credential)
+    for resolved in stages:
+        resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+        if (room := code_room(resolved, site.root, time.time())) is not None:
+            room.close()
+    stages = tuple(learned(one, known_account(site, given_to(one, credential))) for one in stages)
+    authorities = authorities_of(site, stages, registry, credential)
     return Sitting(
         Orders(
-            resolved=resolved,
+            destination=site.destination,
+            stages=stages,
             registry=registry,
-            authority=authority,
-            output_authorities=authorities_of_outputs(site, resolved, registry),
+            authorities=authorities,
+            output_authorities=authorities_of_outputs(site, outputs_of(site.destination), registry),
             root=site.root,
             state_dir=site.state_dir(),
             intake=records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,7 +15,6 @@ from haulier.model.request import Request
 from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.course import Parked, Taken
-from haulier.runs.feed import Feed
 from haulier.runs.positions import PositionSet, part_of, stretches
 from haulier.runs.stored import restore
 from haulier.runs.working import Crowd
@@ -31,7 +30,10 @@ class InputChanged(InputError):
 
 
 class Resumed(msgspec.Struct, frozen=True, kw_only=True):
-    """What an earlier sitting left: how far it read, what it knows, what it has not settled."""
+    """What an earlier sitting left: how far it read, what it knows, what it has not settled.
+
+    again: the ledger has the records from the low-water mark on, so they need not be compared.
+    """
 
     read: int
     digest: bytes | None
@@ -39,6 +41,33 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     known: PositionSet
     unsettled: Sequence[Unsettled]
     next_number: int
+    again: bool = False
+
+
+class Blocks(Protocol):
+    """Where blocks come from: the input, or the stage before."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the next one would have to be waited for."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether one, or the end, is there to be taken without waiting."""
+        ...
+
+    async def wait(self, seconds: float | None) -> None:
+        """Return when one is there, after so many seconds (None: however long), or when nudged."""
+        ...
+
+    def nudge(self) -> None:
+        """End a `wait`."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Block]:
+        """The blocks in order."""
+        ...
 
 
 class PlanSource:
@@ -50,7 +79,7 @@ class PlanSource:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: Blocks,
         planner: Planner,
         *,
         resumed: Resumed | None = None,
@@ -85,14 +114,16 @@ class PlanSource:
         Records above the low-water mark are kept for `taken`; those below are settled and skipped.
         """
         resumed = self._resumed
-        if resumed is None or resumed.read == 0 or resumed.digest is None:
+        if resumed is None or resumed.read == 0 or (resumed.digest is None and not resumed.again):
+            return
+        if resumed.again and resumed.low_water >= resumed.read:
             return
         async for block in self._blocks:
             end = block.first + len(block.lines)
             if end > resumed.low_water:
                 self._span.append(block)
             if end == resumed.read:
-                if block.digest != resumed.digest:
+                if block.digest != resumed.digest and not resumed.again:
                     raise InputChanged(
                         f"the first {resumed.read:,} records differ from those this run has read"
                         f" (SHA-256 {_hex(block.digest)} instead of {_hex(resumed.digest)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -18,20 +18,21 @@ from haulier.io.credentials import CredentialStore, Redactor
 from haulier.io.doors import FolderDoors
 from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import Outcomes, Stop
-from haulier.model.destination import Destination
+from haulier.model.destination import Destination, OutputChoice
 from haulier.model.expression import RunFacts
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
-from haulier.runs.authority import Authority, CredentialLike, authority_of
+from haulier.runs.authority import Authority, CredentialLike, authorities_of, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
 from haulier.runs.guarding import guarded
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
+from haulier.runs.orders import outputs_of
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
 from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
-from haulier.runs.resolve import resolve
-from haulier.runs.resolved import Resolved, gzipped
+from haulier.runs.resolve import resolve, resolve_stages
+from haulier.runs.resolved import Resolved, gzipped, warnings_of
 from haulier.runs.site import DestinationLike, Site, site_of
 
 __all__ = ["Checked", "TestAnswer", "check", "check_credential", "output_problems", "test_send"]
@@ -82,28 +83,30 @@ def check(
     problems: list[str] = []
     warnings: tuple[str, ...] = ()
     try:
-        resolved = resolve(site.destination, registry, base_url=base_url)
-        warnings = resolved.warnings
-        resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
-        if (room := code_room(resolved, site.root, time.time())) is not None:
-            with room:
-                problems += room.problems()
-        saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
-        root = site.destination.files_root
-        if resolved.files and root is not None and not (site.root / root).is_dir():
-            problems.append(f"files_root: there is no folder {root} in {site.root}")
-        authority_of(site, resolved, registry, credential)
-        problems += output_problems(site, resolved)
-        authorities_of_outputs(site, resolved, registry)
+        stages = resolve_stages(site.destination, registry, base_url=base_url)
+        warnings = warnings_of(stages)
+        for resolved in stages:
+            resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+            if (room := code_room(resolved, site.root, time.time())) is not None:
+                with room:
+                    problems += room.problems()
+            saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
+            root = resolved.destination.files_root
+            if resolved.files and root is not None and not (site.root / root).is_dir():
+                problems.append(f"files_root: there is no folder {root} in {site.root}")
+        authorities_of(site, stages, registry, credential)
+        outputs = outputs_of(site.destination)
+        problems += output_problems(site, outputs)
+        authorities_of_outputs(site, outputs, registry)
     except ConfigurationError as error:
         problems.append(str(error))
     return Checked(destination=site.destination.name, problems=tuple(problems), warnings=warnings)
 
 
-def output_problems(site: Site, resolved: Resolved) -> list[str]:
+def output_problems(site: Site, outputs: Sequence[OutputChoice]) -> list[str]:
     """Files that outputs could not be written to."""
     doors, problems = FolderDoors(site.root), []
-    for choice in resolved.destination.outputs:
+    for choice in outputs:
         path = choice.settings.get("path")
         if isinstance(path, str) and (reason := doors.refusal(path)):
             problems.append(f"outputs {choice.to}: {reason}")

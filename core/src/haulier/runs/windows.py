@@ -44,7 +44,8 @@ class Windows:
         self._durable = 0
         self._bytes = 0
         self._room = asyncio.Event()
-        self._flush_at: asyncio.TimerHandle | None = None
+        self._flush_at: asyncio.Handle | None = None
+        self._hurried = False
 
     def intend(self, delivery: Delivery) -> None:
         """Bring a delivery on its way, as soon as no more intents than wanted are without outcome."""
@@ -64,9 +65,17 @@ class Windows:
         self._write(commit)
 
     def commit_soon(self) -> None:
-        """Commit after a moment, in which more may come up."""
+        """Commit after a moment, in which more may come up; at once where a later stage waits for it."""
+        hurries = self._book.hurries
+        if self._flush_at is not None and hurries and not self._hurried:
+            self._flush_at.cancel()
+            self._flush_at = None
         if self._flush_at is None:
-            self._flush_at = self._loop.call_later(_FLUSH_S, self._flush)
+            self._hurried = hurries
+            later = (
+                self._loop.call_soon(self._flush) if hurries else self._loop.call_later(_FLUSH_S, self._flush)
+            )
+            self._flush_at = later
 
     def durable(self, count: int) -> Iterator[tuple[Commit, list[Delivery]]]:
         """`count` commits are durable since the start: those of them that were not told before, with their windows."""
@@ -74,6 +83,11 @@ class Windows:
             self._durable += 1
             yield self._uncommitted.popleft()
         self.look_for_room()
+
+    @property
+    def on_the_way(self) -> int:
+        """Deliveries that the crew has not been given yet."""
+        return len(self._backlog) + len(self._window) + sum(len(window) for _, window in self._uncommitted)
 
     @property
     def all_durable(self) -> bool:

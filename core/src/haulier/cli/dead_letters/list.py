@@ -45,7 +45,7 @@ def command(
         return
     rows = [
         (
-            one.run_id[:12],
+            one.run_id[:12] + (f".{one.stage}" if "." in one.run_id else ""),
             str(one.position),
             "" if one.key is None else str(one.key),
             one.state.replace("_", " ") + (f", replayed by {one.replayed[:12]}" if one.replayed else ""),

@@ -14,9 +14,10 @@ __all__ = ["command"]
 @click.command("show")
 @click.argument("of", metavar="DEST|RUN")
 @click.argument("position", type=click.IntRange(min=0))
+@click.option("--stage", metavar="NAME", help="Of a chain: the stage that rejected it.")
 @state_option
 @json_option
-def command(*, of: str, position: int, state: str | None, as_json: bool) -> None:
+def command(*, of: str, position: int, stage: str | None, state: str | None, as_json: bool) -> None:
     """Show one of them: its text, and why.
 
     POSITION as `dead-letters list` has it, in the newest run that has a dead letter there.
@@ -24,7 +25,8 @@ def command(*, of: str, position: int, state: str | None, as_json: bool) -> None
     from haulier.cli.showing import body_lines
     from haulier.runs.history import dead_letters
 
-    found = next((one for one in dead_letters(of, state=state) if one.position == position), None)
+    letters = (one for one in dead_letters(of, state=state) if stage is None or one.stage == stage)
+    found = next((one for one in letters if one.position == position), None)
     if found is None:
         raise ConfigurationError(
             f"no dead letter at position {position} of {of}; see: haulier dead-letters list {of}"
@@ -36,6 +38,7 @@ def command(*, of: str, position: int, state: str | None, as_json: bool) -> None
     for line in facts(
         [
             ("record", f"position {found.position} of run {found.run_id} to {found.destination}"),
+            *([("stage", found.stage)] if found.stage else []),
             *([("key", found.key)] if found.key is not None else []),
             ("state", found.state.replace("_", " ")),
             *([("replayed", f"by run {found.replayed}")] if found.replayed else []),

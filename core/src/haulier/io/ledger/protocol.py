@@ -6,9 +6,10 @@ tests: `tests/core/io/test_ledger_model.py` compares one with a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import Commit, Job, RunRow, Unsettled
 
 __all__ = ["Store", "StoreView"]
@@ -31,6 +32,14 @@ class StoreView(Protocol):
 
     def latest(self, run_key: str) -> RunRow | None:
         """The newest run of a run key."""
+        ...
+
+    def stages(self, run: RunRow) -> list[RunRow]:
+        """The runs of the later stages of a chain, in their order; none of a run that is no chain."""
+        ...
+
+    def onward(self, run: RunRow, start: int, *, stop: int | None, most: int) -> list[Onward]:
+        """Records of a later stage from a position on, at most `most`, none from position `stop` on."""
         ...
 
     def sending(self, run: RunRow) -> int:
@@ -80,8 +89,8 @@ class Store(StoreView, Protocol):
     All raise LedgerError where nothing more can be written; what was written before stands then.
     """
 
-    def start(self, run: RunRow) -> RunRow:
-        """Write a new run; its id comes back in the row."""
+    def start(self, run: RunRow, stages: Sequence[RunRow] = ()) -> RunRow:
+        """Write a new run; its id comes back in the row. stages: the runs of the later stages of a chain, in order."""
         ...
 
     def reopen(self, run: RunRow) -> None:
@@ -93,7 +102,11 @@ class Store(StoreView, Protocol):
         ...
 
     def commit(self, run: int, commits: Sequence[Commit]) -> None:
-        """Make windows durable, in order, all or none; when this returns their requests may leave.
+        """`commit_all` of one run."""
+        ...
+
+    def commit_all(self, commits: Mapping[int, Sequence[Commit]]) -> None:
+        """Make windows durable, by run, in order, all or none; when this returns their requests may leave.
 
         Called from the writer thread while the others read; a request's intent comes before its outcome.
         """

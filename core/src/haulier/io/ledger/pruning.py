@@ -11,10 +11,21 @@ from haulier.io.ledger.compacting import transaction
 __all__ = ["Pruned", "prune_runs", "remove_run"]
 
 _NUMBER = (1 << 40) - 1
-_BY_NUMBER = ("request", "merged", "job")
+_BY_NUMBER = ("request", "merged", "onward", "job")
 _LETTERS = (
-    "select count(*) from record where run = ? and not exists"
+    "select count(*) from record where run in (select id from run where id = ? or chain = ?) and not exists"
     " (select 1 from replay where parent = record.run and parent_position = record.position)"
+)
+# The runs that an unfinished replay reads from, stages of chains by the chain they are in.
+_READ_FROM = (
+    "select case when parents.chain = 0 then parents.id else parents.chain end from replay"
+    " join run on run.id = replay.run join run as parents on parents.id = replay.parent where run.state != 'finished'"
+)
+
+_OLD = (
+    "select id, run_id from run where chain = 0 and (state = 'finished' or exists (select 1 from run as later"  # noqa: S608
+    " where later.run_key = run.run_key and later.id > run.id)) and id not in"
+    f" (select id from run where chain = 0 order by id desc limit ?) and id not in ({_READ_FROM}) order by id"
 )
 
 
@@ -32,20 +43,15 @@ def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Prun
 
     Runs with dead letters that were not replayed stay, unless `dead_letters`; so do those an unfinished replay reads.
     """
-    old = db.execute(
-        "select id, run_id from run where (state = 'finished' or exists (select 1 from run as later"
-        " where later.run_key = run.run_key and later.id > run.id)) and id not in"
-        " (select id from run order by id desc limit ?) and id not in"
-        " (select replay.parent from replay join run on run.id = replay.run where run.state != 'finished') order by id",
-        (keep,),
-    ).fetchall()
+    old = db.execute(_OLD, (keep,)).fetchall()
     removed: list[str] = []
     kept: list[str] = []
     for id, run_id in old:
-        if not dead_letters and db.execute(_LETTERS, (id,)).fetchone()[0]:
+        if not dead_letters and db.execute(_LETTERS, (id, id)).fetchone()[0]:
             kept.append(run_id)
         else:
-            remove_run(db, id)
+            with transaction(db):
+                remove_run(db, id)
             removed.append(run_id)
     if removed:
         _shrink(db)
@@ -53,18 +59,19 @@ def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Prun
 
 
 def remove_run(db: sqlite3.Connection, id: int) -> None:
-    """Remove a run and all that belongs to it."""
-    with transaction(db):
-        for table in _BY_NUMBER:
-            db.execute(
-                f"delete from {table} where id between ? and ?",  # noqa: S608 - names of our own
-                (id << 40, id << 40 | _NUMBER),
-            )
-        db.execute("delete from owed where seq between ? and ?", (id << 40, id << 40 | _NUMBER))
-        for table in ("record", "chunk", "slow", "replay"):
-            db.execute(f"delete from {table} where run = ?", (id,))  # noqa: S608 - names of our own
-        db.execute("delete from replay where parent = ?", (id,))
-        db.execute("delete from run where id = ?", (id,))
+    """Remove a run and all that belongs to it, later stages too; inside a transaction of the caller's."""
+    for (stage,) in db.execute("select id from run where chain = ?", (id,)).fetchall():
+        remove_run(db, stage)
+    for table in _BY_NUMBER:
+        db.execute(
+            f"delete from {table} where id between ? and ?",  # noqa: S608 - names of our own
+            (id << 40, id << 40 | _NUMBER),
+        )
+    db.execute("delete from owed where seq between ? and ?", (id << 40, id << 40 | _NUMBER))
+    for table in ("record", "chunk", "slow", "replay"):
+        db.execute(f"delete from {table} where run = ?", (id,))  # noqa: S608 - names of our own
+    db.execute("delete from replay where parent = ?", (id,))
+    db.execute("delete from run where id = ?", (id,))
 
 
 def _shrink(db: sqlite3.Connection) -> None:

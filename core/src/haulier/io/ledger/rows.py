@@ -15,6 +15,7 @@ __all__ = [
     "Commit",
     "IntentRow",
     "Job",
+    "OnwardRow",
     "OutcomeRow",
     "RecordRow",
     "ReplayRow",
@@ -97,12 +98,30 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
         return self.may_have_been_sent and (self.state == State.SENDING or self.status in _UNANSWERED)
 
 
+class OnwardRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that goes on to a later stage. run: that stage's; parent: of the run whose answer made it, by row.
+
+    place: which of the records that the answer made. root, places, failed, fault: see `haulier.io.ledger.onward`.
+    """
+
+    run: int
+    parent: int
+    parent_position: int
+    place: int
+    root: int
+    places: str
+    failed: str | None
+    fault: str | None
+    text: bytes
+
+
 class Commit(msgspec.Struct, kw_only=True):
     """One transaction: outcomes of finished requests, intents of the next window, and how far the input was read.
 
     before: outcomes that come before the intents, of requests that are tried once more in this very commit.
     slow: (number, seconds) of slow requests. owed: (seq, output, line) that outputs are to make durable; paid: the
-    seqs of those that have.
+    seqs of those that have. outbox: the run that owes them, where not this one: lines of a chain are owed by its run.
+    onward: records that go on to later stages of a chain.
     split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records), as
     pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that were accepted; asking: ids of
     those that are asked for next; answers: (status, body of the last answer, id); told: ids that outputs know of now.
@@ -113,7 +132,9 @@ class Commit(msgspec.Struct, kw_only=True):
     outcomes: list[OutcomeRow] = []
     records: list[RecordRow] = []
     owed: list[tuple[int, int, bytes]] = []
+    outbox: int = 0
     paid: list[int] = []
+    onward: list[OnwardRow] = []
     chunks: list[tuple[str, int, int]] = []
     split: list[tuple[int | None, int, str, int]] = []
     before: list[OutcomeRow] = []
@@ -152,11 +173,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of a replay: the dead letter it comes from, by id of the run's row and position, and its text now."""
+    """One record of a replay: the dead letter it comes from, by id of the run's row and position, and its text now.
+
+    stage: the later stage of a chain at which it begins; empty: the first one. root, places: see OnwardRow.
+    """
 
     parent: int
     parent_position: int
     text: bytes
+    stage: str = ""
+    root: int = 0
+    places: str = ""
 
 
 def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:

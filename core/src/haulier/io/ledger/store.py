@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,10 @@ import msgspec
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import compact_run, transaction
 from haulier.io.ledger.lock import Lock
+from haulier.io.ledger.onward import keep_onward
 from haulier.io.ledger.place import check_place
 from haulier.io.ledger.pruning import Pruned, prune_runs, remove_run
+from haulier.io.ledger.replaying import write_replay
 from haulier.io.ledger.rows import Commit, ReplayRow, RunRow
 from haulier.io.ledger.schema import check, prepare
 from haulier.io.ledger.trouble import cannot_open, cannot_write
@@ -34,7 +36,7 @@ class Ledger(LedgerView):
         self._lock = lock
         self.path = path
         self._process = os.getpid()
-        self._since = time.monotonic()
+        self._since: dict[int, float] = {}
 
     @classmethod
     def create(cls, state_dir: Path) -> Ledger:
@@ -73,66 +75,75 @@ class Ledger(LedgerView):
         super().close()
         self._lock.close()
 
-    def start(self, run: RunRow) -> RunRow:
-        """Write a new run; its id comes back in the row."""
-        with self._writing():
-            return self._insert_run(run)
+    def start(self, run: RunRow, stages: Sequence[RunRow] = ()) -> RunRow:
+        """Write a new run; its id comes back in the row. stages: the runs of the later stages of a chain, in order."""
+        with self._writing(), transaction(self._db):
+            return self._insert_runs(run, stages)
 
-    def start_replay(self, run: RunRow, records: Iterable[ReplayRow]) -> RunRow:
+    def start_replay(
+        self, run: RunRow, records: Iterable[ReplayRow], stages: Sequence[RunRow] = ()
+    ) -> RunRow:
         """Write a new run with the records it is to carry, in order, and their runs as its parents; all or none."""
         with self._writing(), transaction(self._db):
-            started = self._insert_run(run)
-            self._db.executemany(
-                "insert into replay(run, position, parent, parent_position, text) values(?, ?, ?, ?, ?)",
-                (
-                    (started.id, position, row.parent, row.parent_position, row.text)
-                    for position, row in enumerate(records)
-                ),
-            )
+            started = self._insert_runs(run, stages)
+            write_replay(self._db, started, self.stages(started), records)
             (parent,) = self._db.execute(
-                "select group_concat(run_id) from (select run_id from run where id in"
-                " (select parent from replay where run = ?) order by id)",
-                (started.id,),
+                "select group_concat(run_id) from (select run_id from run where id in (select"
+                " case when parents.chain = 0 then parents.id else parents.chain end from replay"
+                " join run as parents on parents.id = replay.parent"
+                " where replay.run in (select id from run where id = ? or chain = ?)) order by id)",
+                (started.id, started.id),
             ).fetchone()
             self._db.execute("update run set parent = ? where id = ?", (parent, started.id))
         return msgspec.structs.replace(started, parent=parent)
 
     def drop_replay(self, run: RunRow) -> None:
         """Take back a replay of which nothing may have arrived: its records are to be replayed as before."""
-        with self._writing():
+        with self._writing(), transaction(self._db):
             remove_run(self._db, run.id)
 
     def reopen(self, run: RunRow) -> None:
         """A stopped run goes on."""
         with self._writing():
             self._db.execute(
-                "update run set state = 'open', reason = '', ended = null where id = ?", (run.id,)
+                "update run set state = 'open', reason = '', ended = null where id = ? or chain = ?",
+                (run.id, run.id),
             )
-        self._since = time.monotonic()
+        self._since = dict.fromkeys([run.id, *(stage.id for stage in self.stages(run))], time.monotonic())
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:
-        """A run finished, or stopped for now."""
-        with self._writing():
+        """A run finished, or stopped for now; all stages of a chain together."""
+        with self._writing(), transaction(self._db):
             self._db.execute(
                 "update run set state = ?, reason = ?, ended = ?,"
-                " low_water = case when ? = 'finished' then read else low_water end where id = ?",
-                (state, reason, ended, state, run.id),
+                " low_water = case when ? = 'finished' then read else low_water end where id = ? or chain = ?",
+                (state, reason, ended, state, run.id, run.id),
             )
+            if state == "finished":
+                for stage in self.stages(run):
+                    keep_onward(self._db, stage.id)
 
     def commit(self, run: int, commits: Sequence[Commit]) -> None:
         """Make windows durable, all in one transaction; when this returns their requests may leave."""
+        self.commit_all({run: commits})
+
+    def commit_all(self, commits: Mapping[int, Sequence[Commit]]) -> None:
+        """Make windows of several stages durable, by the id of the run, all in one transaction."""
         if os.getpid() != self._process:
             raise LedgerError("this run belongs to the process that opened it; open another one after a fork")
         now = time.monotonic()
         with self._writing(), transaction(self._db):
-            write_commits(self._db, run, commits, now - self._since)
-        self._since = now
+            for run, of_run in commits.items():
+                write_commits(self._db, run, of_run, now - self._since.get(run, now))
+        self._since.update(dict.fromkeys(commits, now))
 
     def compact(self) -> None:
         """Merge the delivered requests of finished runs that were not compacted yet."""
         for run in self.runs():
             if run.state == "finished" and not run.compacted:
                 with self._writing():
+                    for stage in self.stages(run):
+                        compact_run(self._db, stage)
                     compact_run(self._db, run)
 
     def prune(self, keep: int, *, dead_letters: bool = False) -> Pruned:
@@ -140,6 +151,12 @@ class Ledger(LedgerView):
         self.compact()
         with self._writing():
             return prune_runs(self._db, keep, dead_letters=dead_letters)
+
+    def _insert_runs(self, run: RunRow, stages: Sequence[RunRow]) -> RunRow:
+        started = self._insert_run(run)
+        for stage in stages:
+            self._insert_run(msgspec.structs.replace(stage, chain=started.id))
+        return started
 
     def _insert_run(self, run: RunRow) -> RunRow:
         fields = [name for name in RunRow.__struct_fields__ if name != "id"]
@@ -149,8 +166,9 @@ class Ledger(LedgerView):
             f"insert into run({', '.join(fields)}) values({marks})",
             values,
         )
-        self._since = time.monotonic()
-        return msgspec.structs.replace(run, id=int(cursor.lastrowid or 0))
+        started = msgspec.structs.replace(run, id=int(cursor.lastrowid or 0))
+        self._since[started.id] = time.monotonic()
+        return started
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import merged_requests
+from haulier.io.ledger.onward import Onward, read_onward
 from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
 from haulier.io.ledger.schema import VERSION, check
 from haulier.io.ledger.trouble import cannot_read
@@ -103,6 +104,19 @@ class LedgerView:
     def stages(self, run: RunRow) -> list[RunRow]:
         """The runs of the later stages of a chain, in their order; none of a run that is no chain."""
         return self._runs("where chain = ? order by id", run.id)
+
+    def onward(self, run: RunRow, start: int, *, stop: int | None = None, most: int) -> list[Onward]:
+        """Records of a later stage from a position on, at most `most`, none from position `stop` on."""
+        return read_onward(self._db, run.id, start, stop=stop, most=most)
+
+    def went_on(self, run: RunRow, position: int) -> bool:
+        """Whether a record of a stage went on to a later one after it was rejected."""
+        return bool(
+            self._db.execute(
+                "select 1 from onward where parent = ? and parent_position = ? and failed is not null limit 1",
+                (run.id, position),
+            ).fetchone()
+        )
 
     def sending(self, run: RunRow) -> int:
         """Records whose request may have been sent and has no outcome yet."""

@@ -34,15 +34,15 @@ class Writer(threading.Thread):
         self._done = done
         self._before = before
         self._wake = threading.Condition()
-        self._queue: list[Commit] = []
+        self._queue: list[tuple[int, Commit]] = []
         self._closing = False
         self._written = 0
         self.transactions = 0
 
-    def put(self, commit: Commit) -> None:
-        """Queue a commit; returns at once."""
+    def put(self, commit: Commit, run: int | None = None) -> None:
+        """Queue a commit; returns at once. run: of a later stage of a chain, the id of its run."""
         with self._wake:
-            self._queue.append(commit)
+            self._queue.append((self._run_id if run is None else run, commit))
             self._wake.notify()
 
     def close(self) -> None:
@@ -64,7 +64,10 @@ class Writer(threading.Thread):
             try:
                 if self._before is not None:
                     self._before()
-                self._ledger.commit(self._run_id, commits)
+                by_run: dict[int, list[Commit]] = {}
+                for run, commit in commits:
+                    by_run.setdefault(run, []).append(commit)
+                self._ledger.commit_all(by_run)
             except LedgerError as error:
                 self._done(self._written, error)
                 return

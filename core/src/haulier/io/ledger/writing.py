@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from haulier.io.ledger.onward import let_go, write_onward
 from haulier.io.ledger.rows import Commit, OutcomeRow
 
 __all__ = ["write_commits"]
@@ -60,8 +61,13 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
     _insert(
         db,
         "insert into owed(seq, run, output, line) values",
-        [(run << 40 | seq, run, output, line) for seq, output, line in commit.owed],
+        [
+            ((commit.outbox or run) << 40 | seq, commit.outbox or run, output, line)
+            for seq, output, line in commit.owed
+        ],
     )
+    if commit.onward:
+        write_onward(db, commit.onward)
     for part in _parts([run << 40 | seq for seq in commit.paid]):
         db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
     if commit.slow:
@@ -71,6 +77,8 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
 
 
 def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
+    low_water = max((commit.low_water for commit in commits), default=0)
+    let_go(db, run, low_water)
     digest = next((commit.digest for commit in reversed(commits) if commit.digest is not None), None)
     db.execute(
         "update run set read = max(read, ?), digest = coalesce(?, digest), low_water = max(low_water, ?),"
@@ -79,7 +87,7 @@ def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], acti
         (
             max((commit.read for commit in commits), default=0),
             digest,
-            max((commit.low_water for commit in commits), default=0),
+            low_water,
             sum(commit.delivered for commit in commits),
             sum(commit.accepted for commit in commits),
             sum(commit.rejected for commit in commits),

@@ -1,0 +1,61 @@
+"""At which stage of a chain a dead letter goes on when it is replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.ledger.rows import ReplayRow, RunRow
+from haulier.io.ledger.view import LedgerView
+
+__all__ = ["begun_at"]
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def begun_at(
+    view: LedgerView, letters: Iterator[ReplayRow], runs: Sequence[RunRow], stages: Sequence[str]
+) -> Iterator[ReplayRow]:
+    """The letters with the stage each of them goes on from, and through all that follow.
+
+    That is the stage that rejected it; the first one where what that needs was cleaned up since. runs: that they are
+    of; stages: the destination's of now. ConfigurationError where a stage is there no more.
+    """
+    by_id = {run.id: run for run in runs}
+    names = {run.id: [run.stage] for run in runs if not run.chain}
+    for run in runs:
+        if run.chain:
+            names[run.chain].append(run.stage)
+    for letter in letters:
+        run = by_id[letter.parent]
+        if not run.chain or run.stage == stages[0]:
+            yield letter
+        elif view.went_on(run, letter.parent_position):
+            yield msgspec.structs.replace(letter, text=_without(letter.text, names[run.chain]))
+        elif run.stage not in stages:
+            raise ConfigurationError(
+                f"the record at position {letter.parent_position} of run {run.run_id} is to go on at stage "
+                f"`{run.stage}`, which the destination has no more; put the stage back, or export its dead letters and "
+                "send them as records"
+            )
+        else:
+            found = view.onward(run, letter.parent_position, stop=letter.parent_position + 1, most=1)
+            origin = found[0] if found else None
+            yield msgspec.structs.replace(
+                letter,
+                stage=run.stage,
+                root=origin.root if origin is not None else letter.parent_position,
+                places=origin.places if origin is not None else "",
+            )
+
+
+def _without(text: bytes, stages: Sequence[str]) -> bytes:
+    """The record as the first stage had it."""
+    try:
+        record = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return text
+    return _encode({name: value for name, value in record.items() if name not in stages})

@@ -1,0 +1,455 @@
+"""Several stages in one run, over real sockets: what goes on, in which order, what is told, and what a replay does."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.core.runs.carrying import QUICK, counts, records, rows, within
+from tests.core.runs.wire import Asked, Stall, Wire, answer
+
+import haulier
+from haulier.errors import CredentialError, DestinationError
+from haulier.io.ledger.store import Ledger, LedgerView
+
+UPLOAD_ID = "{record.upload.result.upload_id}"
+
+
+def stage(wire: Wire, name: str, method: str = "POST", path: str = "", **written: Any) -> dict[str, Any]:
+    return {"name": name, "request": {"method": method, "url": wire.url + (path or f"/{name}")}, **written}
+
+
+def pictures(wire: Wire, *stages: dict[str, Any], **written: Any) -> dict[str, Any]:
+    """upload -> tag -> delete, as a person would write it."""
+    own = stages or (
+        stage(wire, "upload"),
+        stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", exclude=["upload"]),
+        stage(wire, "delete", "DELETE", f"/delete/{UPLOAD_ID}", after="settled"),
+    )
+    return {"name": "d", "key": "id", "retry": QUICK, "stages": list(own), **written}
+
+
+def uploads(asked: Asked) -> bytes:
+    """An answer with an upload id made of the record's own."""
+    return answer(body=json.dumps({"result": {"upload_id": f"u{json.loads(asked.body)['id']}"}}).encode())
+
+
+def service(asked: Asked) -> bytes:
+    return uploads(asked) if asked.target == "/upload" else answer(body=b'{"ok":1}')
+
+
+def send(destination: dict[str, Any], carried: Any, **more: Any) -> haulier.Report:
+    return within(40, lambda: haulier.send(destination, carried, state="state", **more))
+
+
+def by_stage(report: haulier.Report) -> dict[str, dict[str, int]]:
+    """The states of each stage that are not empty; fails where they do not add up to what was read."""
+    found = {}
+    for one in report.stages:
+        states = {
+            name: getattr(one, name)
+            for name in ("pending", "sending", "delivered", "accepted", "rejected", "in_doubt")
+        }
+        assert sum(states.values()) == one.read
+        found[one.name] = {name: count for name, count in states.items() if count}
+    return found
+
+
+def lines(path: str = "out.jsonl") -> list[dict[str, Any]]:
+    return sorted(
+        (json.loads(line) for line in Path(path).read_text().splitlines()), key=lambda line: line["positions"]
+    )
+
+
+# -- what goes on ----------------------------------------------------------------------------------------------------
+
+
+def test_with_one_in_flight_each_record_goes_through_all_stages_before_the_next_begins() -> None:
+    with Wire(service) as wire:
+        report = send(pictures(wire, limits={"max_in_flight": 1}), records(4))
+        assert [asked.target for asked in wire.asked] == [
+            target for number in range(4) for target in ("/upload", f"/tag/u{number}", f"/delete/u{number}")
+        ]
+        assert [asked.body for asked in wire.asked][:3] == [b'{"id":0}', b'{"id":0}', b""]
+    assert by_stage(report) == {name: {"delivered": 4} for name in ("upload", "tag", "delete")}
+    assert (report.state, report.read, counts(report), report.attempts) == (
+        "finished",
+        12,
+        {"delivered": 12},
+        12,
+    )
+    assert report.exit_code == 0
+
+
+def test_stages_share_the_limit_of_requests_in_flight() -> None:
+    with Wire(service, delay_s=0.02) as wire:
+        under_way = most = 0
+
+        def counted(asked: Asked) -> bytes:
+            return service(asked)
+
+        wire.reply = counted
+        report = send(pictures(wire, limits={"max_in_flight": 3}), records(30))
+        # Connections are kept and reused: more of them than may be in flight were never needed by one stage.
+        assert report.ok
+        ends = [(asked.at, 1) for asked in wire.asked] + [(asked.at + 0.02, -1) for asked in wire.asked]
+        for _, change in sorted(ends):
+            under_way += change
+            most = max(most, under_way)
+    assert most <= 3
+
+
+def test_a_record_that_a_stage_rejected_is_cleaned_up_and_told_with_the_stage_that_failed() -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(400, b'{"why":"blurred"}') if asked.target == "/tag/u2" else service(asked)
+
+    with Wire(reply) as wire:
+        outputs = [{"to": "jsonl", "path": "out.jsonl", "answer": True}]
+        report = send(pictures(wire, outputs=outputs), records(4))
+        assert Counter(asked.target.split("/")[1] for asked in wire.asked) == {
+            "upload": 4,
+            "tag": 4,
+            "delete": 4,
+        }
+    assert by_stage(report) == {
+        "upload": {"delivered": 4},
+        "tag": {"delivered": 3, "rejected": 1},
+        "delete": {"delivered": 4},
+    }
+    assert report.exit_code == 4
+    told = lines()
+    assert [(line["key"], line["stage"], line["state"], line["status"]) for line in told] == [
+        (0, "delete", "delivered", 200),
+        (1, "delete", "delivered", 200),
+        (2, "tag", "rejected", 400),
+        (3, "delete", "delivered", 200),
+    ]
+    assert "blurred" in told[2]["reason"]
+    assert told[2]["record"] == {"id": 2}
+    assert told[2]["answers"] == {"upload": {"result": {"upload_id": "u2"}}, "delete": {"ok": 1}}
+    assert told[3]["answers"] == {
+        "upload": {"result": {"upload_id": "u3"}},
+        "tag": {"ok": 1},
+        "delete": {"ok": 1},
+    }
+    assert len({line["id"] for line in told}) == 4
+
+
+def test_only_what_was_delivered_goes_on_unless_a_stage_cleans_up() -> None:
+    def reply(asked: Asked) -> bytes:
+        if asked.target == "/upload" and json.loads(asked.body)["id"] == 1:
+            return answer(400)
+        return answer(400) if asked.target == "/tag/u2" else service(asked)
+
+    with Wire(reply) as wire:
+        stages = (
+            stage(wire, "upload"),
+            stage(wire, "tag", path=f"/tag/{UPLOAD_ID}"),
+            stage(wire, "colour", path=f"/colour/{UPLOAD_ID}"),
+            stage(wire, "delete", "DELETE", f"/delete/{UPLOAD_ID}", after="settled"),
+            stage(wire, "notify", path=f"/notify/{UPLOAD_ID}"),
+        )
+        report = send(pictures(wire, *stages), records(4))
+        seen = {asked.target for asked in wire.asked}
+    assert by_stage(report) == {
+        "upload": {"delivered": 3, "rejected": 1},
+        "tag": {"delivered": 2, "rejected": 1},
+        "colour": {"delivered": 2},
+        "delete": {"delivered": 3},
+        "notify": {"delivered": 2},
+    }
+    assert {"/delete/u2"} <= seen
+    assert not {"/colour/u2", "/notify/u2", "/delete/u1"} & seen
+
+
+def test_what_is_in_doubt_is_not_cleaned_up_as_the_service_may_be_at_work_with_it() -> None:
+    def reply(asked: Asked) -> bytes | Stall:
+        return Stall(0) if asked.target == "/tag/u1" else service(asked)
+
+    with Wire(reply) as wire:
+        report = send(pictures(wire, unanswered="park"), records(3))
+        assert "/delete/u1" not in {asked.target for asked in wire.asked}
+    assert by_stage(report) == {
+        "upload": {"delivered": 3},
+        "tag": {"delivered": 2, "in_doubt": 1},
+        "delete": {"delivered": 2},
+    }
+
+
+def test_an_answer_with_a_list_makes_one_record_of_each_element() -> None:
+    def reply(asked: Asked) -> bytes:
+        if asked.target == "/faces":
+            number = json.loads(asked.body)["id"]
+            faces = [{"face_id": f"{number}-{at}", "confidence": 0.50} for at in range(number)]
+            return answer(body=json.dumps({"result": {"faces": faces}}).encode())
+        return answer()
+
+    with Wire(reply) as wire:
+        stages = (
+            stage(wire, "faces"),
+            stage(wire, "save", path="/save/{record.faces.face_id}", each="/result/faces"),
+        )
+        outputs = [{"to": "jsonl", "path": "out.jsonl"}]
+        report = send(pictures(wire, *stages, outputs=outputs), records(4))
+        saved = sorted(asked.target for asked in wire.asked if asked.target.startswith("/save"))
+        bodies = [json.loads(asked.body) for asked in wire.asked if asked.target == "/save/3-1"]
+    assert saved == [f"/save/{number}-{at}" for number in range(4) for at in range(number)]
+    assert bodies == [{"id": 3, "faces": {"face_id": "3-1", "confidence": 0.5}}]
+    assert by_stage(report) == {"faces": {"delivered": 4}, "save": {"delivered": 6}}
+    told = sorted(
+        (line["positions"], line.get("places"), line["stage"], line["state"]) for line in lines()[1:]
+    )
+    assert lines()[0]["stage"] == "faces"  # its answer had no elements: it ended there
+    assert told == [([number], [at], "save", "delivered") for number in range(1, 4) for at in range(number)]
+
+
+def test_an_answer_without_the_list_is_a_dead_letter_of_the_next_stage() -> None:
+    with Wire(service) as wire:
+        stages = (stage(wire, "faces"), stage(wire, "save", each="/result/faces"))
+        report = send(pictures(wire, *stages), records(1))
+    assert by_stage(report) == {"faces": {"delivered": 1}, "save": {"rejected": 1}}
+    kept = rows(Path("state"), "select reason, cast(text as text) from record")
+    assert len(kept) == 1
+    assert "stage `faces` answered without a list at /result/faces" in kept[0][0]
+    assert json.loads(kept[0][1]) == {"id": 0, "faces": {"ok": 1}}
+
+
+def test_of_a_batch_each_record_gets_the_item_that_spoke_of_it() -> None:
+    def reply(asked: Asked) -> bytes:
+        if asked.target != "/make":
+            return answer()
+        made = [{"id": one["id"], "made": f"m{one['id']}", "status": 201} for one in json.loads(asked.body)]
+        return answer(body=json.dumps({"results": made[::-1]}).encode())
+
+    with Wire(reply) as wire:
+        mapping = {"by": "key", "at": "/results", "key": "/id", "status": "/status"}
+        stages = (
+            stage(wire, "make", batching={"size": 5}, outcomes=mapping),
+            stage(wire, "use", path="/use/{record.make.made}", exclude=["make"]),
+        )
+        report = send(pictures(wire, *stages), records(10))
+        used = {asked.target: json.loads(asked.body) for asked in wire.asked if asked.target != "/make"}
+    assert by_stage(report) == {"make": {"delivered": 10}, "use": {"delivered": 10}}
+    assert used == {f"/use/m{number}": {"id": number} for number in range(10)}
+
+
+def test_a_later_stage_may_batch_what_comes_one_by_one() -> None:
+    with Wire(service) as wire:
+        stages = (stage(wire, "upload"), stage(wire, "index", batching={"size": 4}))
+        report = send(pictures(wire, *stages, limits={"max_in_flight": 1}), records(10))
+        sizes = [len(json.loads(asked.body)) for asked in wire.asked if asked.target == "/index"]
+    assert by_stage(report) == {"upload": {"delivered": 10}, "index": {"delivered": 10}}
+    assert sizes == [4, 4, 2]
+
+
+def test_numbers_and_texts_of_record_and_answer_arrive_as_they_were() -> None:
+    record = b'{"id":0,"big":12345678901234567890123,"half":1.50,"text":"\\u00e9"}'
+    said = b'{\n "n": 12345678901234567890123,\n "f": 1.10\n}'
+    with Wire(lambda asked: answer(body=said)) as wire:
+        report = send(pictures(wire, stage(wire, "one"), stage(wire, "two")), [record])
+        assert report.ok
+        body = wire.asked[1].body
+    assert body.startswith(record[:-1])
+    assert b'"n":12345678901234567890123' in body.replace(b" ", b"")
+    assert b"1.10" in body
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_a_record_with_an_attribute_named_as_a_stage_is_refused_before_anything_is_sent() -> None:
+    with Wire(service) as wire:
+        report = send(pictures(wire), [{"id": 0}, {"id": 1, "tag": "mine"}, {"id": 2, "note": "tag"}])
+        assert Counter(asked.target for asked in wire.asked)["/upload"] == 2
+    assert by_stage(report)["upload"] == {"delivered": 2, "rejected": 1}
+    ((reason,),) = rows(Path("state"), "select reason from record")
+    assert "the attribute `tag` has the name of a stage" in reason
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"params": {"a": "b"}}, "`params` belongs to one call"),
+        ({"endpoint": "tag-image"}, "`endpoint` belongs to one call"),
+        ({"stages": []}, "stages"),
+        ({"stages": [{"name": "a"}]}, "either `endpoint: NAME`"),
+        ({"stages": [{"name": "a", "endpoint": "x"}, {"name": "a", "endpoint": "y"}]}, "the name `a`"),
+        ({"stages": [{"name": "a", "endpoint": "x", "after": "settled"}]}, "is the first"),
+        ({"stages": [{"name": "a", "endpoint": "x", "afterr": "settled"}]}, "did you mean `after`"),
+    ],
+)
+def test_stages_that_do_not_hold_are_refused_with_the_way_out(written: dict[str, Any], said: str) -> None:
+    whole = {"name": "d", "stages": [{"name": "a", "endpoint": "x"}], **written}
+    with pytest.raises(DestinationError) as raised:
+        haulier.send(whole, records(1), state="state")
+    assert said in str(raised.value)
+
+
+def test_a_stage_that_lacks_its_credential_is_named() -> None:
+    whole = {
+        "name": "d",
+        "connector": "imagga",
+        "stages": [{"name": "ask", "endpoint": "usage"}],
+    }
+    with pytest.raises(CredentialError, match="stage `ask`"):
+        haulier.send(whole, records(1), state="state")
+
+
+# -- stopping and going on -------------------------------------------------------------------------------------------
+
+
+def test_a_stage_that_stops_stops_the_run_and_the_same_call_goes_on() -> None:
+    broken = True
+
+    def reply(asked: Asked) -> bytes:
+        return answer(401) if broken and asked.target.startswith("/tag") else service(asked)
+
+    with Wire(reply) as wire:
+        destination = pictures(wire, outputs=[{"to": "jsonl", "path": "out.jsonl"}])
+        stopped = send(destination, records(20), run_key="k")
+        assert stopped.state == "stopped"
+        assert "401" in stopped.reason
+        assert stopped.exit_code == 3
+        before = by_stage(stopped)
+        assert before["tag"].get("delivered", 0) == 0
+        assert "delete" not in {asked.target.split("/")[1] for asked in wire.asked}
+        broken = False
+        report = send(destination, records(20), run_key="k")
+        assert report.ok
+        uploaded = Counter(asked.body for asked in wire.asked if asked.target == "/upload")
+        assert set(uploaded.values()) == {1}
+    assert by_stage(report) == {name: {"delivered": 20} for name in ("upload", "tag", "delete")}
+    assert [line["key"] for line in lines()] == list(range(20))
+
+
+def test_a_later_stage_that_is_down_holds_the_earlier_ones_back() -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(503) if asked.target.startswith("/tag") else service(asked)
+
+    with Wire(reply) as wire:
+        report = send(pictures(wire, limits={"max_in_flight": 4}), records(500), run_key="k")
+        assert (report.state, report.rejected, report.in_doubt) == ("stopped", 0, 0)
+        uploaded = sum(asked.target == "/upload" for asked in wire.asked)
+        assert uploaded < 60
+
+
+def test_a_run_that_finished_is_not_repeated_and_mended_settings_begin_anew() -> None:
+    with Wire(service) as wire:
+        first = send(pictures(wire), records(3), run_key="k")
+        count = len(wire.asked)
+        again = send(pictures(wire), records(3), run_key="k")
+        assert (again.repeated, len(wire.asked), by_stage(again)) == (True, count, by_stage(first))
+
+
+def test_texts_are_let_go_and_a_finished_chain_takes_little_room() -> None:
+    with Wire(service) as wire:
+        assert send(pictures(wire), records(50)).ok
+    assert rows(Path("state"), "select count(*) from onward") == [(0,)]
+    with closing(Ledger.create(Path("state/d"))) as ledger:
+        ledger.compact()
+        (run,) = ledger.runs()
+        stages = ledger.stages(run)
+        assert [(one.stage, one.source, one.compacted) for one in stages] == [
+            ("tag", "stage upload", 1),
+            ("delete", "stage tag", 1),
+        ]
+        keys = [request["key"] for one in (run, *stages) for request in ledger.requests(one)]
+        assert len(set(keys)) == 150
+        ledger.prune(1)
+        assert len(ledger.runs()) == 1
+    assert send_again_and_prune() == [(0,)]
+
+
+def send_again_and_prune() -> list[tuple[int]]:
+    """How many rows of pruned chains are left."""
+    with Wire(service) as wire:
+        send(pictures(wire), records(2))
+    with closing(Ledger.create(Path("state/d"))) as ledger:
+        old = ledger.runs()[-1]
+        assert ledger.prune(1).removed == (old.run_id,)
+        assert len(ledger.runs()) == 1
+    return rows(
+        Path("state"), "select count(*) from run where chain != 0 and chain not in (select id from run)"
+    )
+
+
+def test_a_program_that_writes_and_flushes_finds_all_stages_at_rest() -> None:
+    with Wire(service) as wire:
+        with haulier.open_run(pictures(wire), run_key="pushed", state="state") as run:
+            run.write(records(3), id="monday")
+            within(20, run.flush)
+            assert Counter(asked.target.split("/")[1] for asked in wire.asked) == {
+                "upload": 3,
+                "tag": 3,
+                "delete": 3,
+            }
+            run.write([{"id": 9}])
+        assert run.report is not None
+        assert by_stage(run.report) == {name: {"delivered": 4} for name in ("upload", "tag", "delete")}
+
+
+# -- outputs and dead letters ----------------------------------------------------------------------------------------
+
+
+def test_outputs_of_a_stage_get_its_own_lines() -> None:
+    with Wire(service) as wire:
+        stages = (
+            stage(wire, "upload", outputs=[{"to": "jsonl", "path": "uploads.jsonl", "answer": True}]),
+            stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", exclude=["upload"]),
+        )
+        outputs = [{"to": "jsonl", "path": "out.jsonl"}]
+        report = send(pictures(wire, *stages, outputs=outputs), records(3))
+    own = lines("uploads.jsonl")
+    assert [(line["key"], line["state"]) for line in own] == [(number, "delivered") for number in range(3)]
+    assert [line["answer"]["body"]["result"]["upload_id"] for line in own] == ["u0", "u1", "u2"]
+    assert [(line["run"], line["stage"], line["key"]) for line in lines()] == [
+        (report.run_id, "tag", number) for number in range(3)
+    ]
+
+
+def test_a_dead_letter_names_its_stage_and_a_replay_goes_on_from_there() -> None:
+    bad = True
+
+    def reply(asked: Asked) -> bytes:
+        return answer(400) if bad and asked.target == "/tag/u1" else service(asked)
+
+    with Wire(reply) as wire:
+        stages = (
+            stage(wire, "upload"),
+            stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", exclude=["upload"]),
+            stage(wire, "done", path=f"/done/{UPLOAD_ID}"),
+        )
+        first = send(pictures(wire, *stages), records(3))
+        with closing(LedgerView.open(Path("state/d"))) as view:
+            (run,) = view.runs()
+            tag = view.stages(run)[0]
+            assert [(one["position"], json.loads(one["text"])) for one in view.records(tag)] == [
+                (1, {"id": 1, "upload": {"result": {"upload_id": "u1"}}})
+            ]
+        bad = False
+        before = len(wire.asked)
+        replayed = within(20, lambda: haulier.replay(pictures(wire, *stages), state="state"))
+        assert [asked.target for asked in wire.asked[before:]] == ["/tag/u1", "/done/u1"]
+    assert replayed.parent == first.run_id
+    assert by_stage(replayed) == {"upload": {}, "tag": {"delivered": 1}, "done": {"delivered": 1}}
+    assert replayed.ok
+
+
+def test_what_was_cleaned_up_is_replayed_from_the_first_stage() -> None:
+    bad = True
+
+    def reply(asked: Asked) -> bytes:
+        return answer(400) if bad and asked.target == "/tag/u1" else service(asked)
+
+    with Wire(reply) as wire:
+        send(pictures(wire), records(3))
+        bad = False
+        before = len(wire.asked)
+        replayed = within(20, lambda: haulier.replay(pictures(wire), state="state"))
+        assert [asked.target for asked in wire.asked[before:]] == ["/upload", "/tag/u1", "/delete/u1"]
+        assert wire.asked[before].body == b'{"id":1}'
+    assert replayed.ok
