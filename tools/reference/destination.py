@@ -9,12 +9,14 @@ from pydantic import BaseModel
 from haulier.io.destinations import destination_schema
 from haulier.model.destination import (
     Batching,
+    Call,
     Destination,
     GroupingChoice,
     Limits,
     ManualRequest,
     OutputChoice,
     Retry,
+    Stage,
 )
 from reference.markdown import docstring, page
 from reference.settings import Links, settings_table
@@ -28,6 +30,7 @@ _SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
     Limits: ("limits", "`limits`"),
     Retry: ("retry", "`retry`"),
     OutputChoice: ("outputs", "`outputs`"),
+    Stage: ("stages", "`stages`"),
 }
 _INTRO = """\
 One YAML file in `destinations/` is one destination; the file's name is the destination's name. It is read by the rules
@@ -39,7 +42,7 @@ A [JSON Schema](destination.schema.json) of the file is there for editors. With 
 (<https://github.com/redhat-developer/yaml-language-server>) a first line
 `# yaml-language-server: $schema=PATH/destination.schema.json` is enough.
 
-Write either `endpoint` or `request`, one of the two. Every other setting may be left out. Text marked with `{...}` in
+Write `endpoint`, `request` or `stages`, one of the three. Every other setting may be left out. Text marked with `{...}` in
 `params`, `headers` and `request` is an [expression](../concepts.md#expressions)."""
 
 
@@ -48,12 +51,17 @@ def destination_page() -> str:
     links: Links = {model: f"#{anchor}" for model, (anchor, _) in _SECTIONS.items()}
     parts = ["## Settings", settings_table(Destination, leave_out=frozenset({"name"}), links=links)]
     for model, (_, title) in _SECTIONS.items():
-        parts += [f"## {title}", docstring(model), settings_table(model, links=links)]
+        leave_out = frozenset(Call.model_fields) - {"name"} if model is Stage else frozenset()
+        parts += [f"## {title}", docstring(model), settings_table(model, leave_out=leave_out, links=links)]
     parts[parts.index("## `batching.grouping`") + 2] += (
         "\n\nBeside `name` stand the settings of the algorithm: see [groupings](groupings.md)."
     )
-    parts[-1] += (
+    parts[parts.index("## `outputs`") + 2] += (
         "\n\nBeside `to` stand the settings of the output: see [readers and outputs](readers-and-outputs.md)."
+    )
+    parts[-1] += (
+        "\n\nA stage has all other settings of a destination too, but `stages`. What they mean together: see "
+        "[chains](../chains.md)."
     )
     return page("Destination files", _INTRO, *parts)
 

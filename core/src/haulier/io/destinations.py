@@ -118,7 +118,9 @@ def destination_schema() -> dict[str, Any]:
     # What validators allow besides: a grouping by its name alone, and one of two ways to say where.
     grouping = schema["$defs"]["Batching"]["properties"]["grouping"]
     grouping["anyOf"] = [{"type": "string"}, {"$ref": grouping.pop("$ref")}]
-    schema["oneOf"] = [_given("endpoint"), _given("request")]
+    ways = [_given("endpoint"), _given("request")]
+    schema["$defs"]["Stage"]["oneOf"] = ways
+    schema["oneOf"] = [*ways, _given("stages")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Haulier destination",
