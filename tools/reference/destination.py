@@ -42,8 +42,8 @@ A [JSON Schema](destination.schema.json) of the file is there for editors. With 
 (<https://github.com/redhat-developer/yaml-language-server>) a first line
 `# yaml-language-server: $schema=PATH/destination.schema.json` is enough.
 
-Write `endpoint`, `request` or `stages`, one of the three. Every other setting may be left out. Text marked with `{...}` in
-`params`, `headers` and `request` is an [expression](../concepts.md#expressions)."""
+Write `endpoint`, `request` or `stages`, one of the three. Every other setting may be left out. Text marked with `{...}`
+in `params`, `headers` and `request` is an [expression](../concepts.md#expressions)."""
 
 
 def destination_page() -> str:

@@ -11,13 +11,14 @@ from typing import Protocol
 
 import msgspec
 
-from haulier.io.ledger.rows import Commit, OnwardRow, OutcomeRow, RunRow, Unsettled, intent_row
+from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
+from haulier.runs.numbering import Goer, Numbering
 from haulier.runs.positions import stretches
 
-__all__ = ["Book", "Delivered", "LinesOf", "Numbering"]
+__all__ = ["Book", "Delivered", "LinesOf"]
 
 _STATES = {
     "delivered": State.DELIVERED,
@@ -67,34 +68,6 @@ class LinesOf(Protocol):
 
     def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
         """Of a request of an earlier sitting that is not made again; texts: of its records, where they are known."""
-        ...
-
-
-class Numbering:
-    """Numbers the lines that outputs are owed, in the order of commits: those of all stages of a chain together."""
-
-    def __init__(self) -> None:
-        self._next = 0
-
-    def take(self) -> int:
-        """The next number."""
-        self._next += 1
-        return self._next - 1
-
-    def after(self, newest: int) -> None:
-        """Lines an earlier sitting still owes, up to this number: go on counting after them."""
-        self._next = max(self._next, newest + 1)
-
-
-class Goer(Protocol):
-    """Makes the records that go on to later stages of a chain."""
-
-    def anything(self) -> bool:
-        """Whether there are any that were not taken."""
-        ...
-
-    def take(self) -> list[OnwardRow]:
-        """Those that came up since the last time, in their order."""
         ...
 
 

@@ -18,13 +18,14 @@ from haulier.io.ledger.writer import Writer
 from haulier.io.saving import SavedBodies
 from haulier.io.transports.protocol import Transport
 from haulier.runs.accounts import noted
-from haulier.runs.book import Book, LinesOf, Numbering
+from haulier.runs.book import Book, LinesOf
 from haulier.runs.charting import course_of, joints_of
 from haulier.runs.driver import Driver
 from haulier.runs.following import follows, read_back
 from haulier.runs.joined import Joined
 from haulier.runs.joint import Depth
 from haulier.runs.legs import Leg
+from haulier.runs.numbering import Numbering
 from haulier.runs.orders import Orders
 from haulier.runs.outputs import joined_of, lines_of, saved_bodies, transport_of
 from haulier.runs.owing import Owing
