@@ -374,3 +374,42 @@ def test_b07_adaptive_concurrency(server: RecordingServer) -> None:
     assert most >= bears / 2, "it never tried as many as the server bears"
     assert refused <= 1200 / 10
     assert took <= 1200 * 0.02 / 2, "one after the other would have taken twice as long"
+
+
+REACHING = """
+def build(records, context):
+    what = records[0]["what"]
+    if what == "a file":
+        return open("haulier.yaml").read()
+    if what == "the network":
+        import socket
+        return socket.gethostname()
+    if what == "the environment":
+        import os
+        return os.environ["SECRET_OF_THE_HOUSE"]
+    if what == "all the time":
+        while True:
+            pass
+    if what == "all the memory":
+        return "a" * 10 ** 10
+    return {"made": what}
+"""
+
+
+def test_b12_sandboxed_custom_code(project: Project, server: RecordingServer) -> None:
+    """Code in a destination file reaches no file, network or environment, and is held to limits of time and memory.
+    Each attempt costs its batch alone."""
+    reached = ["a file", "the network", "the environment", "all the time", "all the memory"]
+    grouping = {"name": "code", "code": REACHING, "seconds": 0.5, "memory_mb": 32}
+    project.destination("acceptance", to(server.url, batching={"size": 1, "grouping": grouping}))
+    project.records([{"what": what} for what in ["one", *reached, "two"]])
+    project.haulier("activate", "acceptance")
+    ended = project.haulier(
+        "run", "acceptance", "--records", "records.jsonl", "--json", SECRET_OF_THE_HOUSE="told", code=4
+    )
+    assert (ended.json["delivered"], ended.json["rejected"]) == (2, 5)
+    assert sorted(seen.json["made"] for seen in server.seen) == ["one", "two"]
+    letters = project.haulier("dead-letters", "list", "acceptance").said
+    whys = ["Permission denied", "No module named 'socket'", "os.environ", "time limit", "memory limit"]
+    assert [why for why in whys if why not in letters] == []
+    assert "told" not in letters
