@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -322,3 +324,9 @@ def test_a_hand_made_request_is_warned_about(
 
 def test_below_another_host_a_base_path_may_come_first() -> None:
     assert warnings("GET", "http://127.0.0.1:8123/gateway/v2/tags", "none") == ()
+
+
+def test_the_readme_lists_every_call() -> None:
+    readme = (Path(__file__).parents[3] / "plugins" / "imagga" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`([a-z-]+)`( \*)?", "".join(re.findall(r"(?m)^\| .*$", readme)))
+    assert {name: bool(star) for name, star in listed} == {one.name: not one.verified for one in TEMPLATES}
