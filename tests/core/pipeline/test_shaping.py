@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from haulier.errors import DestinationError
+from haulier.errors import DestinationError, ExpressionError
 from haulier.model.block import Block
 from haulier.model.destination import Destination
+from haulier.model.expression import RunFacts
 from haulier.model.paths import attribute_path, written_path
 from haulier.pipeline.attributes import Way, decode
 from haulier.pipeline.shaping import Shaper
@@ -31,7 +32,8 @@ def shaped(records: list[Any], way: Way = "shallow", **written: Any) -> tuple[li
     """What is sent of each record as JSON values, None where it is at fault; and the faults."""
     lines = [json.dumps(record).encode() for record in records]
     items, faults = decode(Block(first=0, lines=lines), way)
-    shaper = Shaper(shape_of(destination(**written)), values=way == "full")
+    shape = shape_of(destination(**written)).resolve(RunFacts("run", 0.0))
+    shaper = Shaper(shape, values=way == "full")
     shaper.read(items, faults)
     sent = shaper.send(items, faults)
     return [
@@ -65,6 +67,13 @@ def shaped(records: list[Any], way: Way = "shallow", **written: Any) -> tuple[li
             {"include": ["price", "stock"], "types": {"price": "number", "stock": "integer?"}},
             {"price": 1.1, "stock": None},
         ),
+        (
+            {
+                "include": ["sku"],
+                "add": {"o": "{record.o}", "link": "/{record.sku}/{{x}}", "p.z": "{record.o.y.z}"},
+            },
+            {"sku": "a1", "o": {"x": 1, "y": {"z": [2]}}, "link": "/a1/{x}", "p": {"z": [2]}},
+        ),
         ({"include": ["o.x"], "types": {"o.x": "text"}}, {"o": {"x": "1"}}),
     ],
     ids=str,
@@ -93,12 +102,16 @@ def test_what_is_sent_is_what_the_settings_say(
             {"rename": {"sku": "price"}},
             "two attributes would be named `price` by `rename`: exclude one of them",
         ),
+        (
+            {"exclude": ["price"], "add": {"x": "{record.price.y}"}},
+            "add.x: attribute `price` is text and has no `y`",
+        ),
         ({"add": {"sku.x": 1}}, "attribute `sku` is no object, so `add` can put nothing into it"),
     ],
     ids=str,
 )
 def test_a_record_that_does_not_fit_is_at_fault_alone(way: Way, written: Any, reason: str) -> None:
-    good = {"o": {}}
+    good = {"o": {}, "price": {"y": 1}}
     made, faults = shaped([RECORD, good], way, **written)
     assert faults == {0: reason}
     assert made[1] is not None
@@ -214,3 +227,15 @@ def test_untouched_members_keep_their_text() -> None:
     shaper = Shaper(shape_of(destination(exclude=["a.y"])), values=False)
     shaper.read(items, faults)
     assert shaper.send(items, faults) == [{"a": Raw(b'{"x":1.10}'), "b": Raw(b"1.0")}]
+
+
+def test_what_is_known_of_a_run_is_added_as_a_constant_and_a_missing_param_is_named() -> None:
+    shape = shape_of(destination(add={"day": "{now:%Y}-{param.x}", "run": "{run.id}", "brace": "{{"}))
+    assert (shape.varies, shape.record_paths) == (True, ())
+    facts = RunFacts("r", 0.0, {"x": '"y'})
+    assert shape.resolve(facts).add == ((("day",), b'"1970-\\"y"'), (("run",), b'"r"'), (("brace",), b'"{"'))
+    with pytest.raises(ExpressionError, match=r"add\.day: \{param\.x\} was not given"):
+        shape.resolve(RunFacts("r", 0.0))
+    with pytest.raises(ExpressionError, match=r"add\.a: `\{sku\}` at column 1 is not known"):
+        shape_of(destination(add={"a": "{sku}"}))
+    assert shape_of(destination(add={"a": "{record.x.y}"})).record_paths == (("x", "y"),)

@@ -22,7 +22,11 @@ from tests.core.runs.carrying import counts, destination, rows
 from tests.core.runs.wire import Wire
 
 import haulier
-from haulier.errors import ConfigurationError
+from haulier.errors import ConfigurationError, DestinationError
+from haulier.io.destinations import destination_from
+from haulier.runs.builtins import load_registry
+from haulier.runs.by_template import pieces_by_template
+from haulier.runs.formatting import with_compression
 
 URL = "http://127.0.0.1:9"
 PROPERTY = {"grouping": {"name": "property", "property_name": "rows"}}
@@ -145,6 +149,25 @@ def test_bodies_are_compressed_the_same_way_always_and_hashed_as_they_go_out(fol
     assert told == (
         "compress: whether this request takes compressed bodies is not known; try it with `haulier test`",
     )
+
+
+@pytest.mark.parametrize(("takes", "told"), [(True, 0), (None, 1), (False, None)])
+def test_an_endpoint_says_whether_it_takes_compressed_bodies(takes: bool | None, told: int | None) -> None:
+    made = destination_from(
+        {"name": "d", "connector": "imagga", "endpoint": "tag-feedback", "compress": "gzip"}
+    )
+    registry = load_registry()
+    template = registry.endpoint("imagga", "tag-feedback").model_copy(update={"gzip": takes})
+    pieces = pieces_by_template(made, registry.connector("imagga"), template, None)
+    before = len(pieces.warnings)
+    if told is None:
+        with pytest.raises(DestinationError) as refused:
+            with_compression(made, pieces, registry.encoder("json"))
+        assert (
+            str(refused.value) == "compress: endpoint tag-feedback takes no compressed bodies; leave it out"
+        )
+    else:
+        assert len(with_compression(made, pieces, registry.encoder("json")).warnings) - before == told
 
 
 def test_a_name_that_no_record_has_is_told_once_in_preview_plan_and_report(folder: Path) -> None:

@@ -218,7 +218,7 @@ class Call(Written):
     )
     add: Mapping[str, JsonValue] = Field(
         default_factory=dict,
-        description="attributes that stand in every record that is sent: `{source: catalog}`",
+        description='attributes that stand in every record that is sent: `{source: catalog, link: "/p/{record.sku}"}`',
     )
     types: Mapping[str, AttributeType] = Field(
         default_factory=dict,

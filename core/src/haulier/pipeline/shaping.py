@@ -6,13 +6,14 @@ In this order: `types` (before anything reads the record), then addresses, heade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
+from haulier.model.expression import Expression, Fault, RunFacts, value_block
 from haulier.model.paths import written_path
 from haulier.pipeline.attributes import drop
 from haulier.pipeline.types import Type, typed
@@ -38,18 +39,44 @@ class TypeAsked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Shape(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What is to be changed, with paths as names. add: path -> JSON text. rename: path -> the last name anew."""
+    """What is to be changed, with paths as names. rename: path -> the last name anew.
+
+    add: path -> JSON text, or an expression; what of the run is in it must be filled in by `resolve`.
+    """
 
     types: tuple[TypeAsked, ...] = ()
     include: tuple[Path, ...] = ()
     exclude: tuple[Path, ...] = ()
     rename: tuple[tuple[Path, str], ...] = ()
-    add: tuple[tuple[Path, bytes], ...] = ()
+    add: tuple[tuple[Path, bytes | Expression], ...] = ()
 
     @property
     def asks(self) -> bool:
         """Whether there is anything to do."""
         return any((self.types, self.include, self.exclude, self.rename, self.add))
+
+    @property
+    def record_paths(self) -> tuple[Path, ...]:
+        """The attribute paths that are read for `add`."""
+        return tuple(path for one in self._expressions() for path in one.record_paths)
+
+    @property
+    def varies(self) -> bool:
+        """Whether what is added differs from run to run by itself."""
+        return any(one.varies for one in self._expressions())
+
+    def resolve(self, facts: RunFacts) -> Shape:
+        """The same with the facts of a run filled in; ExpressionError names a param that was not given."""
+        return msgspec.structs.replace(
+            self,
+            add=tuple(
+                (path, value if isinstance(value, bytes) else _resolved(value, facts))
+                for path, value in self.add
+            ),
+        )
+
+    def _expressions(self) -> Iterator[Expression]:
+        return (value for _, value in self.add if isinstance(value, Expression))
 
 
 class Shaper:
@@ -66,7 +93,13 @@ class Shaper:
         self._out_paths = tuple(path for path in shape.exclude if len(path) > 1)
         self._one_by_one = bool(self._out_paths or shape.include or shape.rename or shape.add)
         self._renamed = _by_parent(shape.rename)
-        self._added = [(path, _value(text) if values else Raw(text)) for path, text in shape.add]
+        self._added = [
+            (path, _value(text) if values else Raw(text))
+            for path, text in shape.add
+            if isinstance(text, bytes)
+        ]
+        self._from_records = [(path, one) for path, one in shape.add if isinstance(one, Expression)]
+        self._columns: list[tuple[Path, list[Any]]] = []
         self._seen_any = False
         self._dotted: set[str] = set()
         self._unseen: dict[Path, str] = {
@@ -105,6 +138,11 @@ class Shaper:
         if self._unseen:
             self._look(items)
 
+        self._columns = [
+            (path, value_block(source, [item if item is not None else {} for item in items]))
+            for path, source in self._from_records
+        ]
+
     def send(self, items: list[Item], faults: dict[int, str]) -> list[Item]:
         """What of the records is sent; a record in which two attributes would have one name is a fault."""
         if self._out_names:
@@ -123,6 +161,8 @@ class Shaper:
                 item = self._within(item, parent, partial(_renamed, names))
             for path, value in self._added:
                 item = self._with(item, path, value)
+            for path, column in self._columns:
+                item = self._with(item, path, self._taken(column[index], path))
         except ValueError as error:
             faults.setdefault(index, str(error))
         return item
@@ -191,6 +231,12 @@ class Shaper:
         item[path[0]] = self._closed(self._with(inner, path[1:], value))
         return item
 
+    def _taken(self, value: Any, path: Path) -> Any:
+        """A value that an expression gave, in the form of this way."""
+        if type(value) is Fault:
+            raise ValueError(f"add.{written_path(path)}: {value.reason}")
+        return value if self._values or type(value) is Raw else Raw(_encode(value))
+
     def _only(self, item: dict[str, Any], kept: _Kept) -> dict[str, Any]:
         left: dict[str, Any] = {}
         for name, value in item.items():
@@ -205,6 +251,11 @@ class Shaper:
 
     def _closed(self, inner: dict[str, Any]) -> Any:
         return inner if self._values else Raw(_encode(inner))
+
+
+def _resolved(expression: Expression, facts: RunFacts) -> bytes | Expression:
+    resolved = expression.resolve(facts)
+    return resolved if resolved.needs_record else _encode(resolved.text())
 
 
 def _object(value: Any) -> dict[str, Any] | None:

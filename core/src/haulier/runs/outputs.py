@@ -118,8 +118,10 @@ def sends(resolved: Resolved) -> Callable[[str], bool]:
     body = (path[0] for value in resolved.body for path in value.record_paths)
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = resolved.batching.item if resolved.batching is not None else ""
-    used = frozenset((*paths, *body, *files, *([item] if isinstance(item, str) else item)))
-    all_sent, shape = resolved.attributes != "none" and not item, shape_of(resolved.destination)
+    shape = shape_of(resolved.destination)
+    added = (path[0] for path in shape.record_paths)
+    used = frozenset((*paths, *body, *files, *added, *([item] if isinstance(item, str) else item)))
+    all_sent = resolved.attributes != "none" and not item
     return lambda name: name in used or (all_sent and sends_attribute(shape, name))
 
 

@@ -147,6 +147,7 @@ class Resolved:
             self.address.varies
             or any(value.expression.varies for value in self.body)
             or settings_vary(self.encoder, self.encoder_settings)
+            or shape_of(self.destination).varies
             or (self.program is not None and bool(self.program.file or _CLOCK.search(self.program.source)))
         )
 
@@ -199,7 +200,7 @@ class Resolved:
             way=self.way,
             run_id=run_id,
             attributes=self.attributes,
-            shape=shape_of(self.destination),
+            shape=shape_of(self.destination).resolve(facts),
             body=tuple(value.resolve(facts) for value in self.body),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),

@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.errors import DestinationError
 from haulier.model.destination import Destination
+from haulier.model.expression import Expression, parse
 from haulier.model.paths import attribute_path
 from haulier.pipeline.shaping import Shape, TypeAsked
 from haulier.pipeline.types import Type
@@ -57,7 +58,13 @@ def _renames(written: Mapping[str, str]) -> list[tuple[str, str]]:
     return list(written.items())
 
 
-def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes], ...]:
-    return tuple(
-        (attribute_path(name, place="add"), msgspec.json.encode(value)) for name, value in written.items()
-    )
+def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes | Expression], ...]:
+    """Constants as JSON; a text with expressions in it as what it is."""
+    found: list[tuple[tuple[str, ...], bytes | Expression]] = []
+    for name, value in written.items():
+        source: bytes | Expression = msgspec.json.encode(value)
+        if isinstance(value, str):
+            expression = parse(value, place=f"add.{name}")
+            source = msgspec.json.encode(expression.text()) if expression.is_constant else expression
+        found.append((attribute_path(name, place="add"), source))
+    return tuple(found)
