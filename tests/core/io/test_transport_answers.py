@@ -280,6 +280,13 @@ def test_what_a_used_connection_does_not_answer_may_have_been_sent(sender: Sende
         assert (second.sent, len(wire.asked), wire.connections) == ("maybe", 2, 1)
 
 
+def test_of_a_server_that_hangs_up_behind_each_answer_is_learned(sender: Sender) -> None:
+    """A request that meets the end of its connection may have been sent. That is not to happen again and again."""
+    with Wire(lambda asked: Cut(answer())) as wire:
+        found = sender.exchange(*[request(wire.url)] * 60)
+        assert sum(isinstance(one, Response) for one in found) == len(wire.asked) >= 57
+
+
 @pytest.mark.parametrize(("kept_for_s", "connections"), [(1, 2), (60, 1)])
 def test_a_connection_is_kept_as_long_as_the_server_says(
     sender: Sender, kept_for_s: int, connections: int

@@ -54,8 +54,8 @@ class Heads:
 class AnswerReader:
     """The answers of one connection, one after the other: `begin`, then `feed` until it says that it is whole.
 
-    status: of the answer, from when its head is whole; 0 before. clean: whether nothing but the answer came and the
-    connection may serve another one.
+    status: of the answer, from when its head is whole; 0 before. raw_bytes: what the parser has read of it. clean:
+    whether nothing but the answer came and the connection may serve another one.
     """
 
     def __init__(self, heads: Heads, max_bytes: int) -> None:
@@ -70,12 +70,12 @@ class AnswerReader:
         self._telling: dict[str, str] = {}
         self._pieces: list[bytes] = []
         self._known: Head | None = None
-        self.status = self._head_bytes = self._body_bytes = self._raw_bytes = 0
+        self.status = self.raw_bytes = self._head_bytes = self._body_bytes = 0
         self.clean = self._whole = self._until_end = self._interim = False
 
     def feed(self, data: bytes) -> bool:
         """Read what came; whether the answer is whole. Raises Refused."""
-        first = not self._raw_bytes
+        first = not self.raw_bytes
         if first:
             end = data.find(_HEAD_END) + len(_HEAD_END)
             known = self._heads.known.get(data[:end])
@@ -85,15 +85,15 @@ class AnswerReader:
                 return True
             if data[:7] != b"HTTP/1."[: len(data)]:
                 raise Refused("it does not speak HTTP/1.1")
-        self._raw_bytes += len(data)
+        self.raw_bytes += len(data)
         self._parse(data)
         if self._whole:
             self.clean = self.clean and not self._strays(data)
             if first and self.clean:
                 self._learn(data)
-        elif not self.status and self._raw_bytes > MAX_HEAD_BYTES:
+        elif not self.status and self.raw_bytes > MAX_HEAD_BYTES:
             raise Refused(_LONG_HEAD)
-        elif self._raw_bytes > 8 * self._body_bytes + _OVERHEAD_BYTES + MAX_HEAD_BYTES:
+        elif self.raw_bytes > 8 * self._body_bytes + _OVERHEAD_BYTES + MAX_HEAD_BYTES:
             raise Refused("the borders of its chunks are out of all proportion")
         return self._whole
 

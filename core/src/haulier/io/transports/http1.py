@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from typing import cast
 
 from haulier.errors import TransportError
@@ -26,6 +27,8 @@ __all__ = ["Http1"]
 
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
 _IDLE_S = 4.0  # many servers hang up after 5 s; one that says so in a Keep-Alive header is believed
+_SOON_S = 1.0  # a server that hangs up so soon behind an answer does so behind each
+_USED_ONCE = 1000  # connections to such a server until another one is tried twice
 _CLOSING_S = 0.5  # how long the last words of TLS may take
 
 
@@ -50,7 +53,9 @@ class Http1:
         self.heads = Heads()
         self.timeout_s, self.max_answer_bytes = timeout_s, max_answer_bytes
         self._lanes = lanes
-        self._slots = asyncio.Semaphore(lanes)
+        self._free = lanes
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._used_once: dict[str, int] = {}  # host -> how many more connections are not used again
         self._dialer = Dialer(timeout_s=timeout_s, closing_s=_CLOSING_S, verify=verify)
         if origin.startswith("https:"):
             self._dialer.context()
@@ -62,12 +67,18 @@ class Http1:
         target, headers = head_of(request, added)
         head = head_bytes(request.method, target, headers)
         scheme, host, _ = parts_of(request.url)
-        async with self._slots:
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn()
+        try:
             line = self._take(scheme, host) or await self._connect(scheme, host)
             response = await line.exchange(request.method, head, request.body)
             if line.usable:
-                self._idle.append(line)
+                self._keep(line)
             return response
+        finally:
+            self._leave()
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
@@ -77,6 +88,39 @@ class Http1:
         if self.lines:
             await asyncio.wait([line.abort() for line in tuple(self.lines)], timeout=_CLOSING_S)
 
+    def hung_up(self, host: str) -> None:
+        """A server ended a connection right behind an answer, without a word: the next ones are used once only.
+
+        Else some requests would go out on connections that are about to end, and nobody could say whether they arrived.
+        """
+        self._used_once[host] = _USED_ONCE
+
+    async def _turn(self) -> None:
+        # asyncio's Semaphore does the same and costs more than all of this method's callers.
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _keep(self, line: _Line) -> None:
+        if self._used_once and (left := self._used_once.get(line.host)):
+            self._used_once[line.host] = left - 1
+            line.abort()
+        else:
+            self._idle.append(line)
+
     def _take(self, scheme: str, host: str) -> _Line | None:
         """The idle connection to this server that was used last; those that idled too long are closed."""
         idle = self._idle
@@ -85,7 +129,9 @@ class Http1:
         now = idle[-1].now()
         for number in range(len(idle) - 1, -1, -1):
             line = idle[number]
-            if now >= line.idle_until or line.has_news():
+            if (late := now >= line.idle_until) or line.has_news():
+                if not late and now < line.answered + _SOON_S:
+                    self.hung_up(line.host)
                 line.abort()
                 del idle[number]
             elif line.host == host and line.scheme == scheme:
@@ -107,7 +153,8 @@ class _Line(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.scheme, self.host = scheme, host
         self.usable = self.closed = False
-        self.idle_until = 0.0
+        self.idle_until = self.answered = 0.0
+        self._used = False
         self._owner, self._loop = owner, loop
         self._timeout_s = owner.timeout_s
         self._reader = AnswerReader(owner.heads, owner.max_answer_bytes)
@@ -149,6 +196,7 @@ class _Line(asyncio.Protocol):
 
     def close(self) -> asyncio.Future[None]:
         """Say goodbye; done when the connection is gone."""
+        self.usable = False
         self._wire.close()
         return self._gone
 
@@ -162,6 +210,7 @@ class _Line(asyncio.Protocol):
 
     def _begin(self, method: str) -> asyncio.Future[Response]:
         self._reader.begin(method)
+        self.usable = False
         self._written = False
         self._unwritten = 0
         self._answer = self._loop.create_future()
@@ -248,18 +297,22 @@ class _Line(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Called by asyncio, once, when the connection is gone."""
         self.closed = True
-        self.usable = False
         self._owner.lines.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         self._ended(error)
+        self.usable = False
         self._go_on()
         self._gone.set_result(None)
 
     def _ended(self, error: Exception | None) -> None:
         """Nothing more will come."""
         if self._answer is None or self._answer.done():
+            if self.usable and self._loop.time() < self.answered + _SOON_S:
+                self._owner.hung_up(self.host)
             return
+        if self._used and not self._reader.raw_bytes:
+            self._owner.hung_up(self.host)
         try:
             if error is None and self._reader.ends_here():
                 self._finish()
@@ -274,8 +327,9 @@ class _Line(asyncio.Protocol):
         response = self._reader.response()
         if self._reader.clean and self._written and not self._wire.get_write_buffer_size():
             kept_for_s = self._reader.kept_for_s()
-            self.usable = True
-            self.idle_until = self._loop.time() + (_IDLE_S if kept_for_s is None else kept_for_s - 1)
+            self.usable = self._used = True
+            self.answered = self._loop.time()
+            self.idle_until = self.answered + (_IDLE_S if kept_for_s is None else kept_for_s - 1)
         else:
             self.abort()
         self._answer.set_result(response)
