@@ -266,3 +266,25 @@ def test_jobs_are_followed_when_records_are_written_one_by_one(imagga: Served) -
         run.write(FACES)
     assert run.report is not None
     assert (run.report.delivered, run.report.accepted, imagga.polls) == (6, 0, 1)
+
+
+def test_in_a_chain_a_job_stays_accepted_is_told_and_not_followed(imagga: Served) -> None:
+    chain = imagga.to()
+    for name in ("name", "endpoint"):
+        del chain[name]
+    chain["stages"] = [
+        {"name": "train", "endpoint": "train-people", "params": {"index_id": "staff"}},
+        {"name": "usage", "endpoint": "usage"},
+    ]
+    Path("destinations").mkdir()
+    Path("destinations/chain.yaml").write_text(json.dumps(chain))
+    feed = imagga.to(
+        endpoint="feed-people", params={"index_id": "staff", "people": "{record.people}"}, outputs=[]
+    )
+    assert haulier.send(feed, [{"people": {"anna": ["face-1"]}}], credential=imagga.credential).ok
+    report = haulier.send("chain", [{"sku": "p1"}], credential=imagga.credential, run_key="k")
+    assert (report.accepted, imagga.polls) == (1, 0)
+    (line,) = lines()
+    assert (line["stage"], line["state"], bool(line["ticket"])) == ("train", "accepted", True)
+    with pytest.raises(haulier.ConfigurationError, match="is a chain, in which jobs are not followed"):
+        haulier.follow("chain", credential=imagga.credential)

@@ -122,5 +122,5 @@ def _advice(report: Report) -> Iterator[str]:
         yield "what is in doubt may have arrived: ask the service before sending it again"
     if report.accepted:
         yield f"accepted: the service works on them; their tickets: haulier report {report.run_id[:12]}"
-        if "haulier follow" not in report.note:
+        if "haulier follow" not in report.note and not report.stages:
             yield f"their results, once they are there: haulier follow {report.run_id[:12]}"

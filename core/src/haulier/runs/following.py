@@ -252,6 +252,11 @@ def prepare_follow(
     """Everything checked, nothing asked: what `follow` does before it begins."""
     destination, run_id = replay_target(word, state=state)
     site = site_of(destination, state=state)
+    if site.destination.stages:
+        raise ConfigurationError(
+            f"destination `{site.destination.name}` is a chain, in which jobs are not followed: ask for their tickets "
+            "with a destination of its own"
+        )
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
     if resolved.template is None or resolved.template.follow is None:
