@@ -305,3 +305,18 @@ def _nothing_printed(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 def test_no_payload_at_all_is_an_error() -> None:
     with pytest.raises(RecordError, match="build returned no payload at all"):
         portions_of([])
+
+
+@pytest.mark.parametrize(
+    ("attack", "told"),
+    [
+        ("an endless loop", r"; `seconds: 0\.5` is the most for a batch"),
+        ("a long text", r"; `memory_mb: 32` is the most for a batch at return 'a' \* 10 \*\* 9"),
+        ("deep recursion", r"; `recursion: 200` is the most at return build\(records, context\)"),
+    ],
+)
+def test_who_hits_a_limit_is_told_which_setting_it_is(attack: str, told: str) -> None:
+    sandbox = Sandbox(program(ATTACKS[attack]), STARTED)
+    with pytest.raises(RecordError, match=told):
+        sandbox.call(items("attack"), range(1))
+    sandbox.close()

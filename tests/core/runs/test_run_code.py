@@ -309,3 +309,10 @@ def test_a_killed_run_loses_nothing_and_repeats_bodies_byte_by_byte() -> None:
             sent.setdefault(asked.header("idempotency-key"), set()).add(asked.body)
         assert all(len(made) == 1 for made in sent.values())
         assert len({body["at"] for body in bodies(wire)}) == 1
+
+
+@pytest.mark.parametrize(("uses", "varies"), [("len(records)", False), ("context['started']", True)])
+def test_a_preview_says_that_what_uses_the_clock_varies(uses: str, varies: bool) -> None:
+    written = by_code("http://127.0.0.1:9", f"def build(records, context):\n    return [{uses}]\n")
+    (sample,) = haulier.preview(written, records(1)).samples
+    assert ("what uses {now} or {run.id}" in sample.varies) == varies

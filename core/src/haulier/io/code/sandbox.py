@@ -181,13 +181,22 @@ class Sandbox:
             type_check_format="concise" if type_check else None,
         )
 
+    def _way_out(self, error: MontyError) -> str:
+        """Which setting bounds what a program did too much of."""
+        kind, program = type(error.exception()), self._program
+        if kind is TimeoutError:
+            return f"; `seconds: {program.seconds:g}` is the most for a batch"
+        if kind is MemoryError:
+            return f"; `memory_mb: {program.memory_bytes >> 20}` is the most for a batch"
+        return f"; `recursion: {program.recursion}` is the most" if kind is RecursionError else ""
+
     def _told(self, error: MontyError) -> str:
         """An error with its place in the program: `code:3:12: KeyError: 'price' at total += r["price"]`."""
         if isinstance(error, self._monty.MontyCrashedError):
             return f"{self._name}: the process of the sandbox died or did not answer: {error}"
         frames = error.traceback() if hasattr(error, "traceback") else []
         mine = [frame for frame in frames if frame.filename == _USER]
-        what = " ".join(str(error).split())
+        what = " ".join(str(error).split()) + self._way_out(error)
         if not mine:
             return f"{self._name}: {what}"
         last = mine[-1]
