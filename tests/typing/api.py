@@ -85,3 +85,6 @@ replayed = haulier.replay(
 )
 assert_type(replayed, haulier.Report)
 assert_type(replayed.parent, str)
+
+with haulier.trusting_code():
+    assert_type(haulier.send(destination, rows()), haulier.Report)

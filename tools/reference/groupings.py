@@ -40,7 +40,7 @@ EXAMPLES: dict[str, Example] = {
     "property": Example(
         f"""{_URL}batching:
   size: 100
-  group_by: country
+  group_by: [country]
   grouping: {{name: property, property_name: products, other_props: {{source: catalog}}}}
 exclude: [country]
 """,

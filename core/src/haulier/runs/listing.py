@@ -155,7 +155,12 @@ def _records(resolved: Resolved) -> str:
         return "one call for the whole input"
     if resolved.batching is None or resolved.algorithm is None:
         return "one a request"
-    return f"up to {resolved.batching.size:,} a request, grouping {resolved.algorithm.name}"
+    batching = resolved.batching
+    told = [f"up to {batching.size:,} a request"]
+    told += [f"{batching.max_bytes:,} bytes at most"] if batching.max_bytes else []
+    told += [f"those of one {' and '.join(batching.group_by)} together"] if batching.group_by else []
+    told += [f"after {batching.max_wait:g} s at the latest"] if batching.max_wait else []
+    return ", ".join([*told, f"grouping {resolved.algorithm.name}"])
 
 
 def _limits(resolved: Resolved) -> str:
