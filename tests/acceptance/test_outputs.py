@@ -209,3 +209,63 @@ def _run_until(project: Project, holds: Any) -> None:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def test_b11_a_chain_uploads_tags_and_deletes_in_one_run(project: Project, imagga: Imagga) -> None:
+    """Each response feeds the next stage; killed in the middle, no record is lost in any stage, as one report says."""
+    records = [{**record, "sku": f"P-{number}"} for number, record in enumerate(pictures(project) * 8)]
+    project.records(records)
+    upload_id = "{record.upload.result.upload_id}"
+    project.destination(
+        "gallery",
+        {
+            "connector": "imagga",
+            "base_url": imagga.url,
+            "credential": imagga_credential(project, imagga),
+            "key": "sku",
+            "limits": {"requests_per_second": 60, "max_in_flight": 2},
+            "stages": [
+                {
+                    "name": "upload",
+                    "endpoint": "upload-image",
+                    "params": {"image": "{record.file}"},
+                    "files_root": "pictures",
+                },
+                {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": upload_id}},
+                {
+                    "name": "delete",
+                    "endpoint": "delete-upload",
+                    "params": {"uploadId": upload_id},
+                    "after": "settled",
+                },
+            ],
+            "outputs": [{"to": "jsonl", "path": "out/gallery.jsonl"}],
+        },
+    )
+    project.haulier("activate", "gallery")
+    command = [sys.executable, "-m", "haulier", "run", "gallery", "--records", "records.jsonl", "--yes"]
+    process = subprocess.Popen(
+        command, cwd=project.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: _lines_so_far(project) >= 5)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    ended = project.haulier("run", "gallery", "--records", "records.jsonl", "--yes", "--json").json
+    count = len(records)
+    assert (ended["state"], ended["ok"], ended["read"]) == ("finished", True, 3 * count)
+    assert [(one["name"], one["read"], one["delivered"]) for one in ended["stages"]] == [
+        ("upload", count, count),
+        ("tag", count, count),
+        ("delete", count, count),
+    ]
+    told = {line["key"]: line for line in project.lines("out/gallery.jsonl")}
+    assert set(told) == {record["sku"] for record in records}
+    assert all(line["stage"] == "delete" and line["state"] == "delivered" for line in told.values())
+    assert all(line["upload_id"] and line["tags"] for line in told.values())
+
+
+def _lines_so_far(project: Project) -> int:
+    path = project.root / "out" / "gallery.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,7 @@ def command(
     def lines(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) -> Iterator[str]:
         for one, marks in zip(shown.samples, marked, strict=True):
             yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
+        yield from _later_lines(shown)
         yield from _rejected_lines(shown)
 
     if watch:
@@ -141,6 +143,17 @@ def _curl_lines(one: Sample, marks: Marks, files: Mapping[int, Path]) -> Iterato
     yield ""
 
 
+def _later_lines(shown: Preview) -> Iterator[str]:
+    for stage in shown.later:
+        each = f", for each element at {stage.each}" if stage.each is not None else ""
+        yield f"--- then stage {stage.name}, of what was {stage.after}{each}: made from answers"
+        yield stage.sends
+        yield from (
+            f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in stage.values.items()
+        )
+        yield ""
+
+
 def _rejected_lines(shown: Preview) -> Iterator[str]:
     for rejected in shown.rejected:
         yield f"rejected: {rejected.reason}"
@@ -192,5 +205,8 @@ def _print_json(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) 
             "credential": credential,
             "rejected": rejected,
             "warnings": shown.warnings,
+            "later": [
+                {name: getattr(stage, name) for name in stage.__struct_fields__} for stage in shown.later
+            ],
         }
     )

@@ -83,7 +83,7 @@ def command(
     body = payload.read_bytes() if payload is not None else None
     if edit:
         body = _edited(chosen, records, body, made)
-    confirm(irreversible(chosen, base_url=base_url), yes=yes)
+    confirm(irreversible(chosen, base_url=base_url, first_only=True), yes=yes)
     answer = test_send(chosen, records, payload=body, **made)
     _print(answer, as_json=as_json)
     return EXIT_OF_VERDICT.get(answer.verdict, _STOPPED)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolve import resolve_stages
+from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["irreversible"]
 
 
-def irreversible(destination: DestinationLike, *, base_url: str | None = None) -> str:
+def irreversible(
+    destination: DestinationLike, *, base_url: str | None = None, first_only: bool = False
+) -> str:
     """What cannot be undone about sending to this destination; empty where it can.
 
-    That is what its endpoint template warns of; a DELETE made by hand is taken for irreversible as well.
+    That is what its endpoint template warns of; a DELETE made by hand is taken for irreversible as well. Of a chain,
+    what its stages do, or only the first one.
     """
     site = site_of(destination)
-    resolved = resolve(site.destination, load_registry(), base_url=base_url)
+    stages = resolve_stages(site.destination, load_registry(), base_url=base_url)
+    told = [(one.name, _irreversible(one)) for one in (stages[:1] if first_only else stages)]
+    return " ".join(f"stage {name}: {why}" if name else why for name, why in told if why)
+
+
+def _irreversible(resolved: Resolved) -> str:
     if resolved.template is not None:
         return resolved.template.irreversible
     return f"DELETE {resolved.origin} may not be undone." if resolved.method == "DELETE" else ""

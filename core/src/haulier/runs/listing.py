@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,9 @@ from haulier.io.destinations import list_destinations
 from haulier.io.project import Project
 from haulier.model.destination import Destination
 from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
-from haulier.runs.resolved import Resolved
+from haulier.runs.describing import sends_text
+from haulier.runs.resolve import resolve_stages
+from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import site_of
 from haulier.runs.trying import Checked, check
 
@@ -97,20 +98,28 @@ def show_destination(
 ) -> Shown:
     """A destination held against what is installed; raises ConfigurationError where it does not hold."""
     site = site_of(destination, state=state)
-    resolved = resolve(site.destination, load_registry(), base_url=base_url)
+    stages = resolve_stages(site.destination, load_registry(), base_url=base_url)
     now = activation(site.state_dir())
     return Shown(
         name=site.destination.name,
         activation=now.state,
         since=now.since,
-        sends=_sends(resolved),
-        credential=site.destination.credential or "",
-        records=_records(resolved),
-        limits=_limits(resolved),
-        way=resolved.way,
+        sends=_of_each(stages, sends_text),
+        credential=_of_each(stages, lambda one: one.destination.credential or ""),
+        records=_of_each(stages, _records),
+        limits=_of_each(stages, _limits),
+        way=_of_each(stages, lambda one: one.way),
         settings=_masked(settings_of(site.destination)),
-        warnings=resolved.warnings,
+        warnings=warnings_of(stages),
     )
+
+
+def _of_each(stages: Sequence[Resolved], told: Callable[[Resolved], str]) -> str:
+    """What is told of each stage, once where it is the same of all."""
+    found = [told(one) for one in stages]
+    if len(set(found)) == 1:
+        return found[0]
+    return "; ".join(f"{one.name}: {said}" for one, said in zip(stages, found, strict=True))
 
 
 def check_destinations(
@@ -136,18 +145,11 @@ def _masked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _goes_to(destination: Destination) -> str:
+    if destination.stages is not None:
+        return " > ".join(stage.name for stage in destination.stages)
     if destination.request is not None:
         return f"{destination.request.method} {destination.request.url}"
     return f"{destination.connector} / {destination.endpoint}"
-
-
-def _sends(resolved: Resolved) -> str:
-    address = resolved.address
-    path = "".join(
-        piece if isinstance(piece, str) else "{" + piece.name.strip("{}") + "}" for piece in address.path
-    )
-    form = "" if resolved.encoder.name == "none" else f", body {resolved.encoder.name}"
-    return f"{resolved.method} {address.origin}{address.base_path}{path}{form}"
 
 
 def _records(resolved: Resolved) -> str:

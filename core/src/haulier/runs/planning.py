@@ -13,10 +13,11 @@ from haulier.model.expression import RunFacts
 from haulier.model.request import Request
 from haulier.runs.accounts import known_account, learned, over_quota
 from haulier.runs.builtins import load_registry
+from haulier.runs.describing import first_stage_alone
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.preview import PREVIEW_RUN_ID, planned
-from haulier.runs.resolve import resolve
-from haulier.runs.resolved import Resolved
+from haulier.runs.resolve import resolve_stages
+from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["Plan", "plan"]
@@ -61,7 +62,8 @@ def plan(
     """Make every request of a run and count them; nothing is sent or kept."""
     site = site_of(destination)
     registry = load_registry()
-    resolved = resolve(site.destination, registry, base_url=base_url)
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
+    resolved = stages[0]
     account = known_account(site)
     resolved = learned(resolved, account)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
@@ -93,7 +95,8 @@ def plan(
         transport=transport_name(resolved.destination.transport, resolved.address.origin),
         first_rejections=tuple(reasons),
         warnings=(
-            *resolved.warnings,
+            *warnings_of(stages),
+            *first_stage_alone(stages),
             *planner.remarks(),
             *intake.hints(),
             *over_quota(account, requests),

@@ -23,10 +23,11 @@ from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import carried_out, carrier_of
+from haulier.runs.describing import LaterStage, later_stages
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Intake, RecordsLike
-from haulier.runs.resolve import resolve
-from haulier.runs.resolved import Resolved
+from haulier.runs.resolve import resolve_stages
+from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["PREVIEW_RUN_ID", "Preview", "Sample", "pick_sample", "planned", "preview", "sample_of"]
@@ -77,12 +78,14 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """Samples in order, and warnings of the destination.
 
     rejected: the first records, at most 20, that cannot be sent among the `refused` ones that were met on the way.
+    later: of a chain, the stages after the one the samples are of: what they send is made from answers.
     """
 
     samples: tuple[Sample, ...]
     rejected: tuple[RejectedRecord, ...]
     refused: int
     warnings: tuple[str, ...]
+    later: tuple[LaterStage, ...] = ()
 
 
 def preview(
@@ -102,7 +105,8 @@ def preview(
     """
     site = site_of(destination)
     registry = load_registry()
-    resolved = resolve(site.destination, registry, base_url=base_url)
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
+    resolved = stages[0]
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
     wanted = range(sample, sample + 1) if sample is not None else range(n)
     made = refused = 0
@@ -124,7 +128,8 @@ def preview(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*resolved.warnings, *planner.remarks(), *intake.hints()),
+        warnings=(*warnings_of(stages), *planner.remarks(), *intake.hints()),
+        later=later_stages(stages),
     )
 
 
