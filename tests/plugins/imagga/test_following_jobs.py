@@ -16,6 +16,7 @@ import pytest
 import haulier
 from haulier.runs.follow import Clock
 from haulier.runs.following import prepare_follow
+from haulier.runs.history import dead_letters
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Fault, ImaggaEmulator, serve
 from haulier_imagga.jobs import groups_of
 
@@ -288,3 +289,25 @@ def test_in_a_chain_a_job_stays_accepted_is_told_and_not_followed(imagga: Served
     assert (line["stage"], line["state"], bool(line["ticket"])) == ("train", "accepted", True)
     with pytest.raises(haulier.ConfigurationError, match="is a chain, in which jobs are not followed"):
         haulier.follow("chain", credential=imagga.credential)
+
+
+def test_a_lost_answer_is_asked_for_again_when_a_person_says_so(imagga: Served) -> None:
+    """A proxy answered 502 and the service never heard of it: the result is still there."""
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=502))
+    report, _ = followed(imagga)
+    assert (report.in_doubt, imagga.polls) == (6, 1)
+    again = haulier.follow("faces", credential=imagga.credential, lost=True)
+    assert (again.delivered, again.in_doubt, again.accepted, again.exit_code) == (6, 0, 0, 0)
+    assert imagga.polls == 2
+    assert list(dead_letters("faces")) == []
+    states = [line["state"] for line in lines()]
+    assert states == ["accepted", "in_doubt"] + ["delivered"] * 6
+    assert len({line["id"] for line in lines()}) == 8
+
+
+def test_what_is_really_gone_stays_in_doubt(imagga: Served) -> None:
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", drop="unanswered"))
+    followed(imagga)
+    again = haulier.follow("faces", credential=imagga.credential, lost=True)
+    assert (again.delivered, again.in_doubt, again.accepted) == (0, 6, 0)
+    assert "no longer there" in next(iter(dead_letters("faces"))).reason

@@ -19,11 +19,16 @@ __all__ = ["command"]
     metavar="SECONDS",
     help="Longest time to follow a job now; as the endpoint says when left out.",
 )
+@click.option(
+    "--lost",
+    is_flag=True,
+    help="Ask, too, for jobs whose answer was lost; a service that gives a result once may say that it is gone.",
+)
 @base_url_option
 @state_option
 @json_option
 def command(
-    *, run: str, timeout_s: float | None, base_url: str | None, state: str | None, as_json: bool
+    *, run: str, timeout_s: float | None, lost: bool, base_url: str | None, state: str | None, as_json: bool
 ) -> int:
     """Go on asking for the results of what a service has accepted.
 
@@ -35,7 +40,7 @@ def command(
     from haulier.runs.following import prepare_follow
     from haulier.runs.loop import LoopThread
 
-    sitting = prepare_follow(run, state=state, base_url=base_url, timeout_s=timeout_s)
+    sitting = prepare_follow(run, state=state, base_url=base_url, timeout_s=timeout_s, lost=lost)
     with interruptible(sitting) as interruption:
         report = LoopThread(sitting.run).result()
     if as_json:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,25 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
     )
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A job that is asked for next at `due`."""
+
+    due: float
+    job: Job
+    request: Request
+    flow: Questions
+
+    def __lt__(self, other: _Waiting) -> bool:
+        return (self.due, self.job.number) < (other.due, other.job.number)
+
+
 class Follower:
     """Asks for the jobs of one run, one question at a time, in a loop of its own; `stop` ends it resumably.
 
     lines: what outputs are told; owe: handed each commit that is durable. share, interval_s: the limit that all who use
-    the credential keep. redact: takes secrets out of what is kept.
+    the credential keep. redact: takes secrets out of what is kept. lost: ask for jobs, too, whose answer was
+    lost; a person wishes so.
     """
 
     def __init__(
@@ -147,12 +162,14 @@ class Follower:
         paid: Callable[[], list[int]],
         redact: Callable[[str], str],
         timeout_s: float | None = None,
+        lost: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._ledger, self._run, self._questioner = ledger, run, questioner
         self._authorize, self._share, self._interval_s = authorize, share, interval_s
         self._lines, self._owe, self._paid, self._redact = lines, owe, paid, redact
         self._timeout_s = timeout_s
+        self._lost = lost
         self._clock = clock or Clock()
         self._seq = max((newest for _, newest in ledger.owing(run).values()), default=-1) + 1
         self._next_start = 0.0
@@ -166,41 +183,49 @@ class Follower:
 
     async def run(self) -> None:
         """Follow every job to its end, to its time-out, or to a stop; all that is known is durable then."""
-        jobs = self._ledger.jobs(self._run)
-        waiting: list[tuple[float, int, Job, Request, Questions]] = []
-        for job in jobs:
-            if job.asking and self._questioner.following.once:
+        waiting = [one async for one in self._begun()]
+        heapq.heapify(waiting)
+        resolved = self._questioner.resolved
+        transport = open_transport(
+            resolved.destination.transport,
+            in_flight=1,
+            timeout_s=resolved.destination.timeout_s,
+            origin=resolved.address.origin,
+        )
+        try:
+            while waiting and await self._wait_until(waiting[0].due):
+                await self._go_on(waiting, transport.send)
+        finally:
+            await transport.close()
+        for one in waiting:
+            await self._left(one.job, "")
+        await self.settle_debts()
+
+    async def _begun(self) -> AsyncIterator[_Waiting]:
+        """The jobs that are to be asked for; those of which the answer was lost by a crash come to rest."""
+        for job in self._ledger.jobs(self._run, lost=self._lost):
+            if job.asking and not job.lost and self._questioner.following.once:
                 await self._end(job, End("in_doubt", _DIED))
                 continue
             request = self._questioner.request(job.ticket)
             flow = self._flow(request)
             flow.send(None)
-            waiting.append((self._clock.now(), job.number, job, request, flow))
-        transport = open_transport(
-            self._questioner.resolved.destination.transport,
-            in_flight=1,
-            timeout_s=self._questioner.resolved.destination.timeout_s,
-            origin=self._questioner.resolved.address.origin,
-        )
-        try:
-            while waiting and not self._stopped.is_set():
-                due, _, job, request, flow = heapq.heappop(waiting)
-                if not await self._wait_until(due):
-                    heapq.heappush(waiting, (due, job.number, job, request, flow))
-                    break
-                wish = await self._asked(job, request, flow, transport.send)
-                if isinstance(wish, Pause):
-                    flow.send((self._clock.now(), None))
-                    heapq.heappush(
-                        waiting, (self._clock.now() + wish.seconds, job.number, job, request, flow)
-                    )
-                else:
-                    await self._ended(job, wish)
-        finally:
-            await transport.close()
-        for _, _, job, _, _ in waiting:
-            await self._left(job, "")
-        await self.settle_debts()
+            yield _Waiting(self._clock.now(), job, request, flow)
+
+    async def _go_on(
+        self, waiting: list[_Waiting], send: Callable[[Request, Added], Awaitable[Response]]
+    ) -> None:
+        """Ask for the job whose turn it is; it waits again, or is at its end."""
+        one = waiting[0]
+        wish = await self._asked(one.job, one.request, one.flow, send)
+        heapq.heappop(waiting)
+        if isinstance(wish, Pause):
+            one.flow.send((self._clock.now(), None))
+            heapq.heappush(
+                waiting, _Waiting(self._clock.now() + wish.seconds, one.job, one.request, one.flow)
+            )
+        else:
+            await self._ended(one.job, wish)
 
     async def settle_debts(self) -> None:
         """Write down what outputs have taken since."""
@@ -250,6 +275,8 @@ class Follower:
                 task.cancel()
             if self._stopped.is_set():
                 return False
+        if self._stopped.is_set():
+            return False
         self._next_start = self._clock.now() + self._interval_s
         return True
 
@@ -274,10 +301,14 @@ class Follower:
             outcomes=[(state, status or job.status, 0, reason or None, job.ticket, self._id(job))],
             answers=[(status, body.encode() or None, self._id(job))],
             paid=self._paid(),
-            accepted=-count,
         )
+        if job.lost:
+            commit.in_doubt -= count
+        else:
+            commit.accepted -= count
         if state == State.DELIVERED:
-            commit.delivered = count
+            commit.delivered += count
+            commit.found = list(job.positions) if job.lost else []
         else:
             texts: Sequence[bytes | None] = job.texts or [None] * count
             commit.records = [
@@ -285,16 +316,16 @@ class Follower:
                 for position, text in zip(job.positions, texts, strict=True)
             ]
             if state == State.REJECTED:
-                commit.rejected = count
+                commit.rejected += count
             else:
-                commit.in_doubt = count
+                commit.in_doubt += count
         self._tell(commit, job, state, reason, end.response)
         await self._commit(commit)
 
     async def _left(self, job: Job, reason: str) -> None:
         """A job that is to be asked for again later: outputs hear that it was accepted, if they have not."""
         commit = Commit(told=[self._id(job)], answers=[(None, None, self._id(job))])
-        if not job.told:
+        if not job.told and not job.lost:
             self._tell(commit, job, State.ACCEPTED, reason, None)
         await self._commit(commit)
 
@@ -310,6 +341,7 @@ class Follower:
             state=state.name.lower(),
             status=response.status if response is not None else job.status,
             attempts=job.attempts,
+            again=job.lost,
             reason=reason,
             ticket=job.ticket,
             response=response,

@@ -46,7 +46,10 @@ _SLACK = 1.02  # wider than told, as requests do not all travel equally long
 
 @dataclass(frozen=True, kw_only=True)
 class FollowOrders:
-    """What the jobs of a run are followed with. timeout_s None: as long as the endpoint's template says."""
+    """What the jobs of a run are followed with. timeout_s None: as long as the endpoint's template says.
+
+    lost: ask, too, for jobs whose answer was lost.
+    """
 
     resolved: Resolved
     registry: Registry
@@ -55,6 +58,7 @@ class FollowOrders:
     root: Path
     state_dir: Path
     timeout_s: float | None = None
+    lost: bool = False
     clock: Clock | None = None
 
 
@@ -112,6 +116,7 @@ async def follow_jobs(
         paid=taken,
         redact=orders.authority.redactor(*orders.output_authorities),
         timeout_s=orders.timeout_s,
+        lost=orders.lost,
         clock=orders.clock,
     )
     begun(follower)
@@ -247,6 +252,7 @@ def prepare_follow(
     credential: CredentialLike = None,
     base_url: str | None = None,
     timeout_s: float | None = None,
+    lost: bool = False,
     clock: Clock | None = None,
 ) -> FollowSitting:
     """Everything checked, nothing asked: what `follow` does before it begins."""
@@ -273,6 +279,7 @@ def prepare_follow(
             root=site.root,
             state_dir=site.state_dir(),
             timeout_s=timeout_s,
+            lost=lost,
             clock=clock,
         ),
         run_id,
@@ -286,13 +293,17 @@ def follow(
     credential: CredentialLike = None,
     base_url: str | None = None,
     timeout_s: float | None = None,
+    lost: bool = False,
 ) -> Report:
     """Go on asking for the jobs of a finished run, and settle its records with their results; the report then.
 
-    run: its id, the beginning of it, or a destination for its latest run. timeout_s: longest time for each job, instead
-    of what its endpoint says. Raises ConfigurationError where there is nothing that can be followed.
+    run: its id, the beginning of it, or a destination for its latest run. timeout_s: longest time for each job,
+    instead of what its endpoint says. lost: ask, too, for jobs whose answer was lost: the result may still be there.
+    Raises ConfigurationError where there is nothing that can be followed.
     """
-    sitting = prepare_follow(run, state=state, credential=credential, base_url=base_url, timeout_s=timeout_s)
+    sitting = prepare_follow(
+        run, state=state, credential=credential, base_url=base_url, timeout_s=timeout_s, lost=lost
+    )
     thread = LoopThread(sitting.run)
     try:
         return thread.result()

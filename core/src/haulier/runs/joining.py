@@ -59,6 +59,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     status: int | None
     attempts: int
+    again: bool
     reason: str
     ticket: str
     response: Response | None
@@ -129,15 +130,16 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
         told["ticket"] = end.ticket
         if end.response is not None:
             told |= self._of_answer(end.response, told, end.takes if end.parts is None else {})
+        mark = ":end:again" if end.again else ":end"
         if end.parts is None:
             keys = [record.get(self.key or "") for record in records]
             line = self._line(end.number, end.positions, keys) | told
-            end_mark = "" if end.state == "accepted" else ":end"
+            end_mark = "" if end.state == "accepted" else mark
             return [_encode({**line, "id": line["id"] + end_mark} | self._records(records))]
         lines = []
         for position, record, part in zip(end.positions, records, end.parts, strict=True):
             one = self._line(end.number, [position], [])
-            one |= {"id": f"{one['id']}.{position}:end", "key": record.get(self.key or "")} | told
+            one |= {"id": f"{one['id']}.{position}{mark}", "key": record.get(self.key or "")} | told
             one |= {name: value for name, value in part.items() if name not in one}
             lines.append(_encode(one | self._chosen(record)))
         return lines

@@ -70,8 +70,8 @@ class StoreView(Protocol):
         """Output -> how many lines it has not made durable, and the highest seq of them."""
         ...
 
-    def jobs(self, run: RunRow) -> list[Job]:
-        """Requests that were accepted with a ticket and have no result yet, in order."""
+    def jobs(self, run: RunRow, *, lost: bool = False) -> list[Job]:
+        """Requests that were accepted with a ticket and have no result yet, in order; lost: those in doubt, too."""
         ...
 
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:

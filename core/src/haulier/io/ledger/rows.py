@@ -124,7 +124,8 @@ class Commit(msgspec.Struct, kw_only=True):
     onward: records that go on to later stages of a chain.
     split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records), as
     pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that were accepted; asking: ids of
-    those that are asked for next; answers: (status, body of the last answer, id); told: ids that outputs know of now.
+    those that are asked for next; answers: (status, body of the last answer, id); told: ids that outputs know of now;
+    found: positions of records that are no dead letters any more.
     Counts are what this commit adds, in records; attempts in requests.
     """
 
@@ -143,6 +144,7 @@ class Commit(msgspec.Struct, kw_only=True):
     asking: list[int] = []
     answers: list[tuple[int | None, bytes | None, int]] = []
     told: list[int] = []
+    found: list[int] = []
     read: int = 0
     digest: bytes | None = None
     low_water: int = 0
@@ -158,8 +160,8 @@ class Commit(msgspec.Struct, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was accepted, and what is known of its job.
 
-    asking: the last question has no answer that the ledger knows of. told: outputs know that it was accepted. texts: of
-    its records; empty where the ledger does not have them.
+    asking: the last question has no answer that the ledger knows of. told: outputs know that it was accepted. lost: its
+    records are in doubt, as an answer was lost. texts: of its records; empty where the ledger does not have them.
     """
 
     number: int
@@ -169,6 +171,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     asking: bool
     told: bool
+    lost: bool
     texts: Sequence[bytes]
 
 

@@ -198,13 +198,13 @@ class LedgerView:
         )
         return [row[0] for row in rows]
 
-    def jobs(self, run: RunRow) -> list[Job]:
-        """Requests that were accepted with a ticket and have no result yet, in order."""
+    def jobs(self, run: RunRow, *, lost: bool = False) -> list[Job]:
+        """Requests that were accepted with a ticket and have no result yet, in order; lost: those in doubt, too."""
         rows = self._db.execute(
             "select request.id & ?, first, count, positions, ticket, request.status, attempts, coalesce(asking, 0),"
-            " coalesce(told, 1), texts from request left join job on job.id = request.id"
-            " where state = ? and ticket is not null and request.id between ? and ? order by request.id",
-            (_NUMBER, State.ACCEPTED, *_ids(run)),
+            " coalesce(told, 1), texts, state from request left join job on job.id = request.id"
+            " where state in (?, ?) and ticket is not null and request.id between ? and ? order by request.id",
+            (_NUMBER, State.ACCEPTED, State.IN_DOUBT if lost else State.ACCEPTED, *_ids(run)),
         )
         return [
             Job(
@@ -215,9 +215,10 @@ class LedgerView:
                 attempts=attempts,
                 asking=bool(asking),
                 told=bool(told),
+                lost=state == State.IN_DOUBT,
                 texts=texts.split(b"\n") if texts else (),
             )
-            for number, first, count, positions, ticket, status, attempts, asking, told, texts in rows
+            for number, first, count, positions, ticket, status, attempts, asking, told, texts, state in rows
         ]
 
     def cost(self, run: RunRow) -> tuple[int, int]:

@@ -72,6 +72,11 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
         db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
     if commit.slow:
         _write_slow(db, run, commit.slow)
+    if commit.found:
+        db.executemany(
+            "delete from record where run = ? and position = ?",
+            [(run, position) for position in commit.found],
+        )
     if commit.jobs or commit.asking or commit.answers or commit.told:
         _write_jobs(db, commit)
 
