@@ -152,15 +152,16 @@ class Book:
 
     def expect(self, request: Request) -> None:
         """This request is to be intended later: until then its records are pending."""
-        self._unsettled.setdefault(request.number, _oldest(request))
+        if request.number not in self._unsettled:
+            self._unsettled[request.number] = _oldest(request)
 
     def intend(self, request: Request, stored: bytes | None) -> None:
         """This request may be sent once the next commit is durable."""
-        if (row := self._put_back.pop(request.number, None)) is not None:
+        if self._put_back and (row := self._put_back.pop(request.number, None)) is not None:
             self._commit.outcomes.remove(row)
             self._commit.before.append(row)
         self._commit.intents.append(intent_row(self._run.id, request, stored))
-        self._unsettled[request.number] = _oldest(request)
+        self.expect(request)
         self._found(request.positions)
 
     # -- settling ------------------------------------------------------------------------------------------------
@@ -180,6 +181,24 @@ class Book:
         """
         self._close_row(request, verdict, 0 if counted else attempts, response)
         return self._rest(request, range(len(request.positions)), verdict, attempts, response)
+
+    @property
+    def told(self) -> bool:
+        """Whether outputs are owed lines of what comes to rest."""
+        return self._lines is not None
+
+    def delivered(self, request: Request, attempts: int, response: Response | None) -> None:
+        """`settle` for what nearly all requests come to, where nobody is told of it."""
+        commit = self._commit
+        status = response.status if response is not None else None
+        commit.outcomes.append(
+            (State.DELIVERED, status, attempts, None, None, self._run.id << 40 | request.number)
+        )
+        commit.attempts += attempts
+        del self._unsettled[request.number]
+        count = len(request.positions)
+        commit.delivered += count
+        self.settled += count
 
     def settle_apart(
         self,

@@ -35,6 +35,7 @@ class Delivery:
     """
 
     __slots__ = (
+        "_splits",
         "exhausted",
         "flow",
         "lane",
@@ -43,7 +44,6 @@ class Delivery:
         "request",
         "since",
         "spent",
-        "splits",
         "status",
         "tries",
     )
@@ -54,13 +54,20 @@ class Delivery:
         self.request = request
         self.flow = flow
         self.most_tries = most_tries
-        self.splits = splits or Budget(_SPLITS_PER_BATCH)
+        self._splits = splits
         self.tries = self.spent = spent
         self.status: int | None = None
         self.refusals = 0
         self.since: int | None = None
         self.exhausted: Exhausted | None = None
         self.lane: Hashable | None = None
+
+    @property
+    def splits(self) -> Budget:
+        """The budget of halvings."""
+        if self._splits is None:
+            self._splits = Budget(_SPLITS_PER_BATCH)
+        return self._splits
 
     @property
     def own_tries(self) -> int:
@@ -183,26 +190,32 @@ class Crew:
         except Exception as error:  # noqa: BLE001 - called from timers, where nobody would hear of it
             self._failed(error)
 
-    def _hand_out(self) -> None:
-        while self._ready and not self._stopped and self._has_a_place():
-            now = self._loop.time()
-            wait = self._pacing.wait(now)
-            if wait > 0:
-                if why := self._pacing.hopeless(now):
-                    self._hopeless(why)
-                else:
-                    self._pump_in(wait, now)
-                return
-            delivery = self._next()
-            if delivery is None:
-                return
-            if (wait := self._turn(now)) > 0:
-                self._ready.appendleft(delivery)
+    def _start(self) -> Delivery | None:
+        """The next delivery, counted as under way; None where none may leave now."""
+        if not self._ready or self._stopped or not self._has_a_place():
+            return None
+        now = self._loop.time()
+        wait = self._pacing.wait(now)
+        if wait > 0:
+            if why := self._pacing.hopeless(now):
+                self._hopeless(why)
+            else:
                 self._pump_in(wait, now)
-                return
-            self._pacing.started(now)
-            self.active += 1
-            self._joint.active += 1
+            return None
+        delivery = self._next()
+        if delivery is None:
+            return None
+        if (wait := self._turn(now)) > 0:
+            self._ready.appendleft(delivery)
+            self._pump_in(wait, now)
+            return None
+        self._pacing.started(now)
+        self.active += 1
+        self._joint.active += 1
+        return delivery
+
+    def _hand_out(self) -> None:
+        while (delivery := self._start()) is not None:
             if self._idle:
                 self._idle.popleft().set_result(delivery)
             else:
@@ -273,10 +286,13 @@ class Crew:
             self._rested()
             if self._stopped:
                 return
-            idle: asyncio.Future[Delivery | None] = self._loop.create_future()
-            self._idle.append(idle)
+            # Straight on with the next one: to be handed it by way of a future costs a turn of the loop.
+            delivery = self._start()
             self._changed()
-            delivery = await idle
+            if delivery is None:
+                idle: asyncio.Future[Delivery | None] = self._loop.create_future()
+                self._idle.append(idle)
+                delivery = await idle
 
     def _ended(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)

@@ -12,7 +12,7 @@ from haulier.delivery.judging import History
 from haulier.delivery.retry import Settle
 from haulier.delivery.stopping import StopRules
 from haulier.model.block import RejectedRecord
-from haulier.model.delivery import Outcomes, Stop, Verdict
+from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
 from haulier.runs.book import Book, Delivered
 from haulier.runs.crew import Delivery
@@ -102,6 +102,9 @@ class Settling:
         counted: bool = False,
     ) -> None:
         """All records of a delivery come to rest with one verdict. counted: its attempts are in the book already."""
+        if verdict is DELIVERED and self._settled is None and not counted and not self._book.told:
+            self._book.delivered(delivery.request, attempts, response)
+            return
         self._tell([self._book.settle(delivery.request, verdict, attempts, response, counted=counted)])
 
     def settle_provisional(self, until: int | None = None) -> None:
@@ -238,5 +241,7 @@ class Settling:
         if self._settled is not None:
             for one in settled:
                 self._settled(one)
-        if why := self._rules.too_many_rejected(self._book.rejected, self._book.settled):
+        if self._book.rejected and (
+            why := self._rules.too_many_rejected(self._book.rejected, self._book.settled)
+        ):
             self._stop(why)

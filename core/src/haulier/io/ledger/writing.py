@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from functools import cache
+from itertools import chain, repeat
 from typing import Any
 
 from haulier.io.ledger.onward import let_go, write_onward
@@ -16,8 +17,9 @@ from haulier.io.ledger.rows import Commit, OutcomeRow
 
 __all__ = ["write_commits"]
 
-# Few sizes, so that statements stay prepared; 999 values a statement is what an old SQLite takes.
-_SIZES = (96, 12, 1)
+# Few sizes, so that statements stay prepared. An old SQLite takes 999 values in a statement, a newer one 32,766:
+# https://www.sqlite.org/limits.html
+_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1) if sqlite3.sqlite_version_info >= (3, 32) else (96, 12, 1)
 _MOST_SLOW = 10
 
 
@@ -68,7 +70,7 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
     )
     if commit.onward:
         write_onward(db, commit.onward)
-    for part in _parts([run << 40 | seq for seq in commit.paid]):
+    for part in _filled([run << 40 | seq for seq in commit.paid]):
         db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
     if commit.slow:
         _write_slow(db, run, commit.slow)
@@ -121,7 +123,7 @@ def _settle(db: sqlite3.Connection, outcomes: Iterable[OutcomeRow]) -> None:
 
 def _settle_groups(db: sqlite3.Connection, groups: dict[tuple[Any, ...], list[int]]) -> None:
     for outcome, ids in groups.items():
-        for part in _parts(ids):
+        for part in _filled(ids):
             db.execute(
                 "update request set state = ?, status = ?, attempts = attempts + ?, reason = ?, ticket = ?"  # noqa: S608
                 f" where id in ({_marks(len(part))})",
@@ -155,8 +157,13 @@ def _write_jobs(db: sqlite3.Connection, commit: Commit) -> None:
 
 def _insert(db: sqlite3.Connection, head: str, rows: Sequence[Sequence[Any]], tail: str = "") -> None:
     for part in _parts(rows):
-        row = f"({_marks(len(part[0]))})"
-        db.execute(f"{head} {', '.join([row] * len(part))}{tail}", list(chain.from_iterable(part)))
+        db.execute(_insertion(head, len(part[0]), len(part), tail), tuple(chain.from_iterable(part)))
+
+
+@cache
+def _insertion(head: str, columns: int, rows: int, tail: str) -> str:
+    row = f"({_marks(columns)})"
+    return f"{head} {', '.join([row] * rows)}{tail}"
 
 
 def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -168,5 +175,15 @@ def _parts(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
             at += size
 
 
+def _filled(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Ids in slices of a few fixed lengths; the last is filled up with an id again, which a set does not mind."""
+    most = _SIZES[0]
+    for at in range(0, len(ids), most):
+        part = ids[at : at + most]
+        size = next(size for size in reversed(_SIZES) if size >= len(part))
+        yield [*part, *repeat(part[-1], size - len(part))]
+
+
+@cache
 def _marks(count: int) -> str:
     return ", ".join("?" * count)
