@@ -31,7 +31,7 @@ class Delivery:
     tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
     status: of the last answer. refusals: provisional ones of the run when its last attempt began. since: successes of
     the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all
-    that came of one batch. lane: what it waits its turn in, or None.
+    that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
     """
 
     __slots__ = (
@@ -45,6 +45,7 @@ class Delivery:
         "since",
         "spent",
         "status",
+        "task",
         "tries",
     )
 
@@ -61,6 +62,7 @@ class Delivery:
         self.since: int | None = None
         self.exhausted: Exhausted | None = None
         self.lane: Hashable | None = None
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def splits(self) -> Budget:
@@ -277,7 +279,9 @@ class Crew:
         self.pump()
 
     async def _work(self, delivery: Delivery | None) -> None:
+        task = asyncio.current_task()
         while delivery is not None:
+            delivery.task = task
             try:
                 await self._carry(delivery)
             finally:

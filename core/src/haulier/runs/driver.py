@@ -275,7 +275,8 @@ class Driver:
 
     async def _carry(self, delivery: Delivery) -> None:
         """Follow a delivery's flow until it settles, or has to wait."""
-        request, course, flow = delivery.request, self._course, delivery.flow
+        request, course, flow, task = delivery.request, self._course, delivery.flow, delivery.task
+        assert task is not None
         reply: Response | TransportError | None
         wish = flow.send(None)
         if delivery.since is None:
@@ -285,7 +286,7 @@ class Driver:
             delivery.refusals = self._settling.refusals
             began = self._loop.time()
             try:
-                reply = await self._exchanges.send(request, course.authorize(request))
+                reply = await self._exchanges.send(request, course.authorize(request), task)
                 delivery.status = reply.status
             except TransportError as error:
                 reply, delivery.status = error, None

@@ -28,10 +28,11 @@ class Overdue:
         self._broken_off: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
-    async def send(self, request: Request, added: Added) -> Response:
-        """One exchange; TransportError where it is broken off. At most one at a time in each task."""
-        task = asyncio.current_task()
-        assert task is not None
+    async def send(self, request: Request, added: Added, task: asyncio.Task[None]) -> Response:
+        """One exchange; TransportError where it is broken off. task: the one it is awaited in, for nothing else.
+
+        To ask which task that is would take as long as all else here.
+        """
         self._until[task] = self._loop.time() + self._longest_s + request.length / _SLOWEST
         try:
             return await self._transport.send(request, added)

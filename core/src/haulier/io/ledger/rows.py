@@ -192,11 +192,15 @@ class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
 def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:
     """The row that says: this request may be sent from now on."""
     positions = request.positions
+    if type(positions) is range:
+        first, count, packed = positions.start, positions.stop - positions.start, None
+    else:
+        first, count, packed = positions[0], len(positions), pack_positions(positions)
     return (
         run << 40 | request.number,
-        positions[0],
-        len(positions),
-        pack_positions(positions),
+        first,
+        count,
+        packed,
         request.sha256,
         request.key,
         State.SENDING,
