@@ -292,11 +292,13 @@ class Crew:
                 return
             # Straight on with the next one: to be handed it by way of a future costs a turn of the loop.
             delivery = self._start()
+            if delivery is not None:
+                self._changed()
+                continue
+            idle: asyncio.Future[Delivery | None] = self._loop.create_future()
+            self._idle.append(idle)
             self._changed()
-            if delivery is None:
-                idle: asyncio.Future[Delivery | None] = self._loop.create_future()
-                self._idle.append(idle)
-                delivery = await idle
+            delivery = await idle
 
     def _ended(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)

@@ -53,6 +53,8 @@ class Depth:
 
     def held(self, at: int) -> bool:
         """Whether the stage at this place must wait for later ones."""
+        if at + 1 == len(self._joints):
+            return False
         own, ready = self._joints[at], 0
         for joint, stage in zip(self._joints[at + 1 :], self._stages[at + 1 :], strict=True):
             if joint is own:
