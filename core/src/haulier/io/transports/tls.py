@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 
-import certifi
-
 __all__ = ["tls_context"]
 
 
@@ -19,6 +17,8 @@ def tls_context(verify: ssl.SSLContext | None = None) -> ssl.SSLContext:
         # The two names are OpenSSL's own: https://docs.openssl.org/master/man3/SSL_CTX_load_verify_locations/
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if not file and not folder:
+            import certifi  # noqa: PLC0415 - it brings much of the standard library, which plain HTTP need not pay
+
             file = certifi.where()
         verify = ssl.create_default_context(cafile=file or None, capath=folder or None)
     verify.set_alpn_protocols(["http/1.1"])
