@@ -6,10 +6,9 @@ import gzip
 import socket
 import tracemalloc
 import zlib
-from contextlib import suppress
 
 import pytest
-from tests.core.io.transports import Sender, Serving, answering, every_sender, read_request, request
+from tests.core.io.transports import Sender, Serving, every_sender, read_request, request
 from tests.core.runs.wire import Answer, Asked, Cut, Wire, answer
 
 from haulier.io.transports.protocol import MAX_HEAD_BYTES, MAX_HEADERS
@@ -206,33 +205,6 @@ def test_a_packed_answer_that_breaks_off_is_no_answer(sender: Sender) -> None:
         assert sender.failure(request(wire.url)).status == 200
 
 
-# -- an answer before the request is whole ---------------------------------------------------------------------------
-
-
-def test_an_answer_during_a_long_request_ends_it(sender: Sender) -> None:
-    """The server has read little and answers: that answer counts, the rest is not sent, the connection is closed."""
-    if sender.name == "httpx":
-        pytest.skip("httpx listens only after it has sent everything")
-    read: list[int] = []
-
-    def refuse(taken: socket.socket) -> None:
-        taken.recv(1 << 16)
-        taken.sendall(answer(413, b"too long"))
-        length = 0
-        with suppress(OSError):
-            while piece := taken.recv(1 << 20):
-                length += len(piece)
-        read.append(length)
-
-    with Serving(refuse, answering) as server:
-        found = sender.exchange(
-            request(server.url, body=b"x" * 50_000_000), request(server.url), timeout_s=20
-        )
-        assert [said(one) for one in found if isinstance(one, Response)] == [(413, b"too long"), (200, b"{}")]
-        assert server.connections == 2
-    assert read[0] < 49_000_000
-
-
 # -- connections that are used again, or not -------------------------------------------------------------------------
 
 
@@ -285,17 +257,6 @@ def test_of_a_server_that_hangs_up_behind_each_answer_is_learned(sender: Sender)
     with Wire(lambda asked: Cut(answer())) as wire:
         found = sender.exchange(*[request(wire.url)] * 60)
         assert sum(isinstance(one, Response) for one in found) == len(wire.asked) >= 57
-
-
-@pytest.mark.parametrize(("kept_for_s", "connections"), [(1, 2), (60, 1)])
-def test_a_connection_is_kept_as_long_as_the_server_says(
-    sender: Sender, kept_for_s: int, connections: int
-) -> None:
-    if sender.name == "httpx":
-        pytest.skip("httpx does not read Keep-Alive")
-    with Wire(lambda asked: answer(200, b"{}", Keep_Alive=f"timeout={kept_for_s}, max=100")) as wire:
-        sender.exchange(request(wire.url), request(wire.url), pause_s=0.01)
-        assert wire.connections == connections
 
 
 def test_requests_to_two_servers_do_not_meet(sender: Sender) -> None:

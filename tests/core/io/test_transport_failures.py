@@ -14,13 +14,23 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
-from tests.core.io.transports import Sender, Serving, every_sender, holding, read_request, request
+from tests.core.io.transports import (
+    Sender,
+    Serving,
+    answering,
+    every_http1_sender,
+    every_sender,
+    holding,
+    read_request,
+    request,
+)
 from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer, closed_port
 
 from haulier.errors import TransportError
@@ -155,6 +165,45 @@ def test_a_head_that_could_not_go_out_as_one_was_not_sent(sender: Sender) -> Non
         (found,) = sender.exchange(one)
         assert isinstance(found, TransportError)
         assert wire.asked == []
+
+
+# -- what http1 can and httpx cannot ---------------------------------------------------------------------------
+
+
+@every_http1_sender
+def test_an_answer_during_a_long_request_ends_it(sender: Sender) -> None:
+    """The server has read little and answers: that answer counts, the rest is not sent, the connection is closed."""
+    read: list[int] = []
+
+    def refuse(taken: socket.socket) -> None:
+        taken.recv(1 << 16)
+        taken.sendall(answer(413, b"too long"))
+        length = 0
+        with suppress(OSError):
+            while piece := taken.recv(1 << 20):
+                length += len(piece)
+        read.append(length)
+
+    with Serving(refuse, answering) as server:
+        found = sender.exchange(
+            request(server.url, body=b"x" * 50_000_000), request(server.url), timeout_s=20
+        )
+        assert [(one.status, one.body) for one in found if isinstance(one, Response)] == [
+            (413, b"too long"),
+            (200, b"{}"),
+        ]
+        assert server.connections == 2
+    assert read[0] < 49_000_000
+
+
+@every_http1_sender
+@pytest.mark.parametrize(("kept_for_s", "connections"), [(1, 2), (60, 1)])
+def test_a_connection_is_kept_as_long_as_the_server_says(
+    sender: Sender, kept_for_s: int, connections: int
+) -> None:
+    with Wire(lambda asked: answer(200, b"{}", Keep_Alive=f"timeout={kept_for_s}, max=100")) as wire:
+        sender.exchange(request(wire.url), request(wire.url), pause_s=0.01)
+        assert wire.connections == connections
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------

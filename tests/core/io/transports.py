@@ -80,6 +80,11 @@ SENDERS = {
     "http1": Sender("http1", Http1, asyncio.new_event_loop),
     "http1 on uvloop": Sender("http1", Http1, uvloop.new_event_loop),
 }
+every_http1_sender = pytest.mark.parametrize(
+    "sender",
+    [one for one in SENDERS.values() if one.name == "http1"],
+    ids=[name for name, one in SENDERS.items() if one.name == "http1"],
+)
 every_sender = pytest.mark.parametrize("sender", SENDERS.values(), ids=list(SENDERS))
 
 
