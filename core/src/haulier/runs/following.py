@@ -18,12 +18,13 @@ from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
-from haulier.runs.follow import Clock, Follower, questioner_of
+from haulier.runs.follow import Clock, Follower
 from haulier.runs.history import replay_target
 from haulier.runs.loop import LoopThread
 from haulier.runs.orders import Orders
 from haulier.runs.outputs import authorities_of_outputs, close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
+from haulier.runs.questions import questioner_of
 from haulier.runs.report import Report, report_of
 from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
