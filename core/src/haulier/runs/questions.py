@@ -1,4 +1,4 @@
-"""How the jobs of a destination are asked for: the question for a ticket, and what the last answer says of each record."""
+"""How the jobs of a destination are asked for: the question for a ticket, and what an answer says of each record."""
 
 from __future__ import annotations
 
