@@ -277,3 +277,22 @@ def test_payloads_that_lose_or_double_a_record_are_refused_whole(carries: list[l
 def test_bounds_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Batching.model_validate(wrong)
+
+
+@pytest.mark.parametrize("way", ["untouched", "full"])
+def test_attributes_that_no_record_has_are_told(way: str) -> None:
+    planner = planner_of(way=way, group_by=["a.b", "none"], item=["id", "nix"])
+    told = "no record so far has the attribute"
+    assert planner.remarks() == ()
+    planner.feed(block([{"a": 1}]))
+    assert planner.remarks() == (
+        f"batching.group_by: {told} `a.b`; is it spelt so?",
+        f"batching.group_by: {told} `none`; is it spelt so?",
+        f"batching.item: {told} `id`; is it spelt so?",
+        f"batching.item: {told} `nix`; is it spelt so?",
+    )
+    planner.feed(block([{"a": {"b": None}, "id": 1}], 1))
+    assert planner.remarks() == (
+        f"batching.group_by: {told} `none`; is it spelt so?",
+        f"batching.item: {told} `nix`; is it spelt so?",
+    )
