@@ -258,6 +258,58 @@ def test_numbers_and_texts_of_record_and_answer_arrive_as_they_were() -> None:
     assert b"1.10" in body
 
 
+def test_a_stage_at_a_slow_server_holds_the_earlier_ones_at_another_back() -> None:
+    with Wire(service) as fast, Wire(delay_s=0.05) as slow:
+        most = 0
+
+        def counted(asked: Asked) -> bytes:
+            nonlocal most
+            most = max(most, len(fast.asked) - len(slow.asked))
+            return answer()
+
+        slow.reply = counted
+        stages = (
+            stage(fast, "upload"),
+            stage(slow, "tag", path=f"/tag/{UPLOAD_ID}", limits={"max_in_flight": 2}),
+        )
+        report = send(pictures(fast, *stages), records(60))
+    assert by_stage(report) == {"upload": {"delivered": 60}, "tag": {"delivered": 60}}
+    assert most < 40
+
+
+def test_of_limits_that_stages_share_the_strictest_holds() -> None:
+    with Wire(service) as wire:
+        stages = (
+            stage(wire, "upload", limits={"requests_per_second": 1000}),
+            stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", limits={"requests_per_second": 25}),
+        )
+        assert send(pictures(wire, *stages), records(10)).ok
+        times = sorted(asked.at for asked in wire.asked)
+    assert len(times) == 20
+    assert times[-1] - times[0] >= 19 / 25 * 0.95
+
+
+def test_memory_of_what_is_under_way_is_bounded_by_what_the_ledger_keeps() -> None:
+    """However many records an answer makes, the next stage has a few of them at a time."""
+
+    def reply(asked: Asked) -> bytes:
+        if asked.target == "/faces":
+            return answer(body=json.dumps({"faces": [{"n": n} for n in range(3000)]}).encode())
+        return answer()
+
+    with Wire(reply) as wire:
+        stages = (
+            stage(wire, "faces"),
+            stage(wire, "save", each="/faces", batching={"size": 50}, limits={"max_in_flight": 1}),
+        )
+        report = send(pictures(wire, *stages), records(2))
+        saved = [one for asked in wire.asked if asked.target == "/save" for one in json.loads(asked.body)]
+    assert by_stage(report) == {"faces": {"delivered": 2}, "save": {"delivered": 6000}}
+    assert sorted((one["id"], one["faces"]["n"]) for one in saved) == [
+        (record, n) for record in range(2) for n in range(3000)
+    ]
+
+
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -423,7 +475,7 @@ def test_a_dead_letter_names_its_stage_and_a_replay_goes_on_from_there() -> None
             stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", exclude=["upload"]),
             stage(wire, "done", path=f"/done/{UPLOAD_ID}"),
         )
-        first = send(pictures(wire, *stages), records(3))
+        first = send(pictures(wire, *stages, limits={"max_in_flight": 1}), records(3))
         with closing(LedgerView.open(Path("state/d"))) as view:
             (run,) = view.runs()
             tag = view.stages(run)[0]

@@ -1,0 +1,110 @@
+"""A chain from the command line: one run, a report with its stages, dead letters that name theirs, pause and resume."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.cli.running import Answer, Project, Server
+
+CHAIN = """\
+key: id
+limits: {{max_in_flight: 1}}
+stages:
+  - name: upload
+    request: {{method: POST, url: "{url}/upload"}}
+  - name: tag
+    request: {{method: POST, url: "{url}/tag/{{record.upload.id}}"}}
+    exclude: [upload]
+"""
+
+
+def service(path: str, body: bytes) -> Answer:
+    if path == "/upload":
+        return 200, {}, json.dumps({"id": f"u{json.loads(body)['id']}"}).encode()
+    return (422, {}, b'{"why": "blurred"}') if path == "/tag/u1" else (200, {}, b"{}")
+
+
+def begun(project: Project, server: Server, count: int = 3) -> None:
+    server.reply = service
+    project.destination("gallery", CHAIN.format(url=server.url))
+    (project.root / "in.jsonl").write_text("".join(f'{{"id": {number}}}\n' for number in range(count)))
+
+
+def test_a_chain_is_one_run_with_a_row_for_each_stage(project: Project, server: Server) -> None:
+    begun(project, server)
+    told = project.run("run", "gallery", "--records", "in.jsonl", "--activate")
+    assert told.code == 4
+    table = [line.split() for line in told.out.splitlines() if line.startswith(("upload", "tag", "in all"))]
+    assert table == [
+        ["upload", "3", "3", "0", "0", "0", "0", "3"],
+        ["tag", "3", "2", "0", "1", "0", "0", "3"],
+        ["in", "all", "6", "5", "0", "1", "0", "0", "6"],
+    ]
+    (run,) = project.run("runs", "--json").json["runs"]
+    assert [(stage["name"], stage["rejected"]) for stage in run["stages"]] == [("upload", 0), ("tag", 1)]
+    report = project.run("report", "gallery", "--json").json
+    assert report["reasons"][0]["reason"].startswith("stage tag: ")
+    assert report["figures"]["attempts"] == 6
+
+
+def test_dead_letters_name_their_stage_and_are_replayed_from_there(project: Project, server: Server) -> None:
+    begun(project, server)
+    run_id = project.run("run", "gallery", "--records", "in.jsonl", "--activate", "--json").json["run_id"]
+    (letter,) = project.run("dead-letters", "list", "gallery", "--json").json["dead_letters"]
+    assert (letter["run_id"], letter["stage"], letter["position"], letter["key"]) == (
+        f"{run_id}.tag",
+        "tag",
+        1,
+        1,
+    )
+    assert f"{run_id[:12]}.tag" in project.run("dead-letters", "list", "gallery").out
+    shown = project.run("dead-letters", "show", "gallery", "1", "--stage", "tag").out
+    assert "stage" in shown
+    assert '"upload":{"id": "u1"}' in shown.replace("\n", "")
+    assert project.run("dead-letters", "show", "gallery", "1", "--stage", "upload").code == 2
+    project.run("dead-letters", "export", "gallery", "--json", "-o", "mend.jsonl")
+    mended = json.loads((project.root / "mend.jsonl").read_text())
+    mended["record"]["upload"]["id"] = "u9"
+    (project.root / "mend.jsonl").write_text(json.dumps(mended) + "\n")
+    server.seen.clear()
+    told = project.run("dead-letters", "replay", "gallery", "--records", "mend.jsonl", "--json")
+    assert (told.code, told.json["parent"], told.json["delivered"]) == (0, run_id, 1)
+    assert project.run("dead-letters", "list", "gallery", "--json").json["dead_letters"] == []
+
+
+def test_a_chain_that_is_paused_goes_on_in_every_stage(project: Project, server: Server) -> None:
+    def slow(path: str, body: bytes) -> Answer:
+        time.sleep(0.01)
+        return service(path, body)
+
+    begun(project, server, 200)
+    server.reply = slow
+    project.run("activate", "gallery")
+    process = project.start("run", "gallery", "--records", "in.jsonl")
+    until = time.monotonic() + 40
+    while len(server.seen) < 20 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert project.run("pause", "gallery").code == 0
+    assert process.wait(30) == 3
+    stopped = project.run("report", "gallery", "--json").json
+    assert stopped["state"] == "stopped"
+    assert 0 < stopped["stages"][1]["delivered"] < 200
+    ended = project.run("run", "gallery", "--records", "in.jsonl", "--activate", "--json").json
+    assert [(one["read"], one["delivered"], one["rejected"]) for one in ended["stages"]] == [
+        (200, 200, 0),
+        (200, 199, 1),
+    ]
+    assert len(server.seen) == 400
+
+
+def test_preview_shows_what_later_stages_are_made_of(project: Project, server: Server) -> None:
+    begun(project, server)
+    told = project.run("preview", "gallery", "--records", "in.jsonl", "-n", "1").out
+    assert "--- then stage tag, of what was delivered: made from answers" in told
+    assert "/tag/{record.upload.id}" in told
+    later = project.run("preview", "gallery", "--records", "in.jsonl", "--json").json["later"]
+    assert [stage["name"] for stage in later] == ["tag"]
+    counted = project.run("plan", "gallery", "--records", "in.jsonl")
+    assert "of stage `upload` alone" in counted.err
+    assert server.seen == []
