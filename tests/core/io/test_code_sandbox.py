@@ -320,3 +320,25 @@ def test_who_hits_a_limit_is_told_which_setting_it_is(attack: str, told: str) ->
     with pytest.raises(RecordError, match=told):
         sandbox.call(items("attack"), range(1))
     sandbox.close()
+
+
+def test_nothing_that_code_prints_is_heard(capfd: pytest.CaptureFixture[str]) -> None:
+    sandbox = Sandbox(program("print('xxx attack')", head="print('xxx head')"), STARTED)
+    sandbox.call(items("attack"), range(1))
+    assert sandbox.problems() == []
+    sandbox.close()
+    assert "xxx" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("source", ["build = 1\n", "x =\n", "while True:\n    pass\n"])
+def test_a_program_that_is_refused_leaves_no_process(source: str) -> None:
+    before = workers()
+    with pytest.raises(DestinationError):
+        Sandbox(Program(source=source, seconds=0.3), STARTED)
+    assert workers() <= before
+
+
+def test_what_is_called_build_and_is_no_function_is_refused() -> None:
+    with pytest.raises(DestinationError, match=r"^code: `build` is no function; write `def build\("):
+        Sandbox(Program(source="build = 1\n"), STARTED)

@@ -92,7 +92,7 @@ class Sandbox:
         pool = self._pool()
         try:
             with self._session(pool, 0, type_check=True) as session:
-                session.feed_run(self._program.source)
+                session.feed_run(self._program.source, print_callback=_unheard)
         except self._monty.MontyTypingError as error:
             lines = [line.strip() for line in error.display().splitlines()]
             return [line.replace("main.py", self._name) for line in lines if line]
@@ -111,20 +111,26 @@ class Sandbox:
 
     def _try_out(self) -> None:
         """Read the program once, so that what is no program is said before the first record."""
-        pool = self._pool()
+        pool, kind = self._pool(), ""
         try:
             with self._session(pool, 0) as session:
                 session.feed_run(_PAYLOAD)
                 session.feed_run(self._program.source, print_callback=_unheard)
-                if "function" not in session.feed_run("str(type(build))"):
-                    raise DestinationError(f"{self._name}: `build` is no function")
+                kind = session.feed_run("str(type(build))")
         except self._monty.MontyError as error:
-            _end(pool)
             told = self._told(error)
             if "name 'build' is not defined" in told:
                 told = f"{self._name}: it defines no function `build(records, context)`"
             raise DestinationError(told) from None
-        self._free.put(pool)
+        finally:
+            if "function" in kind:
+                self._free.put(pool)
+            else:
+                _end(pool)
+        if "function" not in kind:
+            raise DestinationError(
+                f"{self._name}: `build` is no function; write `def build(records, context):`"
+            )
 
     def _said(self, items: Sequence[Any], positions: Positions) -> list[tuple[Any, Any, Any]]:
         context = {"positions": list(positions), "started": self._clock.isoformat().replace("+00:00", "Z")}
