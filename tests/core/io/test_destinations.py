@@ -103,7 +103,7 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
         ),
         (
             "transport: http9",
-            "2: `transport` is \"http9\" and must be 'auto' or 'httpx'; did you mean 'httpx'?",
+            "2: `transport` is \"http9\" and must be 'auto', 'http1' or 'httpx'; did you mean 'httpx'?",
         ),
         (
             "override_authorization: yes",

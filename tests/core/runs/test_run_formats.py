@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "compress: this request streams files, which go out as they are; leave it out",
     ),
     "compressed otherwise": ({"compress": "br"}, "`compress` is \"br\" and must be 'gzip'"),
-    "no type": ({"types": {"a": "date"}}, '`types.a` is "date" and is not written as it must be'),
+    "no type": ({"types": {"a": "date"}}, "`types.a` is \"date\" and must be 'text', 'integer', 'number'"),
 }
 
 

@@ -32,8 +32,8 @@ __all__ = [
     "Stage",
 ]
 
-AttributeType: TypeAlias = Annotated[
-    str, StringConstraints(pattern=r"^(text|integer|number|boolean|json)\??$")
+AttributeType: TypeAlias = Literal[
+    "text", "integer", "number", "boolean", "json", "text?", "integer?", "number?", "boolean?", "json?"
 ]
 ParamValue: TypeAlias = str | int | float | bool | list[str] | None
 

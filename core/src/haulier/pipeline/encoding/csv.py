@@ -209,7 +209,7 @@ class _Rows:
                 f"attribute {attribute!r} is {kind}, which no cell holds: set `nested: json` in `format_settings`, "
                 "or leave it out with `exclude`"
             )
-        return self.guarded(json_text(raw, attribute).decode())
+        return self.guarded((bytes(raw) if type(raw) is Raw else json_text(raw, attribute)).decode())
 
     def guarded(self, text: str) -> str:
         return "'" + text if self._settings.guard_formulas and _FORMULA.match(text) else text
