@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import haulier
+from haulier.io.credentials import CredentialStore
+from haulier.runs.builtins import load_registry
 from haulier.runs.follow import Clock
 from haulier.runs.following import prepare_follow
 from haulier.runs.history import dead_letters
@@ -166,6 +173,19 @@ def test_a_result_that_was_read_by_somebody_else_is_in_doubt(imagga: Served) -> 
     assert "no longer there" in lines()[-1]["reason"]
 
 
+def asked() -> tuple[int, int]:
+    """How often the one job was asked for, as the ledger knows, and whether a question is on its way."""
+    path = Path(".haulier/faces/ledger.db")
+    if not path.exists():
+        return 0, 0
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        try:
+            found = db.execute("select asked, asking from job").fetchone()
+        except sqlite3.OperationalError:  # being made just now
+            return 0, 0
+    return found or (0, 0)
+
+
 KILLED = """
 import json, os, sys
 from haulier.io.ledger.store import Ledger
@@ -311,3 +331,38 @@ def test_what_is_really_gone_stays_in_doubt(imagga: Served) -> None:
     again = haulier.follow("faces", credential=imagga.credential, lost=True)
     assert (again.delivered, again.in_doubt, again.accepted) == (0, 6, 0)
     assert "no longer there" in next(iter(dead_letters("faces"))).reason
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_ends_while_it_waits_for_a_job_goes_on_by_the_same_command(
+    how: signal.Signals, imagga: Served, tmp_path: Path
+) -> None:
+    """A crash between two questions loses nothing: the job is asked for again, and sent once only."""
+    settings = imagga.emulator.service.settings
+    imagga.emulator.service.settings = replace(settings, polls=99)
+    destination = imagga.to(credential="mine")
+    del destination["name"]
+    Path("destinations").mkdir()
+    Path("destinations/faces.yaml").write_text(json.dumps(destination))
+    Path("faces.jsonl").write_text("".join(json.dumps(face) + "\n" for face in FACES))
+    kind = load_registry().credential_type("imagga")
+    values = {"api_key": DEMO_KEY, "api_secret": DEMO_SECRET}
+    CredentialStore(tmp_path / ".haulier" / "credentials.json").add("mine", kind, values, [imagga.url])
+    command = [sys.executable, "-m", "haulier", "run", "faces", "--records", "faces.jsonl", "--activate"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        # The second answer is in the ledger while the third question is waited for, 4 s.
+        until = time.monotonic() + 60
+        while asked() != (2, 0) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(how)
+        told, _ = process.communicate(timeout=60)
+    assert imagga.polls == 2, told
+    if how == signal.SIGINT:
+        assert process.returncode == 5, told
+        assert "following stopped: interrupted by SIGINT" in told
+    imagga.emulator.service.tickets.finish()
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert (report["delivered"], report["accepted"], report["in_doubt"]) == (6, 0, 0)
+    assert sum(one.method == "POST" for one in imagga.emulator.requests) == 1

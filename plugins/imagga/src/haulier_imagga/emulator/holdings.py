@@ -78,6 +78,11 @@ class Tickets:
         self._tickets[ticket_id] = _Ticket(user, result, polls, now + TICKET_LIFETIME_S)
         return ticket_id
 
+    def finish(self) -> None:
+        """Let every job be done: the next answer is final."""
+        for ticket in self._tickets.values():
+            ticket.polls_left = 0
+
     def poll(self, user: str, ticket_id: str, now: float) -> Result | None:
         """The result, None before it is final; Refusal 404 for an unknown ticket, 410 for a gone one."""
         ticket = self._tickets.get(ticket_id)
