@@ -22,6 +22,16 @@ from haulier.runs.curl import curl_command
 from haulier.runs.marking import Marks
 from haulier.runs.sample_files import save_bodies
 
+CODE = """
+def build(records, context):
+    if len(records) < 3:
+        return (b"id " + str(records[0]["id"]).encode(), "text/plain")
+    return [
+        Payload({"texts": [record["text"] for record in records[1:]]}, records=[1, 2]),
+        Payload(records[0], records=[0]),
+    ]
+"""
+FILLED = "[{% for one in records %}{{ one.text }}{% if not loop.last %}, {% endif %}{% endfor %}]"
 DESTINATIONS: dict[str, dict[str, Any]] = {
     "one by one": {},
     "a batch": {"batching": {"size": 3}},
@@ -49,6 +59,12 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
     "one attribute of each": {"batching": {"size": 2, "item": "text"}},
     "by group": {"batching": {"size": 2, "group_by": ["file"]}},
     "by bytes": {"batching": {"max_bytes": 200}},
+    "by code": {"batching": {"size": 3, "grouping": {"name": "code", "code": CODE}}},
+    "by code, compressed": {
+        "compress": "gzip",
+        "batching": {"grouping": {"name": "code", "code": CODE}, "size": 3},
+    },
+    "by template": {"batching": {"size": 2, "grouping": {"name": "template", "template": FILLED}}},
     "ndjson, a record": {"request": {"content_format": "ndjson"}},
     "ndjson, a batch": {"request": {"content_format": "ndjson"}, "batching": {"size": 2}},
     "csv, a record": {"request": {"content_format": "csv"}},
