@@ -22,6 +22,7 @@ RECORDS = (
     '{"sku": "a/b?c", "text": "@x \\"q\\" \\r\\n $HOME ü€😀"}\n'
     '{"sku": "[0-9]{1,2}..", "text": ""}\n'
     '{"sku": "..;x&y", "text": "\'; rm -rf"}\n'
+    "oops\n"
 )
 
 

@@ -87,7 +87,8 @@ def command(
         for one, marks in zip(shown.samples, marked, strict=True):
             yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
         yield from _later_lines(shown)
-        yield from _rejected_lines(shown)
+        # What is no command is a comment, so that a shell can be handed the whole.
+        yield from (f"# {' '.join(line.split())}" if curl else line for line in _rejected_lines(shown))
 
     if watch:
         _check_watch(records, as_json=as_json)
