@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from haulier.errors import (
     ConfigurationError,
+    CredentialError,
     InputError,
     OutputBusy,
     PluginError,
@@ -62,6 +63,8 @@ from haulier.model.parts import (
     Reader,
     ReaderType,
     Settings,
+    Token,
+    TokenRequest,
     Work,
 )
 from haulier.model.pointer import look_up, pick
@@ -78,6 +81,7 @@ __all__ = [
     "ConfigurationError",
     "Connector",
     "ContentEncoder",
+    "CredentialError",
     "CredentialType",
     "Doors",
     "EndpointTemplate",
@@ -106,6 +110,8 @@ __all__ = [
     "Response",
     "Settings",
     "Stop",
+    "Token",
+    "TokenRequest",
     "TransportError",
     "Verdict",
     "Work",

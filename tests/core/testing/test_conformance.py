@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import Field, SecretStr
 
 from haulier.authoring import (
     Added,
@@ -18,6 +19,7 @@ from haulier.authoring import (
     Settings,
     hookimpl,
 )
+from haulier.testing import conformance
 from haulier.testing.conformance import check_endpoint, check_grouping, check_plugin
 
 ORDER = Parameter(
@@ -167,3 +169,20 @@ def test_what_the_loader_refuses_is_told() -> None:
 
 def test_a_plugin_without_hooks_is_found() -> None:
     assert check_plugin(object())[0].endswith("brings nothing: no hook of it is found")
+
+
+def test_an_acquire_that_is_no_generator_is_told_of() -> None:
+    kind = CredentialType(
+        name="odd",
+        title="Odd",
+        description="Odd.",
+        settings=_Odd,
+        apply=lambda request, token, now: Added(),
+        acquire=lambda settings, now: None,  # type: ignore[arg-type,return-value]
+    )
+    found = list(conformance._credential_type(kind))
+    assert found == ["acquire is no generator: it is to yield TokenRequests and to return a Token"]
+
+
+class _Odd(Settings):
+    secret: SecretStr = Field(description="a secret")

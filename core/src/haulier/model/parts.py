@@ -17,6 +17,7 @@ from haulier.model.request import Added, Body, Header, Request, Response
 
 __all__ = [
     "Account",
+    "Acquire",
     "Added",
     "ContentEncoder",
     "CredentialType",
@@ -34,6 +35,8 @@ __all__ = [
     "Reader",
     "ReaderType",
     "Settings",
+    "Token",
+    "TokenRequest",
     "Work",
 ]
 
@@ -173,12 +176,40 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenRequest:
+    """What an `acquire` wants to be asked. url: at an origin that the credential is bound to.
+
+    body: bytes as they go out; headers: in wire form, Content-Type included where there is a body.
+    """
+
+    url: str = field(repr=False)
+    method: str = "POST"
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """What was acquired. expires_at: Unix seconds; None where nobody said. Its `repr` does not show it."""
+
+    value: str = field(repr=False)
+    expires_at: float | None = None
+
+
+# (settings, now as Unix seconds) -> a generator that yields what is to be asked, is sent the answers, and returns the
+# token. Pure; raises CredentialError where the service will not give one.
+Acquire: TypeAlias = Callable[[Any, float], "Generator[TokenRequest, Response, Token]"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialType:
     """How a service is authenticated.
 
     settings: a pydantic model; secret values are typed SecretStr. origins: scheme://host[:port] that a credential of
     this type is bound to unless its creator names others; empty: the creator must name them.
     apply: pure (request, settings, now as Unix seconds) -> Added; called at each attempt, after encoding.
+    acquire: for types whose token is asked for first; then `apply` gets that Token instead of the settings. Called when
+    there is none, when it expires, and once more when it was answered with 401. None for all others.
     check: `connector/endpoint` of a harmless call that tells whether the values are good; empty where there is none.
     check_params: parameters of that call. learn: what its answer says of the account; pure.
     """
@@ -189,6 +220,7 @@ class CredentialType:
     settings: type[Settings]
     apply: Callable[[Request, Any, float], Added]
     origins: tuple[str, ...] = ()
+    acquire: Acquire | None = None
     check: str = ""
     check_params: Mapping[str, Any] = field(default_factory=dict)
     learn: Callable[[Response], Account] | None = None

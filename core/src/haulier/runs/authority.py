@@ -17,7 +17,7 @@ from haulier.io.credentials import (
     resolve_values,
 )
 from haulier.model.origin import canonical_origin
-from haulier.model.parts import Added, CredentialType, Settings
+from haulier.model.parts import Added, CredentialType, Settings, Token
 from haulier.model.request import Request
 from haulier.plugins.registry import Registry
 from haulier.runs.guarding import guarded
@@ -37,12 +37,32 @@ CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
 _NOTHING = Added()
 
 
+@dataclass
+class Wallet:
+    """The token that all requests of a run share. It is not acquired yet where `value` is empty.
+
+    renew_at: of the clock that never goes back, when it is to be acquired anew. proven: something was answered
+    otherwise than with 401 since it was acquired in place of one that was not accepted. redactors: hear of each token.
+    """
+
+    token: Token = field(default_factory=lambda: Token(value=""))
+    renew_at: float = 0.0
+    proven: bool = True
+    redactors: list[Redactor] = field(default_factory=list)
+
+    def keep(self, token: Token, renew_at: float) -> None:
+        """This one from now on."""
+        for redactor in self.redactors:
+            redactor.add([token.value])
+        self.token, self.renew_at = token, renew_at
+
+
 @dataclass(frozen=True)
 class Authority:
     """What authenticates the requests of a run. name: of the credential, empty without one.
 
     yields: a header written in the destination stands instead of the credential's (`override_authorization`).
-    stored: its name is that of a stored credential.
+    stored: its name is that of a stored credential. wallet: the token of a type that acquires one.
     """
 
     name: str = ""
@@ -50,6 +70,12 @@ class Authority:
     credential: ResolvedCredential | None = field(default=None, repr=False)
     yields: bool = False
     stored: bool = False
+    wallet: Wallet = field(default_factory=Wallet, repr=False, compare=False)
+
+    @property
+    def acquires(self) -> bool:
+        """Whether a token is asked for before the first request."""
+        return self.type is not None and self.type.acquire is not None and self.credential is not None
 
     def authorize(self) -> Callable[[Request], Added]:
         """What a credential adds to a request, asked at each attempt."""
@@ -57,14 +83,22 @@ class Authority:
         if kind is None or credential is None:
             return lambda _: _NOTHING
         apply, settings = guarded(kind.apply, f"credential type {kind.name}"), credential.settings
+        wallet = self.wallet if kind.acquire is not None else None
+
+        def added(request: Request) -> Added:
+            return apply(request, settings if wallet is None else wallet.token, time.time())
+
         if self.yields:
-            return lambda request: _less_written(apply(request, settings, time.time()), request)
-        return lambda request: apply(request, settings, time.time())
+            return lambda request: _less_written(added(request), request)
+        return added
 
     def redactor(self, *others: Authority) -> Redactor:
         """The last net: takes the secrets of this credential, and of others, out of any text."""
         credentials = [one.credential for one in (self, *others) if one.credential is not None]
-        return Redactor([secret for credential in credentials for secret in credential.secrets()])
+        made = Redactor([secret for credential in credentials for secret in credential.secrets()])
+        for one in (self, *others):
+            one.wallet.redactors.append(made)
+        return made
 
 
 def authority_of(
@@ -91,6 +125,7 @@ def authority_of(
     else:
         kind, credential = _from_values(site, resolved, registry, choice)
     check_binding(credential, resolved.origin)
+    check_acquiring(kind, credential)
     return Authority(
         credential.name,
         kind,
@@ -136,7 +171,24 @@ def authority_of_output(site: Site, registry: Registry, settings: Settings, *, p
             check_binding(credential, url)
     except CredentialError as error:
         raise CredentialError(f"{place}: {error}") from None
+    if kind.acquire is not None:
+        raise CredentialError(
+            f"{place}: an output cannot acquire tokens as {kind.name} does; take another type"
+        )
     return Authority(credential.name, kind, credential)
+
+
+def check_acquiring(kind: CredentialType, credential: ResolvedCredential) -> None:
+    """Pass where the first thing that an `acquire` asks may be asked there; sends nothing."""
+    if kind.acquire is None:
+        return
+    asking = guarded(kind.acquire, f"credential type {kind.name}")(credential.settings, time.time())
+    try:
+        check_binding(credential, next(asking).url)
+    except StopIteration:
+        return
+    finally:
+        asking.close()
 
 
 def _less_written(added: Added, request: Request) -> Added:

@@ -18,6 +18,7 @@ from haulier.io.ledger.writer import Writer
 from haulier.io.saving import SavedBodies
 from haulier.io.transports.protocol import Transport
 from haulier.runs.accounts import noted
+from haulier.runs.acquiring import with_tokens
 from haulier.runs.book import Book, LinesOf
 from haulier.runs.charting import course_of, joints_of
 from haulier.runs.driver import Driver
@@ -137,6 +138,9 @@ class Chain:
         )
         transport = transport_of(leg.resolved, in_flight=course.max_in_flight, saved=saved)
         transport = noted(transport, orders, at)
+        transport = with_tokens(
+            transport, orders.authorities[at], timeout_s=leg.resolved.destination.timeout_s
+        )
         feed = leg.feed
         later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
         self._books.append(book)

@@ -18,6 +18,7 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.shared_limit import SharedLimit
 from haulier.io.transports.choose import open_transport
+from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import State
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
@@ -60,7 +61,7 @@ class Follower:
 
     lines: what outputs are told; owe: handed each commit that is durable. share, interval_s: the limit that all who use
     the credential keep. redact: takes secrets out of what is kept. lost: ask for jobs, too, whose answer was
-    lost; a person wishes so.
+    lost; a person wishes so. tokens: has a transport acquire tokens where the credential does.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class Follower:
         timeout_s: float | None = None,
         lost: bool = False,
         clock: Clock | None = None,
+        tokens: Callable[[Transport], Transport] = lambda transport: transport,
     ) -> None:
+        self._tokens = tokens
         self._ledger, self._run, self._questioner = ledger, run, questioner
         self._authorize, self._share, self._interval_s = authorize, share, interval_s
         self._lines, self._owe, self._paid, self._redact = lines, owe, paid, redact
@@ -101,11 +104,13 @@ class Follower:
         waiting = [one async for one in self._begun()]
         heapq.heapify(waiting)
         resolved = self._questioner.resolved
-        transport = open_transport(
-            resolved.destination.transport,
-            in_flight=1,
-            timeout_s=resolved.destination.timeout_s,
-            origin=resolved.address.origin,
+        transport = self._tokens(
+            open_transport(
+                resolved.destination.transport,
+                in_flight=1,
+                timeout_s=resolved.destination.timeout_s,
+                origin=resolved.address.origin,
+            )
         )
         try:
             while waiting and await self._wait_until(waiting[0].due):

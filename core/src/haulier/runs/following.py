@@ -16,6 +16,7 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.plugins.registry import Registry
+from haulier.runs.acquiring import with_tokens
 from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.follow import Clock, Follower
@@ -119,6 +120,9 @@ async def follow_jobs(
         timeout_s=orders.timeout_s,
         lost=orders.lost,
         clock=orders.clock,
+        tokens=lambda transport: with_tokens(
+            transport, orders.authority, timeout_s=resolved.destination.timeout_s
+        ),
     )
     begun(follower)
     owing.begin(ledger.owing(run))

@@ -22,6 +22,7 @@ from haulier.model.destination import Destination, OutputChoice
 from haulier.model.expression import RunFacts
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
+from haulier.runs.acquiring import with_tokens
 from haulier.runs.authority import Authority, CredentialLike, authorities_of, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
@@ -194,11 +195,13 @@ def _replaced(request: Request, payload: bytes) -> Request:
 
 
 async def _try(request: Request, resolved: Resolved, authority: Authority) -> TestAnswer:
-    transport = open_transport(
-        resolved.destination.transport,
-        in_flight=1,
-        timeout_s=resolved.destination.timeout_s,
-        origin=resolved.address.origin,
+    timeout_s = resolved.destination.timeout_s
+    transport = with_tokens(
+        open_transport(
+            resolved.destination.transport, in_flight=1, timeout_s=timeout_s, origin=resolved.address.origin
+        ),
+        authority,
+        timeout_s=timeout_s,
     )
     redact = authority.redactor()
     started = asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import isgeneratorfunction
 from types import GeneratorType
 from typing import Any
 
@@ -198,6 +199,8 @@ def _credential_type(kind: CredentialType) -> Iterator[str]:
     fields = kind.settings.model_fields
     if fields and not any(field.annotation is SecretStr for field in fields.values()):
         yield "no value of it is a SecretStr, so everything of it would be shown"
+    if kind.acquire is not None and not isgeneratorfunction(kind.acquire):
+        yield "acquire is no generator: it is to yield TokenRequests and to return a Token"
     if not kind.settings.model_config.get("hide_input_in_errors"):
         yield "its settings show their input in errors: derive them from haulier.authoring.Settings"
     for name, field in fields.items():

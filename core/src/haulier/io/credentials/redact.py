@@ -49,7 +49,13 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if secret})
+        self._known: set[str] = set()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Know these, too, from now on."""
+        self._known |= {secret for secret in secrets if secret}
+        known = sorted(self._known)
         forms: set[str] = set()
         for secret in known:
             forms |= _forms(secret)

@@ -1,4 +1,4 @@
-"""The credential types that come with Haulier: none, basic, bearer, api-key and hmac."""
+"""The credential types that come with Haulier: none, basic, bearer, api-key, hmac, and one that acquires tokens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from haulier.errors import CredentialError
+from haulier.io.credentials.oauth import OAUTH2_CLIENT_CREDENTIALS
 from haulier.model.parts import Added, CredentialType, NoSettings, Settings
 from haulier.model.request import Request
 
@@ -163,4 +164,5 @@ def credential_types() -> tuple[CredentialType, ...]:
             settings=Hmac,
             apply=_apply_hmac,
         ),
+        OAUTH2_CLIENT_CREDENTIALS,
     )
