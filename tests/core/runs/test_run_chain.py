@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.core.runs.wire import Asked, Stall, Wire, answer
 import haulier
 from haulier.errors import CredentialError, DestinationError
 from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.runs.report import report_of
 
 UPLOAD_ID = "{record.upload.result.upload_id}"
 
@@ -442,6 +444,53 @@ def test_a_program_that_writes_and_flushes_finds_all_stages_at_rest() -> None:
             run.write([{"id": 9}])
         assert run.report is not None
         assert by_stage(run.report) == {name: {"delivered": 4} for name in ("upload", "tag", "delete")}
+
+
+def test_counts_of_every_stage_add_up_at_every_instant() -> None:
+    wrong: list[Any] = []
+    looks = 0
+    ended = threading.Event()
+
+    def look() -> None:
+        nonlocal looks
+        while not ended.is_set():
+            folder = Path("state/d")
+            told = all_of(folder) if (folder / "ledger.db").exists() else []
+            for one in told:
+                looks += 1
+                parts = (one.pending, one.sending, one.delivered, one.accepted, one.rejected, one.in_doubt)
+                if sum(parts) != one.read or min(parts) < 0:
+                    wrong.append(one)
+
+    def reply(asked: Asked) -> bytes:
+        if asked.number % 9 == 4:
+            return answer(503)
+        return answer(400) if asked.target == "/tag/u7" else service(asked)
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    with Wire(reply) as wire:
+        report = send(pictures(wire), records(150))
+    ended.set()
+    watcher.join(10)
+    assert wrong == []
+    assert looks > 20
+    assert by_stage(report)["delete"] == {"delivered": 150}
+
+
+def all_of(folder: Path) -> list[Any]:
+    """The counts of the run and of its stages, as they are now."""
+    with closing(LedgerView.open(folder)) as view:
+        reports = [report_of(view, run, "d") for run in view.runs()]
+        return [one for report in reports for one in (report, *report.stages)]
+
+
+def test_an_input_that_breaks_off_is_carried_through_all_stages_as_far_as_it_was_read() -> None:
+    Path("in.json").write_text('[{"id":0},{"id":1},{"id":2},{"id":')
+    with Wire(service) as wire:
+        report = send(pictures(wire), "in.json")
+    assert report.state == "stopped"
+    assert by_stage(report) == {name: {"delivered": 3} for name in ("upload", "tag", "delete")}
 
 
 # -- outputs and dead letters ----------------------------------------------------------------------------------------

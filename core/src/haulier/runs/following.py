@@ -270,6 +270,11 @@ def prepare_follow(
         )
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
+    if site.destination.stages is not None:
+        raise ConfigurationError(
+            f"destination `{site.destination.name}` is a chain, whose jobs are not followed: carry on what was "
+            "accepted in a destination of its own"
+        )
     if resolved.template is None or resolved.template.follow is None:
         raise ConfigurationError(
             f"destination `{site.destination.name}`: its endpoint does not say how a job is asked for, so nothing can "

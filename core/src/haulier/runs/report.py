@@ -110,8 +110,9 @@ def report_of(
     view: StoreView, run: RunRow, destination: str, *, repeated: bool = False, note: str = ""
 ) -> Report:
     """The report of a run as its ledger has it now."""
-    rows = [run, *view.stages(run)]
-    stages = [_counts(view, row) for row in rows]
+    with view.snapshot():
+        run = view.run(run.run_id) or run
+        stages = [_counts(view, row) for row in (run, *view.stages(run))]
     in_all = {name: sum(getattr(stage, name) for stage in stages) for name in _COUNTS}
     return Report(
         run_id=run.run_id,

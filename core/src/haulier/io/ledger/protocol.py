@@ -7,6 +7,7 @@ tests: `tests/core/io/test_ledger_model.py` compares one with a dictionary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from haulier.io.ledger.onward import Onward
@@ -20,6 +21,10 @@ class StoreView(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All that is read inside is of one instant, whatever is written meanwhile."""
         ...
 
     def runs(self) -> list[RunRow]:
