@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from haulier.cli.app import haulier as command_line
 from haulier.io.accounts import AccountBook
 from haulier.io.credentials import CredentialStore
 from haulier.runs.builtins import load_registry
-from haulier.runs.sending import prepare
 from haulier_imagga.account import account_of
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Clock, ImaggaEmulator, Limits, serve
 
@@ -92,19 +92,22 @@ def test_a_check_shows_the_account_and_its_limits_are_kept_to(project: Path) -> 
     limits = Limits(requests_per_second=50, max_in_flight=3)
     with serve(ImaggaEmulator(limits=limits, clock=Clock.virtual())) as server:
         store(project, server.url)
-        before = prepare("tags", "records.jsonl").resolved.limits
-        assert (before.requests_per_second, before.max_in_flight) == (1, 1)
+        assert haulier.plan("tags", "records.jsonl").seconds == 4, "one request a second"
         told = CliRunner().invoke(command_line, ["credential", "check", "mine"])
         assert "credential mine is good" in told.output
         assert "plan               1,000 requests a month" in told.output
         assert "requests a second  50" in told.output
-        after = prepare("tags", "records.jsonl").resolved.limits
-        assert (after.requests_per_second, after.max_in_flight) == (50, 3)
+        assert haulier.plan("tags", "records.jsonl").seconds == 4 / 50
+        began = time.monotonic()
+        assert haulier.send("tags", "records.jsonl").delivered == 5
+        assert time.monotonic() - began < 4, "a run keeps to what was learned, too"
         written = project / "destinations" / "tags.yaml"
         settings = json.loads(written.read_text()) | {"limits": {"requests_per_second": 7}}
         written.write_text(json.dumps(settings))
-        own = prepare("tags", "records.jsonl").resolved.limits
-        assert (own.requests_per_second, own.max_in_flight) == (7, 3), "what is written counts"
+        assert haulier.plan("tags", "records.jsonl").seconds == 4 / 7, "what is written counts"
+        known = AccountBook(project / ".haulier" / "credentials.json").get("mine")
+        assert known is not None
+        assert known.limits == {"requests_per_second": 50, "max_in_flight": 3}
     assert (project / ".haulier" / "accounts.json").stat().st_mode & 0o777 == 0o600
     assert DEMO_SECRET not in (project / ".haulier" / "accounts.json").read_text()
 
@@ -143,3 +146,13 @@ def test_a_credential_that_is_replaced_or_removed_is_forgotten(project: Path) ->
         assert book.get("mine") is not None
         run.invoke(command_line, ["credential", "remove", "mine"])
         assert book.get("mine") is None
+
+
+def test_a_run_warns_where_nothing_is_left(project: Path) -> None:
+    with serve(ImaggaEmulator(monthly_limit=1)) as server:
+        store(project, server.url)
+        run = CliRunner()
+        words = ["run", "tags", "--records", "records.jsonl", "--activate"]
+        assert "nothing is left" not in run.invoke(command_line, words).output
+        again = run.invoke(command_line, words)
+        assert "warning: nothing is left of the account's quota until " in again.output

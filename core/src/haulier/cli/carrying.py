@@ -38,6 +38,7 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
     from haulier.cli.interrupting import interruptible
     from haulier.cli.progress import Progress, watched
     from haulier.errors import ConfigurationError, HaulierError
+    from haulier.runs.accounts import known_account, used_up
     from haulier.runs.caution import irreversible
     from haulier.runs.loop import LoopThread
     from haulier.runs.trying import output_problems
@@ -48,6 +49,8 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
     if problems:
         raise ConfigurationError(problems[0])
     confirm(irreversible(passed.site.destination, base_url=base_url), yes=yes)
+    if warning := used_up(known_account(passed.site)):
+        say(f"warning: {warning}")
     for line in passed.changed:
         say(f"changed since the last run: {line}")
     passed.enter()

@@ -14,12 +14,15 @@ from haulier.runs.orders import Orders
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import Site
 
-__all__ = ["known_account", "learned", "noted", "over_quota"]
+__all__ = ["known_account", "learned", "noted", "over_quota", "used_up"]
 
 
-def known_account(site: Site, given: CredentialLike = None) -> KnownAccount | None:
-    """What was learned of the account behind the destination's stored credential, or the given one."""
-    name = given if given is not None else site.destination.credential
+def known_account(
+    site: Site, given: CredentialLike = None, *, stage: Resolved | None = None
+) -> KnownAccount | None:
+    """What was learned of the account behind the stored credential of a destination, of a stage, or the given one."""
+    written = stage.destination.credential if stage is not None else site.destination.credential
+    name = given if given is not None else written
     return AccountBook(site.credentials()).get(name) if isinstance(name, str) else None
 
 
@@ -57,6 +60,16 @@ def over_quota(account: KnownAccount | None, requests: int) -> tuple[str, ...]:
     return (
         f"{requests:,} requests are more than the {left:,}{of} that the account has left{until}, as of "
         f"{_day(account.seen)}: the run would stop when they are used up, and go on with the same command later",
+    )
+
+
+def used_up(account: KnownAccount | None) -> str:
+    """A sentence where nothing is left of the quota, as far as is known; else an empty text."""
+    if account is None or account.left_at(time.time()) != 0:
+        return ""
+    until = f" until {_day(account.reset_epoch)}" if account.reset_epoch is not None else ""
+    return (
+        f"nothing is left of the account's quota{until}, as of {_day(account.seen)}: the run may stop at once"
     )
 
 

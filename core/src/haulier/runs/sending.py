@@ -60,7 +60,7 @@ def prepare(
         resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
         if (room := code_room(resolved, site.root, time.time())) is not None:
             room.close()
-    stages = tuple(learned(one, known_account(site, given_to(one, credential))) for one in stages)
+    stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
     return Sitting(
         Orders(
