@@ -87,3 +87,22 @@ def test_where_it_cannot_be_saved_the_run_stops_and_goes_on_later(pictures: str)
     report = haulier.send(destination(pictures), [{"sku": "A-17"}], run_key="k")
     assert (report.delivered, report.in_doubt) == (1, 0)
     assert Path(report.saved_in, "000000-A-17.png").read_bytes() == PICTURE
+
+
+def test_the_report_names_the_folder_of_each_stage(pictures: str) -> None:
+    stage = {"request": {"method": "GET", "url": pictures + "/?sku={record.sku}", "attributes": "none"}}
+    chain = {
+        "name": "chain",
+        "key": "sku",
+        "stages": [
+            {"name": "first", "save_body": "one", **stage},
+            {"name": "second", "save_body": "two", **stage},
+        ],
+    }
+    report = haulier.send(chain, [{"sku": "A-17"}])
+    run = report.run_id[:12]
+    assert report.saved_in == f"one/{run}, two/{run}"
+    assert sorted(str(path) for path in Path().rglob("*.png")) == [
+        f"one/{run}/000000-A-17.png",
+        f"two/{run}/000000-A-17.png",
+    ]

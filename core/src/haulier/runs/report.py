@@ -133,6 +133,14 @@ def report_of(
 
 
 def _saved_in(run: RunRow) -> str:
+    """The folders of a run's answers that are files, with commas between; empty where there are none."""
     settings: Any = msgspec.json.decode(run.settings)
-    folder = settings.get("save_body") if isinstance(settings, dict) else None
-    return run_folder(folder, run.run_id) if folder and run.delivered else ""
+    if not isinstance(settings, dict):
+        return ""
+    calls = (settings, *(settings.get("stages") or ()))
+    folders = [call["save_body"] for call in calls if call.get("save_body")]
+    return (
+        ", ".join(dict.fromkeys(run_folder(folder, run.run_id) for folder in folders))
+        if run.delivered
+        else ""
+    )
