@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from itertools import count, islice
+from itertools import accumulate, count, islice
+from time import sleep
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -143,7 +144,8 @@ def test_json_texts_are_taken_as_they_are_and_blank_ones_skipped() -> None:
     ]
 
 
-def test_an_iterator_is_pulled_a_block_at_a_time_and_read_once() -> None:
+def test_an_iterator_is_pulled_a_block_at_a_time_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haulier.io.readers.records._MOMENT_S", 60)  # however busy the machine is
     pulled = 0
 
     def endless() -> Iterator[dict[str, int]]:
@@ -154,12 +156,23 @@ def test_an_iterator_is_pulled_a_block_at_a_time_and_read_once() -> None:
 
     reader = open_records(endless())
     assert reader.repeatable is False
-    blocks = list(islice(reader.blocks(), 3))
-    assert [(block.first, len(block.lines)) for block in blocks] == [(0, 16), (16, 256), (272, 256)]
-    assert pulled == 16 + 256 + 256
+    blocks = list(islice(reader.blocks(), 6))
+    sizes = [1, 4, 16, 64, 256, 256]
+    assert [len(block.lines) for block in blocks] == sizes
+    assert [block.first for block in blocks] == list(accumulate(sizes[:-1], initial=0))
+    assert pulled == sum(sizes)
     with pytest.raises(InputError) as caught:
         next(reader.blocks())
     assert str(caught.value) == "records: were read already and cannot be read twice; give them as a list"
+
+
+def test_records_that_come_slowly_do_not_wait_for_a_block_to_fill() -> None:
+    def slowly() -> Iterator[dict[str, int]]:
+        for number in range(6):
+            sleep(0.06)
+            yield {"n": number}
+
+    assert [len(block.lines) for block in open_records(slowly()).blocks()] == [1] * 6
 
 
 def test_large_records_make_small_blocks() -> None:

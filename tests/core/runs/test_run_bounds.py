@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +67,24 @@ def test_records_from_a_slow_pipe_wait_no_longer_than_max_wait() -> None:
         process.stdin.close()
         assert process.wait(60) == 0
         assert ids(wire) == [[0, 1], [2]]
+
+
+def test_records_of_a_slow_iterator_wait_no_longer_than_max_wait() -> None:
+    """The next one comes only after those before it were sent."""
+
+    def slowly(wire: Wire) -> Iterator[dict[str, int]]:
+        for number in range(3):
+            time.sleep(0.06)
+            yield {"id": number}
+        until(wire, 1)
+        yield {"id": 3}
+
+    with Wire() as wire:
+        written = destination(wire.url, batching={"size": 100, "max_wait": 0.5})
+        report = haulier.send(written, slowly(wire), state="state")
+        assert report.delivered == 4
+        assert sorted(one for ids_of_one in ids(wire) for one in ids_of_one) == [0, 1, 2, 3]
+        assert ids(wire)[-1] == [3]
 
 
 def test_without_max_wait_records_wait_for_company() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -16,12 +17,15 @@ from haulier.model.block import Block
 __all__ = ["RecordsReader"]
 
 _FIRST_COUNT = 16
+_MOMENT_S = 0.05
 _MARK = b"\xef\xbb\xbf"
 
 
 class RecordsReader:
     """Records of an iterable, pulled a block's worth at a time (16 at first, at most 256).
 
+    An iterator may give them slowly: it is pulled one by one at first, by more while that takes no more than a moment,
+    and by fewer when it does. So records do not wait for others to fill a block.
     A mapping becomes a JSON line by the rules of `haulier.io.readers.values`; bytes and str are taken as JSON
     texts, blank ones skipped. What cannot be taken is a fault of that record alone.
     repeatable: a list or tuple is; an iterator is read once; of anything else nobody knows.
@@ -37,14 +41,22 @@ class RecordsReader:
         if self._begun and not self.repeatable:
             raise InputError("records: were read already and cannot be read twice; give them as a list")
         self._begun = True
-        iterator, position, take = iter(self._records), 0, _FIRST_COUNT
-        while items := list(islice(iterator, take)):
+        iterator, position = iter(self._records), 0
+        take = most = _FIRST_COUNT if self.repeatable else 1
+        factor = BLOCK_RECORDS if self.repeatable else 4
+        while True:
+            began = monotonic()
+            items = list(islice(iterator, take))
+            if not items:
+                return
+            slow = monotonic() - began > _MOMENT_S and not self.repeatable
             lines, faults = _lines_of(items)
             if lines:
                 plain = not faults and is_plain(lines)
                 yield Block(first=position, lines=lines, plain=plain, faults=faults or None)
             position += len(lines)
-            take = count_for(len(items), sum(map(len, lines))) if lines else BLOCK_RECORDS
+            most = max(1, most // 4) if slow else min(BLOCK_RECORDS, most * factor)
+            take = min(most, count_for(len(items), sum(map(len, lines))) if lines else BLOCK_RECORDS)
 
 
 def _lines_of(items: Sequence[Any]) -> tuple[list[bytes], dict[int, str]]:
