@@ -40,7 +40,7 @@ def _best(verdict: Verdict) -> int:
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """What an observer is told of records of one request that came to rest together.
 
-    positions and records: all of the request's, or those of which the answer said the same.
+    positions and records: all of the request's, or those of which the answer said the same. stage: of a chain.
     """
 
     number: int
@@ -53,6 +53,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     ticket: str
     response: Response | None
     request: Request
+    stage: str = ""
 
 
 class LinesOf(Protocol):
@@ -274,6 +275,7 @@ class Book:
             ticket=verdict.ticket,
             response=response,
             request=request,
+            stage=self._run.stage,
         )
         followed = self._follows is not None and state == State.ACCEPTED and bool(verdict.ticket)
         if followed:
