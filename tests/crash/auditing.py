@@ -35,7 +35,8 @@ class Left:
 
 def left_in(ledger: Path, orders: dict[str, Any]) -> Left:
     """What is there of the run of these orders. Checked: its counts are those of its requests and records."""
-    if not ledger.exists():
+    # A journal beside it: it was killed while SQLite gave it a write-ahead log, and there is nothing in it yet.
+    if not ledger.exists() or ledger.with_name("ledger.db-journal").exists():
         return Left()
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as db:
         db.row_factory = sqlite3.Row

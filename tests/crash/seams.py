@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -149,14 +149,18 @@ def install() -> None:
 
 
 def _wrap_ledger() -> None:
-    real_commit, real_create, real_transaction = Ledger.commit, Ledger.create.__func__, compacting.transaction  # type: ignore[attr-defined]
+    real_commit, real_create, real_transaction = (
+        Ledger.commit_all,
+        Ledger.create.__func__,
+        compacting.transaction,
+    )  # type: ignore[attr-defined]
 
-    def commit(self: Ledger, run: int, commits: Sequence[Commit]) -> None:
-        kinds = kinds_of(commits)
+    def commit(self: Ledger, commits: Mapping[int, Sequence[Commit]]) -> None:
+        kinds = kinds_of([commit for of_run in commits.values() for commit in of_run])
         with _flag(COMMITTING):
             for kind in kinds:
                 moment(f"before commit of {kind}")
-            real_commit(self, run, commits)
+            real_commit(self, commits)
             for kind in kinds:
                 moment(f"after commit of {kind}")
 
@@ -173,7 +177,7 @@ def _wrap_ledger() -> None:
             moment("within compacting")
         moment("between compacting")
 
-    Ledger.commit = commit  # type: ignore[method-assign]
+    Ledger.commit_all = commit  # type: ignore[method-assign]
     Ledger.create = classmethod(create)  # type: ignore[assignment,arg-type]
     compacting.transaction = transaction
     assert store.compact_run is compacting.compact_run

@@ -4,7 +4,6 @@ in any stage, and what goes out twice has the same bytes and its first key."""
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -18,11 +17,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from tests.crash.auditing import SEED, Tally
+from tests.crash.sittings import Nursery
+from tests.crash.test_kills import KILLS, kill
 
-KILLS = int(os.environ.get("HAULIER_KILLS", "2")) + 1
-SEED = int(os.environ.get("HAULIER_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-RECORDS = 400
-REFUSED = frozenset({17, 230})
+RECORDS = 150
+REFUSED = frozenset({17, 130})
 CHAINED = Path(__file__).with_name("chained.py")
 STAGES = ("upload", "tag", "delete")
 
@@ -154,46 +154,50 @@ def check(service: Service, report: dict[str, Any], folder: Path) -> int:
     return sum(len(asked) - 1 for asked in service.seen.values())
 
 
-def test_a_chain_that_is_killed_at_random_loses_nothing_in_any_stage(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
-    kills = repeated = rounds = 0
-    while kills < KILLS:
-        folder = tmp_path / str(rounds)
-        folder.mkdir()
-        rounds += 1
-        with Service() as service:
-            orders = orders_for(folder, service.url)
-            killed = kill_again_and_again(orders, service, chance, most=KILLS - kills)
-            repeated += check(service, finish(orders), folder)
-        kills += killed
-    print(f"chain: seed {SEED}, {kills} kills in {rounds} runs, 0 lost, {repeated} requests repeated")
+def missing_in(service: Service) -> int:
+    """Records that a stage was not asked about."""
+    return len(STAGES) * RECORDS - len(service.seen)
 
 
-def kill_again_and_again(orders: Path, service: Service, chance: random.Random, most: int) -> int:
-    """How often the run was killed: at most so many times, and until it came to its end before."""
-    kills = 0
-    while kills < most:
-        goal = len(service.seen) + chance.randrange(20, 300)
-        process = start(orders)
-        deadline = time.monotonic() + 60
-        while process.poll() is None and len(service.seen) < goal and time.monotonic() < deadline:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if process.returncode != -signal.SIGKILL:
-            break
-        kills += 1
-    return kills
+def test_a_chain_that_is_killed_at_random_loses_nothing_in_any_stage(
+    tmp_path: Path, nursery: Nursery, record_property: Any
+) -> None:
+    tally = Tally("chain", SEED)
+    chance = random.Random(f"{SEED} chain")
+    try:
+        while tally.kills < KILLS:
+            folder = tmp_path / f"after {tally.kills}"
+            folder.mkdir()
+            with Service() as service:
+                orders = json.loads(orders_for(folder, service.url).read_text())
+                report = None
+                while report is None:
+                    sitting = nursery.begin(folder, orders)
+                    if tally.kills < KILLS:
+                        kill(sitting, chance)
+                    if sitting.end():
+                        tally.kills += 1
+                        tally.phases[sitting.phase] += 1
+                    report = sitting.report
+                tally.lost += missing_in(service)
+                tally.repeated += check(service, report, folder)
+    finally:
+        record_property("crash", tally.told())
 
 
-@pytest.mark.parametrize("after", [1, 2, 150])
+@pytest.mark.parametrize("after", [1, 2, 100])
 def test_a_kill_between_an_outcome_and_the_intent_of_the_next_stage_loses_nothing(
-    after: int, tmp_path: Path
+    after: int, tmp_path: Path, record_property: Any
 ) -> None:
     """The outcome and the record it makes are in the ledger, the next stage has not heard of it."""
     with Service() as service:
         killed = start(orders_for(tmp_path, service.url, kill_between=after))
         killed.communicate(timeout=60)
         assert killed.returncode == -signal.SIGKILL
+        tally = Tally("points, between two stages", kills=1)
         report = finish(orders_for(tmp_path, service.url))
-        check(service, report, tmp_path)
+        tally.lost = missing_in(service)
+        try:
+            tally.repeated = check(service, report, tmp_path)
+        finally:
+            record_property("crash", tally.told())

@@ -5,7 +5,8 @@ the moment of each sitting that dies; the sitting after the last one comes to it
 lost; those requests go out again of which the ledger says that they may have been sent, with the same bytes, and no
 others; under `unanswered: park` none does, and exactly their records are in doubt; and every output has all lines.
 
-A ledger's migration, killed at each statement, is in `tests/core/io/test_ledger_versions.py`.
+A ledger's migration, killed at each statement, is in `tests/core/io/test_ledger_versions.py`; a chain, killed between
+two stages, in `test_chain_kills.py`.
 """
 
 from __future__ import annotations
