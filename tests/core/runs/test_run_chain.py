@@ -512,6 +512,20 @@ def test_outputs_of_a_stage_get_its_own_lines() -> None:
     ]
 
 
+def test_an_output_of_the_chain_gets_the_lines_it_asks_for() -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(400) if asked.target == "/tag/u1" else service(asked)
+
+    with Wire(reply) as wire:
+        outputs = [
+            {"to": "jsonl", "path": "failed.jsonl", "when": {"at": "/state", "is": "rejected"}},
+            {"to": "jsonl", "path": "out.jsonl"},
+        ]
+        send(pictures(wire, outputs=outputs), records(3))
+    assert [(line["key"], line["stage"]) for line in lines("failed.jsonl")] == [(1, "tag")]
+    assert [line["key"] for line in lines()] == [0, 1, 2]
+
+
 def test_a_dead_letter_names_its_stage_and_a_replay_goes_on_from_there() -> None:
     bad = True
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+import msgspec
+
 from haulier.errors import LedgerError
 from haulier.io.ledger.onward import Onward
 from haulier.model.block import Block
@@ -97,7 +99,8 @@ class StageFeed:
             if found is not None:
                 records, block = found
                 self._position += len(records)
-                self._trail.update((record.position, record) for record in records)
+                for record in records:  # their texts are in the block
+                    self._trail[record.position] = msgspec.structs.replace(record, text=b"")
                 if not old:
                     self._taken += len(records)
                 yield block
