@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from haulier.model.request import Response
+from haulier.model.request import Header, Response
 
 __all__ = ["Quota", "QuotaReader"]
 
@@ -45,6 +45,7 @@ class QuotaReader:
 
     def __init__(self, own: Mapping[str, str] | None = None) -> None:
         self._own = dict(own or {})
+        self._silent: tuple[Header, ...] | None = None
         self._known = frozenset(
             (
                 *self._own.values(),
@@ -57,13 +58,19 @@ class QuotaReader:
 
     def __call__(self, response: Response, wall: float) -> tuple[Quota, ...]:
         """The quotas an answer tells of, mostly none. wall: seconds since 1970, used where it has no `Date`."""
+        # Transports give equal heads as one object; in one that told of nothing there is nothing to look for again.
+        if response.headers is self._silent:
+            return ()
         known = self._known
         found: dict[str, str] | None = None
         for name, value in response.headers:
             if name in known:
                 found = found or {}
                 found[name] = f"{found[name]}, {value}" if name in found else value
-        return self._read(found, response, wall) if found else ()
+        if found:
+            return self._read(found, response, wall)
+        self._silent = response.headers
+        return ()
 
     def _read(self, found: dict[str, str], response: Response, wall: float) -> tuple[Quota, ...]:
         wall = _server_time(response, wall)

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 
+import msgspec
+
 from haulier.delivery.ordering import Ordering
 from haulier.delivery.retry import Exhausted, Flow
 from haulier.model.request import Request
@@ -25,7 +27,7 @@ class Budget:
         self.left = left
 
 
-class Delivery:
+class Delivery(msgspec.Struct, gc=False, eq=False):
     """A request on its way: its flow, and what is known of its attempts so far.
 
     tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
@@ -34,42 +36,25 @@ class Delivery:
     that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
     """
 
-    __slots__ = (
-        "_splits",
-        "exhausted",
-        "flow",
-        "lane",
-        "most_tries",
-        "refusals",
-        "request",
-        "since",
-        "spent",
-        "status",
-        "task",
-        "tries",
-    )
-
-    def __init__(
-        self, request: Request, flow: Flow, *, most_tries: int, spent: int = 0, splits: Budget | None = None
-    ) -> None:
-        self.request = request
-        self.flow = flow
-        self.most_tries = most_tries
-        self._splits = splits
-        self.tries = self.spent = spent
-        self.status: int | None = None
-        self.refusals = 0
-        self.since: int | None = None
-        self.exhausted: Exhausted | None = None
-        self.lane: Hashable | None = None
-        self.task: asyncio.Task[None] | None = None
+    request: Request
+    flow: Flow
+    most_tries: int
+    spent: int = 0
+    tries: int = 0
+    shared_splits: Budget | None = None
+    status: int | None = None
+    refusals: int = 0
+    since: int | None = None
+    exhausted: Exhausted | None = None
+    lane: Hashable | None = None
+    task: asyncio.Task[None] | None = None
 
     @property
     def splits(self) -> Budget:
         """The budget of halvings."""
-        if self._splits is None:
-            self._splits = Budget(_SPLITS_PER_BATCH)
-        return self._splits
+        if self.shared_splits is None:
+            self.shared_splits = Budget(_SPLITS_PER_BATCH)
+        return self.shared_splits
 
     @property
     def own_tries(self) -> int:

@@ -258,7 +258,7 @@ class Driver:
         flow = deliver(
             request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
         )
-        return Delivery(request, flow, most_tries=course.policy.attempts, spent=spent, splits=splits)
+        return Delivery(request, flow, course.policy.attempts, spent, spent, splits)
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
