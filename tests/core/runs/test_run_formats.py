@@ -62,6 +62,9 @@ def test_a_record_of_a_batch_that_does_not_fit_is_rejected_alone(
         refused = rows(Path("state"), "select position, reason from record order by position")
         assert [position for position, _ in refused] == [number for number in range(5) if number not in good]
         assert all("a" in reason for _, reason in refused)
+        told = [f"record {position}: {reason}" for position, reason in refused]
+        assert [one.told for one in shown.rejected] == told
+        assert list(haulier.plan(made, records).first_rejections) == told
 
 
 def test_a_batch_in_which_no_record_fits_is_no_request(folder: Path) -> None:

@@ -157,7 +157,7 @@ def _later_lines(shown: Preview) -> Iterator[str]:
 
 def _rejected_lines(shown: Preview) -> Iterator[str]:
     for rejected in shown.rejected:
-        yield f"rejected: {rejected.reason}"
+        yield f"rejected: {rejected.told}"
     if shown.refused > len(shown.rejected):
         yield f"... and {shown.refused - len(shown.rejected):,} more, as far as was read"
     if not shown.samples and not shown.rejected:

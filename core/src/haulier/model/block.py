@@ -58,3 +58,8 @@ class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     line: bytes
     place: str = ""
     batch: int = 0
+
+    @property
+    def told(self) -> str:
+        """The reason for people, with the record it is about: `line 3: ...`, `record 7: ...`."""
+        return self.reason if self.place else f"record {self.position}: {self.reason}"

@@ -80,7 +80,7 @@ def plan(
             largest = max(largest, request.length)
             filled += _fill(request, resolved)
         rejected += len(piece.rejected)
-        reasons += [record.reason for record in piece.rejected[: max(0, 5 - len(reasons))]]
+        reasons += [record.told for record in piece.rejected[: max(0, 5 - len(reasons))]]
     rate = resolved.limits.requests_per_second
     fill = filled / requests if requests and _bounded(resolved) else None
     return Plan(

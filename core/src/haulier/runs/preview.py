@@ -122,7 +122,7 @@ def preview(
         if len(samples) >= len(wanted) or (refused >= _MOST_REFUSED and not made):
             break
     if sample is not None and not samples:
-        because = f" ({rejected[0].reason})" if rejected else ""
+        because = f" ({rejected[0].told})" if rejected else ""
         raise ConfigurationError(f"there is no sample {sample}: these records make {made} requests{because}")
     return Preview(
         samples=tuple(samples),
@@ -182,7 +182,7 @@ def pick_sample(
     found = 0
     reasons: list[str] = []
     for piece in planned(resolved, facts, intake, Path(root)):
-        reasons += [record.reason for record in piece.rejected[:1]]
+        reasons += [record.told for record in piece.rejected[:1]]
         for request in piece.requests:
             found += 1
             if request.number == number:
