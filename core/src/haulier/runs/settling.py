@@ -89,8 +89,8 @@ class Settling:
             for reason in {record.batch: record.reason for record in batches}.values():
                 if why := self._rules.rejection(reason):
                     self._stop(why)
-        if batches and (why := self._rules.too_many_rejected(self._book.rejected, self._book.settled)):
-            self._stop(why)
+        if batches:
+            self._look_at_max_rejected()
 
     def finish(
         self,
@@ -112,6 +112,8 @@ class Settling:
         unmade, self._unmade = self._unmade, []
         self._book.release()
         self._book.rejected_unsent(unmade)
+        if unmade:
+            self._look_at_max_rejected()
         provisional, self._provisional = self._provisional, []
         for number, delivery, wish in provisional:
             if until is not None and number >= until:
@@ -241,7 +243,9 @@ class Settling:
         if self._settled is not None:
             for one in settled:
                 self._settled(one)
-        if self._book.rejected and (
-            why := self._rules.too_many_rejected(self._book.rejected, self._book.settled)
-        ):
+        if self._book.rejected:
+            self._look_at_max_rejected()
+
+    def _look_at_max_rejected(self) -> None:
+        if why := self._rules.too_many_rejected(self._book.rejected, self._book.settled):
             self._stop(why)
