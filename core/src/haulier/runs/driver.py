@@ -61,7 +61,8 @@ class Driver:
     ) -> None:
         self._source = source
         self._book = book
-        self._exchanges = Overdue(transport, course.longest_s)
+        self._transport = transport
+        self._exchanges = Overdue(course.longest_s)
         self._course = course
         self._on_durable = durable
         self._loop = asyncio.get_running_loop()
@@ -276,6 +277,7 @@ class Driver:
     async def _carry(self, delivery: Delivery) -> None:
         """Follow a delivery's flow until it settles, or has to wait."""
         request, course, flow, task = delivery.request, self._course, delivery.flow, delivery.task
+        exchanges = self._exchanges
         assert task is not None
         reply: Response | TransportError | None
         wish = flow.send(None)
@@ -285,11 +287,18 @@ class Driver:
             delivery.tries = wish.number
             delivery.refusals = self._settling.refusals
             began = self._loop.time()
+            exchanges.begin(task, began, request.length)
             try:
-                reply = await self._exchanges.send(request, course.authorize(request), task)
+                reply = await self._transport.send(request, course.authorize(request))
                 delivery.status = reply.status
             except TransportError as error:
                 reply, delivery.status = error, None
+            except asyncio.CancelledError:
+                if (broken_off := exchanges.why(task)) is None:
+                    raise
+                reply, delivery.status = broken_off, None
+            finally:
+                exchanges.end(task)
             now = self._loop.time()
             self._book.attempted(request, now - began)
             self._pacing.answered(began, now, reply if isinstance(reply, Response) else None)

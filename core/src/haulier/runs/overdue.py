@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from haulier.errors import TransportError
-from haulier.io.transports.protocol import Transport
-from haulier.model.parts import Added
-from haulier.model.request import Request, Response
 
 __all__ = ["Overdue"]
 
@@ -16,36 +13,35 @@ _LOOKS = 20  # in the longest time
 
 
 class Overdue:
-    """Sends over a transport and breaks off what is not answered whole in `longest_s`.
+    """Looks after exchanges under way: `begin` and `end` each of them, and `watch` cancels what takes too long.
 
-    A request has more time by its length. Looked after by `watch`, as a timer for each request would cost more.
+    A request has more time by its length. A timer for each, or a coroutine around each, would cost more.
     """
 
-    def __init__(self, transport: Transport, longest_s: float) -> None:
-        self._transport = transport
+    def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
         self._until: dict[asyncio.Task[None], float] = {}
         self._broken_off: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
-    async def send(self, request: Request, added: Added, task: asyncio.Task[None]) -> Response:
-        """One exchange; TransportError where it is broken off. task: the one it is awaited in, for nothing else.
+    def begin(self, task: asyncio.Task[None], now: float, length: int) -> None:
+        """An exchange begins. task: the one it is awaited in, one at a time; length: of its body."""
+        self._until[task] = now + self._longest_s + length / _SLOWEST
 
-        To ask which task that is would take as long as all else here.
-        """
-        self._until[task] = self._loop.time() + self._longest_s + request.length / _SLOWEST
-        try:
-            return await self._transport.send(request, added)
-        except asyncio.CancelledError:
-            if task not in self._broken_off:
-                raise
-            task.uncancel()
-            raise TransportError(
-                f"no whole answer in {self._longest_s:,.0f} s, ten times `timeout_s`", sent="maybe"
-            ) from None
-        finally:
-            del self._until[task]
+    def end(self, task: asyncio.Task[None]) -> None:
+        """It is over, whatever came of it."""
+        del self._until[task]
+        if self._broken_off:
             self._broken_off.discard(task)
+
+    def why(self, task: asyncio.Task[None]) -> TransportError | None:
+        """What to make of a cancelled exchange; None where it was cancelled by others."""
+        if task not in self._broken_off:
+            return None
+        task.uncancel()
+        return TransportError(
+            f"no whole answer in {self._longest_s:,.0f} s, ten times `timeout_s`", sent="maybe"
+        )
 
     async def watch(self) -> None:
         """Break off what takes too long, until cancelled."""
