@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
@@ -245,3 +246,17 @@ def test_a_damaged_ledger_is_named(project: Project, server: Server) -> None:
         told = project.run(*words)
         assert told.code == 2
         assert "ledger" in told.err
+
+
+def test_a_damaged_ledger_hides_no_other_one(project: Project, server: Server) -> None:
+    for name in ("orders", "returns"):
+        project.post(name, f"{server.url}/x")
+        assert project.run("run", name, "--records", project.records(1), "--activate").code == 0
+    run_id = json.loads(project.run("runs", "--json", "--destination", "returns").out)["runs"][0]["run_id"]
+    (project.root / ".haulier" / "orders" / "ledger.db").write_bytes(b"this is no database" * 100)
+    listed = project.run("runs")
+    assert (listed.code, run_id[:12] in listed.out, "orders: " in listed.err) == (2, True, True)
+    told = json.loads(project.run("runs", "--json").out)
+    assert ([run["run_id"] for run in told["runs"]], len(told["unread"])) == ([run_id], 1)
+    assert project.run("report", "returns").code == project.run("report", run_id[:8]).code == 0
+    assert "cannot read the ledger" in project.run("report", "nothing").err

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out, out_json, short_text, table, time_text
+from haulier.errors import LedgerError
+
+if TYPE_CHECKING:
+    from haulier.runs.report import Report
 
 __all__ = ["command"]
 
@@ -78,13 +85,20 @@ def _prune(
 def _list(*, destination: str | None, most: int, state: str | None, as_json: bool) -> None:
     from haulier.runs.history import all_runs
 
-    runs = all_runs(state=state, destination=destination)
+    listed = all_runs(state=state, destination=destination)
+    runs = listed.runs
     if as_json:
-        out_json({"runs": [one.to_dict() for one in runs[:most]], "more": max(0, len(runs) - most)})
-        return
-    if not runs:
+        shown = [one.to_dict() for one in runs[:most]]
+        out_json({"runs": shown, "more": max(0, len(runs) - most), "unread": list(listed.unread)})
+    elif runs:
+        _table(runs, most)
+    elif not listed.unread:
         out("no runs yet; begin one with: haulier run DEST --records FILE")
-        return
+    if listed.unread:
+        raise LedgerError("; ".join(listed.unread))
+
+
+def _table(runs: Sequence[Report], most: int) -> None:
     rows = [
         (
             one.run_id[:12],

@@ -24,6 +24,7 @@ from haulier.runs.report import Report, report_of
 
 __all__ = [
     "DeadLetter",
+    "Listed",
     "Told",
     "all_runs",
     "dead_letters",
@@ -86,6 +87,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         return values
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """The reports of runs, newest first. unread: why the ledgers of some destinations cannot be read."""
+
+    runs: tuple[Report, ...]
+    unread: tuple[str, ...]
+
+
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """A run and the state folder its ledger is in."""
 
@@ -94,15 +102,21 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     run: RunRow
 
 
-def all_runs(*, state: str | None = None, destination: str | None = None) -> tuple[Report, ...]:
-    """The reports of all runs of a project, newest first; of one destination where it is named."""
-    reports = []
+def all_runs(*, state: str | None = None, destination: str | None = None) -> Listed:
+    """The runs of a project; of one destination where it is named. One ledger that is damaged hides no other."""
+    reports: list[Report] = []
+    unread: list[str] = []
     for folder in state_folders(state):
         name = name_of(folder)
-        if destination in (None, name):
+        if destination not in (None, name):
+            continue
+        try:
             with _reading(folder) as view:
                 reports += [report_of(view, run, name) for run in view.runs()]
-    return tuple(sorted(reports, key=lambda report: report.started, reverse=True))
+        except LedgerError as error:
+            unread.append(f"{name}: {error}")
+    reports.sort(key=lambda report: report.started, reverse=True)
+    return Listed(runs=tuple(reports), unread=tuple(unread))
 
 
 def told_of(word: str, *, state: str | None = None) -> Told:
@@ -207,21 +221,31 @@ def _told(runs: list[_Found]) -> Iterator[Told]:
 def _found(word: str, state: str | None) -> list[_Found]:
     by_id: list[_Found] = []
     by_name: list[_Found] = []
+    unread: LedgerError | None = None
     for folder in state_folders(state):
         name = name_of(folder)
-        with _reading(folder) as view:
-            for run in view.runs():
-                found = _Found(destination=name, folder=folder, run=run)
-                if name == word:
-                    by_name.append(found)
-                if word and run.run_id.startswith(word):
-                    by_id.append(found)
+        try:
+            with _reading(folder) as view:
+                runs = view.runs()
+        except LedgerError as error:
+            if name == word:
+                raise
+            unread = error  # the run may be there, or in another one
+            continue
+        by_name += [_Found(destination=name, folder=folder, run=run) for run in runs if name == word]
+        by_id += [
+            _Found(destination=name, folder=folder, run=run)
+            for run in runs
+            if word and run.run_id.startswith(word)
+        ]
     if len(by_id) > 1 and not by_name:
         raise ConfigurationError(
             f"{len(by_id)} runs begin with {word}; write more of it: {', '.join(found.run.run_id for found in by_id)}"
         )
     if chosen := (by_id if len(by_id) == 1 else by_name):
         return sorted(chosen, key=lambda found: found.run.started, reverse=True)
+    if unread is not None:
+        raise unread
     raise ConfigurationError(f"no run {word!r}, and no run of a destination of that name; {_known(state)}")
 
 
