@@ -146,7 +146,7 @@ WORKLOADS = (
     Workload(
         name="slow",
         title=f"one by one, a server that answers in {SLOW_S * 1000:.0f} ms, {_SLOW_IN_FLIGHT} in flight",
-        records=40_000,
+        records=60_000,
         batch=1,
         tools=(_LIMIT, _SYSLOG_SLOW, _OURS),
         in_flight=_SLOW_IN_FLIGHT,
