@@ -141,7 +141,7 @@ WORKLOADS = (
             _HTTPX,
         ),
         in_flight=64,
-        fewer={_LANES: 5_000, _CLIENT: 3_000, _HTTPX: 5_000},
+        fewer={_LANES: 6_000, _CLIENT: 4_000, _HTTPX: 10_000},
     ),
     Workload(
         name="slow",
