@@ -15,6 +15,7 @@ from hashlib import sha256
 from math import ceil
 from typing import Any
 
+import pytest
 from tests.acceptance.support import (
     QUICK,
     Imagga,
@@ -349,6 +350,7 @@ def test_b06_retry_after_and_remaining_quota_headers(server: RecordingServer) ->
     assert 1.99 <= after[0] - refused[0] <= 4
 
 
+@pytest.mark.alone
 def test_b07_adaptive_concurrency(server: RecordingServer) -> None:
     """Finds the number of requests in flight that the server bears, without being told."""
     bears, now, most, refused, lock = 12, 0, 0, 0, threading.Lock()

@@ -124,13 +124,14 @@ def cut_back(ledger: Path, note: Path, chance: random.Random, *, garbage: bool) 
         return  # nothing was committed in this sitting
     synced = json.loads(note.read_text())
     log = ledger.with_name("ledger.db-wal")
-    with log.open("r+b") as file:
-        lost = file.seek(0, os.SEEK_END) - synced["log"]
-        assert lost >= 0
-        file.truncate(synced["log"])
-        if garbage:
-            file.seek(synced["log"])
-            file.write(chance.randbytes(max(lost, 10_000)))
+    if log.exists():  # a ledger that was closed has none: all of it is in the database
+        with log.open("r+b") as file:
+            lost = file.seek(0, os.SEEK_END) - synced["log"]
+            assert lost >= 0
+            file.truncate(synced["log"])
+            if garbage:
+                file.seek(synced["log"])
+                file.write(chance.randbytes(max(lost, 10_000)))
     for path in (ledger.parent / "spool").glob("*"):
         if path.suffix != ".end":
             os.truncate(path, synced["spool"]["size"])

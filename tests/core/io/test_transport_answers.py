@@ -252,6 +252,7 @@ def test_what_a_used_connection_does_not_answer_may_have_been_sent(sender: Sende
         assert (second.sent, len(wire.asked), wire.connections) == ("maybe", 2, 1)
 
 
+@pytest.mark.alone
 def test_of_a_server_that_hangs_up_behind_each_answer_is_learned(sender: Sender) -> None:
     """A request that meets the end of its connection may have been sent. That is not to happen again and again."""
     with Wire(lambda asked: Cut(answer())) as wire:

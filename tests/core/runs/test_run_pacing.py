@@ -53,8 +53,10 @@ def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
 @pytest.mark.parametrize("headers", [{}, {"Retry_After": "1"}])
 def test_not_told_it_learns_the_limit(headers: dict[str, str]) -> None:
     reply, refused = limited(50, **headers)
+    # As long as a service grants nothing, five deliveries are to be patient for longer than the second that takes.
+    patient = {"base_s": 0.1, "cap_s": 2}
     with Wire(reply, delay_s=0.01) as wire:
-        report = send(wire.url, records(400))
+        report = send(wire.url, records(400), retry=patient)
         assert counts(report) == {"delivered": 400}
         first = wire.asked[0].at
         late = [asked for asked in wire.asked if asked.at > first + 1]

@@ -68,11 +68,11 @@ def test_waiting_is_told_apart_from_answering_and_the_slowest_are_named() -> Non
 
     with Wire(reply) as wire:
         figures = told(send(wire, records(12), limits={"max_in_flight": 1})).figures
-    assert 0.4 <= figures.busy_s < 1.4
+    assert 0.39 <= figures.busy_s < 1.4
     assert 0.9 <= figures.waited_s < 2
     assert 1.3 <= figures.active_s < 6
     assert figures.slowest[0][0] == 7
-    assert 0.4 <= figures.slowest[0][1] < 1
+    assert 0.39 <= figures.slowest[0][1] < 1
     assert len(figures.slowest) == 10
     assert [seconds for _, seconds in figures.slowest] == sorted(
         (s for _, s in figures.slowest), reverse=True
