@@ -265,6 +265,12 @@ def test_a_second_signal_ends_at_once_and_loses_nothing(project: Project, server
     held.set()
     on = project.run(*run, "--json")
     assert (on.code, counts(on)) == (0, all_delivered(5))
+    # One of the window of five went out twice: the ledger knows one attempt, and says that there may be another.
+    assert len(server.seen) == 6
+    told = project.run("report", on.json["run_id"])
+    assert "5 requests went out: 5 different ones, 0 of them more than once" in told.out
+    assert "5 requests may have gone out once more: without outcome when a process ended" in told.out
+    assert project.run("report", on.json["run_id"], "--json").json["figures"]["cut_off"] == 5
 
 
 def test_pause_stops_a_run_under_way(project: Project, server: Server) -> None:

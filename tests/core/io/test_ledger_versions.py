@@ -2,7 +2,7 @@
 
 `ledgers/v1.db` was written by version 1: a finished run, one that stopped with requests to be tried again, one whose
 program pushed a chunk, and one that a crash ended while six requests were on their way and two lines were owed.
-`v2.db` and `v3.db` are later ledgers; `v3.db` is the same one, brought to version 3 and compacted by it.
+`v2.db` to `v4.db` are later ledgers; `v3.db` and `v4.db` are the same one, brought to that version and compacted.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ def carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool, as
 
         for line in report_lines(report):
             out(line)
-    return interrupted if interrupted and report.state != "finished" else report.exit_code
+    # A run of which jobs are left was interrupted, too, though all of its records were sent.
+    left = report.state != "finished" or report.accepted
+    return interrupted if interrupted and left else report.exit_code
 
 
 def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -> tuple[Report, int]:

@@ -71,6 +71,7 @@ def figure_lines(figures: Figures) -> Iterator[str]:
                 f"{figures.attempts:,} requests went out: {figures.requests:,} different ones, "
                 f"{figures.repeated:,} of them more than once",
             ),
+            *([("beside", _cut_off(figures.cut_off))] if figures.cut_off else []),
             (
                 "waiting",
                 f"{seconds_text(figures.busy_s)} for answers, {seconds_text(figures.waited_s)} between attempts, "
@@ -79,6 +80,11 @@ def figure_lines(figures: Figures) -> Iterator[str]:
             *([("slowest", slowest)] if slowest else []),
         ]
     )
+
+
+def _cut_off(count: int) -> str:
+    what = "request" if count == 1 else "requests"
+    return f"{count:,} {what} may have gone out once more: without outcome when a process ended, not counted above"
 
 
 def _ending(report: Report) -> str:

@@ -17,7 +17,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What a run took. Times in seconds, rates per second of `active_s`.
 
     active_s: under way, over all sittings. attempts: requests that went out, which is what a service may count and
-    bill; requests: different ones among them; repeated: those that went out more than once. busy_s: summed over all
+    bill; requests: different ones among them; repeated: those that went out more than once. cut_off:
+    requests without outcome when a process ended, summed over sittings; what they cost beside is known to the
+    service alone. busy_s: summed over all
     attempts, from sending to answer; waited_s: summed over all requests, between their attempts. slowest: (number,
     seconds) of the requests whose slowest attempt took longest; hashes: their number -> SHA-256 of the body, as
     preview shows it. Both are empty of a chain, as each stage has numbers of its own. Times are kept from ledger
@@ -30,6 +32,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     requests: int
     repeated: int
+    cut_off: int
     busy_s: float
     waited_s: float
     slowest: tuple[tuple[int, float], ...]
@@ -60,6 +63,7 @@ def figures_of(view: LedgerView, runs: Sequence[RunRow]) -> Figures:
         attempts=attempts,
         requests=sum(requests for requests, _ in costs),
         repeated=sum(repeated for _, repeated in costs),
+        cut_off=sum(run.cut_off for run in runs),
         busy_s=sum(run.busy_s for run in runs),
         waited_s=sum(run.waited_s for run in runs),
         slowest=slowest,

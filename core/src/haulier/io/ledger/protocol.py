@@ -99,7 +99,7 @@ class Store(StoreView, Protocol):
         ...
 
     def reopen(self, run: RunRow) -> None:
-        """A stopped run goes on."""
+        """A stopped run goes on; what a crash left under way is counted, as its attempts never will be."""
         ...
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:

@@ -41,8 +41,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
     parent: of a replay, the ids of the runs whose dead letters it carries, with commas between. active_s: seconds under
     way, over all sittings; busy_s, waited_s: sums over its requests, of their attempts and of the waits between.
-    chain, stage: of a later stage of a chain, the id of the chain's run, and the name; the run of a chain is the run of
-    its first stage.
+    cut_off: requests without outcome when a process ended, summed over sittings: of each, attempts may have gone out
+    that `attempts` does not count. chain, stage: of a later stage of a chain, the id of the chain's run, and the name;
+    the run of a chain is the run of its first stage.
     """
 
     id: int
@@ -71,6 +72,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     compacted: int = 0
     chain: int = 0
     stage: str = ""
+    cut_off: int = 0
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,7 +131,10 @@ create table job(                     -- what a request that was accepted waits 
     answer blob                       -- the last answer, whole
 );
 """
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+alter table run add column cut_off integer not null default 0;  -- requests without outcome when a process ended
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 VERSION = len(_STEPS)
 
 

@@ -103,13 +103,14 @@ class Ledger(LedgerView):
             remove_run(self._db, run.id)
 
     def reopen(self, run: RunRow) -> None:
-        """A stopped run goes on."""
-        with self._writing():
-            self._db.execute(
-                "update run set state = 'open', reason = '', ended = null where id = ? or chain = ?",
-                (run.id, run.id),
+        """A stopped run goes on; what a crash left under way is counted, as its attempts never will be."""
+        rows = [run, *self.stages(run)]
+        with self._writing(), transaction(self._db):
+            self._db.executemany(
+                "update run set state = 'open', reason = '', ended = null, cut_off = cut_off + ? where id = ?",
+                [(self.under_way(row), row.id) for row in rows],
             )
-        self._since = dict.fromkeys([run.id, *(stage.id for stage in self.stages(run))], time.monotonic())
+        self._since = dict.fromkeys((row.id for row in rows), time.monotonic())
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:
         """A run finished, or stopped for now; all stages of a chain together."""

@@ -140,6 +140,13 @@ class LedgerView:
             _ids(run),
         )
 
+    def under_way(self, run: RunRow) -> int:
+        """Requests that may have been sent and have no outcome yet."""
+        return self._one(
+            f"select count(*) from request where state = {State.SENDING:d} and id between ? and ?",  # noqa: S608
+            _ids(run),
+        )
+
     def unsettled(self, run: RunRow) -> list[Unsettled]:
         """Intents without outcome, in the order of their numbers."""
         rows = self._db.execute(
