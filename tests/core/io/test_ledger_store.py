@@ -144,14 +144,14 @@ def test_two_runs_in_one_ledger_keep_apart(ledger: Ledger) -> None:
                     intents=[intent_row(run.id, request(0, range(run.id)), None)],
                     records=[(7, State.REJECTED, None, f"of {run.run_id}", b"{}")],
                     owed=[(0, 0, run.run_id.encode())],
-                    chunks=[("c", 0, run.id)],
+                    chunks=[("c", 0, run.id, b"sha")],
                 )
             ],
         )
     assert [list(one.positions) for one in ledger.unsettled(second)] == [[0, 1]]
     assert [one["reason"] for one in ledger.records(first)] == ["of a1"]
     assert ledger.owed(second, output=0, after=-1, most=9) == [(0, b"b1")]
-    assert ledger.chunks(second) == {"c": (0, 2)}
+    assert ledger.chunks(second) == {"c": (0, 2, b"sha")}
     ledger.commit(first.id, [Commit(paid=[0])])
     assert (ledger.owing(first), ledger.owing(second)) == ({}, {0: (1, 0)})
     assert ledger.latest("key") == row_of(ledger, "a1")

@@ -161,7 +161,7 @@ def names(ledger: Ledger) -> list[str]:
 def test_the_newest_runs_stay_and_of_others_nothing(ledger: Ledger) -> None:
     for name in "abcde":
         finished(ledger, name, [(range(3), DELIVERED), (range(3, 6), DELIVERED)], key=name)
-    ledger.commit(1, [Commit(chunks=[("c", 0, 6)], owed=[(0, 0, b"line")], slow=[(0, 1.0)])])
+    ledger.commit(1, [Commit(chunks=[("c", 0, 6, None)], owed=[(0, 0, b"line")], slow=[(0, 1.0)])])
     pruned = ledger.prune(2)
     assert (pruned.removed, pruned.kept, names(ledger)) == (("a", "b", "c"), (), ["e", "d"])
     assert [size(ledger, table) for table in ("merged", "request", "record", "chunk", "owed", "slow")] == [

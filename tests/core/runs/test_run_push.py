@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -96,12 +97,76 @@ def test_a_chunk_of_another_size_under_a_known_name_is_refused() -> None:
             run.write(records(4), id="a")
 
 
-def test_a_finished_run_takes_nothing_more() -> None:
+def test_other_records_under_a_known_name_are_refused_in_the_same_sitting_and_in_a_later_one() -> None:
+    others = [{"id": number} for number in range(100, 105)]
+    refused = "'a' was written before with 5 records, now with others; nothing of it was taken"
+    with Wire() as wire:
+        with suppress(KeyError), open_run(wire) as run:
+            run.write(records(5), id="a")
+            with pytest.raises(ConfigurationError, match=refused):
+                run.write(others, id="a")
+            raise KeyError("the program fails")
+        with open_run(wire) as run:
+            with pytest.raises(ConfigurationError, match=refused):
+                run.write(others, id="a")
+            run.write(records(5), id="a")
+        assert run.report is not None
+        assert counts(run.report) == {"delivered": 5}
+        assert sorted(ids(wire)) == list(range(5))
+
+
+def test_a_chunk_of_an_older_ledger_has_no_content_to_compare() -> None:
+    with Wire() as wire:
+        stop_after(wire, ("a", records(5)))
+        with sqlite3.connect("state/d/ledger.db") as db:
+            db.execute("update chunk set sha256 = null")
+        db.close()
+        with open_run(wire) as run:
+            run.write(records(5), id="a")
+        assert run.report is not None
+        assert counts(run.report) == {"delivered": 5}
+
+
+def test_a_finished_run_acknowledges_what_it_has_and_takes_nothing_more() -> None:
     with Wire() as wire:
         with open_run(wire) as run:
+            run.write(records(3), id="a")
             run.write(records(1))
-        with pytest.raises(RunStopped, match="finished before"):
-            open_run(wire)
+        first = run.report
+        assert first is not None
+        with open_run(wire) as again:
+            again.write(records(3), id="a")
+            again.flush()
+            with pytest.raises(ConfigurationError, match="now with 2"):
+                again.write(records(2), id="a")
+            for _ in range(2):
+                with pytest.raises(
+                    RunStopped, match="under the key 'k' finished before; nothing more is taken"
+                ):
+                    again.write(records(1), id="b")
+            with pytest.raises(RunStopped, match="finished before; nothing more is taken"):
+                again.write(records(1))
+        assert again.report is not None
+        assert again.report.repeated
+        assert (again.report.run_id, counts(again.report)) == (first.run_id, {"delivered": 4})
+        assert len(wire.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"id": 1}, "one dict is no iterable of records; put it into a list"),
+        (b'{"id":1}', "one bytes is no iterable of records; put it into a list"),
+        ("in.jsonl", "`write` takes records, and 'in.jsonl' is a text; give a path to `send`"),
+        (Path("in.jsonl"), "`write` takes records, and 'in.jsonl' is a text; give a path to `send`"),
+    ],
+)
+def test_what_is_no_list_of_records_is_refused(given: Any, told: str) -> None:
+    with Wire() as wire, open_run(wire) as run:
+        with pytest.raises(ConfigurationError, match=told):
+            run.write(given)
+        report = run.close()
+        assert (report.read, len(wire.asked)) == (0, 0)
 
 
 def test_without_a_key_every_run_is_a_new_one() -> None:

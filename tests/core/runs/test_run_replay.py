@@ -219,6 +219,11 @@ def test_a_malformed_line_is_mended_as_well() -> None:
         ('{"run_id": "RUN", "position": 2}', "line 2: holds no record; write it as JSON under `record`"),
         ('{"run_id": "RUN", "position": 2, "record": null, "text": null}', "line 2: holds no record"),
         ('{"run_id": "RUN", "position": 2, "text": "a\\nb"}', "line 2: the text has a line break"),
+        (
+            '{"run_id": "RUN", "position": 2, "record":[1], "text": "{}"}',
+            r"m.jsonl, line 2: `record` is \[1\], no JSON object; write the record as",
+        ),
+        ('{"run_id": "RUN", "position": 2, "record": "a"}', 'line 2: `record` is "a", no JSON object'),
         ('{"run_id": "RUN", "position": 1, "record": {}}', "line 2: .* stands in the file twice"),
     ],
 )

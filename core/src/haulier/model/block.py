@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from haulier.model.request import FilePart
 
-__all__ = ["Block", "RejectedRecord"]
+__all__ = ["Block", "Chunk", "RejectedRecord"]
 
 Files: TypeAlias = Mapping[str, FilePart | str]
+
+
+class Chunk(NamedTuple):
+    """A chunk that was pushed: position of its first record, how many there are, and SHA-256 of their lines.
+
+    sha256: None of a chunk that a version wrote which kept none.
+    """
+
+    first: int
+    records: int
+    sha256: bytes | None = None
 
 
 class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -26,7 +37,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         that is no JSON); its line is kept as read, for the dead letter.
     files: per record, parameter name -> the file part found for it, or the reason why there is none.
     digest: SHA-256 over the input up to the end of this block, where the reader was asked for it.
-    chunk: the name a program gave to the records it pushed, of which these are all.
+    chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.
     settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
     """
 
@@ -38,6 +49,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     files: list[Files] | None = None
     digest: bytes | None = None
     chunk: str | None = None
+    content: bytes | None = None
     settled: Callable[[], None] | None = None
 
     def place(self, index: int) -> str:

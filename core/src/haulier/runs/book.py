@@ -128,7 +128,7 @@ class Book:
         if block.digest is not None:
             self._commit.digest = block.digest
         if block.chunk is not None:
-            self._commit.chunks.append((block.chunk, block.first, len(block.lines)))
+            self._commit.chunks.append((block.chunk, block.first, len(block.lines), block.content))
         self._pending_from = end if held is None else held
         self._unsettled.update((request.number, _oldest(request)) for request in requests)
 

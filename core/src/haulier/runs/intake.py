@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
 from haulier.io.readers.source import STDIN
-from haulier.model.block import Block
+from haulier.model.block import Block, Chunk
 from haulier.model.parts import Reader, ReaderType
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.spooling import SpoolDoors
@@ -34,7 +34,7 @@ class Input(Protocol):
         """(how many records, the digest) of the whole input, read now."""
         ...
 
-    def begin(self, position: int, chunks: dict[str, tuple[int, int]], known: PositionSet) -> None:
+    def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """The run is open: where the next new record stands, and what an earlier sitting has."""
         ...
 
@@ -88,7 +88,7 @@ class Intake:
             count, digest = block.first + len(block.lines), block.digest
         return count, digest
 
-    def begin(self, position: int, chunks: dict[str, tuple[int, int]], known: PositionSet) -> None:
+    def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """Nothing to do: the input is read from its beginning."""
 
     def hints(self) -> tuple[str, ...]:

@@ -55,6 +55,10 @@ def _mended(line: bytes, place: str) -> Mended:
     text = found.text.encode() if record == b"null" and found.text is not None else record
     if text in (b"", b"null"):
         raise ConfigurationError(f"{place}: holds no record; write it as JSON under `record`")
+    if text is record and text[:1] != b"{":
+        raise ConfigurationError(
+            f"{place}: `record` is {text[:80].decode(errors='replace')}, no JSON object; write the record as `{{...}}`"
+        )
     if b"\n" in text or b"\r" in text:
         raise ConfigurationError(
             f"{place}: the text has a line break; write the record as JSON under `record`"

@@ -7,22 +7,25 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from hashlib import sha256
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError, RunStopped
+from haulier.io.ledger.store import LedgerView
 from haulier.io.readers import open_records
-from haulier.model.block import Block
+from haulier.model.block import Block, Chunk
 from haulier.runs.authority import CredentialLike
 from haulier.runs.book import Delivered
 from haulier.runs.loop import LoopThread
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.report import Report
 from haulier.runs.sending import prepare
-from haulier.runs.site import DestinationLike
+from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["PushIntake", "Run", "open_run"]
 
@@ -38,7 +41,7 @@ class PushIntake:
     def __init__(self) -> None:
         self.written: queue.Queue[Block | None] = queue.Queue(_MOST_WAITING)
         self.position = 0
-        self.chunks: dict[str, tuple[int, int]] = {}
+        self.chunks: dict[str, Chunk] = {}
         self.known = PositionSet([])
         self.begun = threading.Event()
 
@@ -50,7 +53,7 @@ class PushIntake:
         """There is none."""
         return 0, None
 
-    def begin(self, position: int, chunks: dict[str, tuple[int, int]], known: PositionSet) -> None:
+    def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """The run is open: where its next record stands, and what an earlier sitting has."""
         self.position, self.chunks, self.known = position, chunks, known
         self.begun.set()
@@ -80,27 +83,37 @@ class Run:
         """Hand over some records; waits only while too many are under way. Raises RunStopped where the run has ended.
 
         id: a name of the caller's for this chunk. Written again under it, after a crash for example, what an earlier
-        sitting of this run has is not sent again. A chunk of the same name must hold the same number of records.
+        sitting of this run has is not sent again; ConfigurationError where other records are written under it. A run
+        that finished before takes only what it has, under its names.
         """
-        blocks = list(open_records(list(records)).blocks())
+        if isinstance(records, str | os.PathLike):
+            raise ConfigurationError(
+                f"records: `write` takes records, and {os.fspath(records)[:80]!r} is a text; "
+                "give a path to `send`, or write what was read from the file"
+            )
+        blocks = list(open_records(records).blocks())
         count = sum(len(block.lines) for block in blocks)
         if not count:
             return
         intake = self._intake
+        content = sha256(b"".join(line + b"\n" for block in blocks for line in block.lines)).digest()
         if id is not None and id in intake.chunks:
-            self._write_again(id, blocks, count)
+            self._write_again(id, blocks, content)
             return
+        self._check_open()  # what is refused must not be known by its name afterwards
         first = intake.position
         intake.position += count
         if id is not None:
             self._written.add(id)
-            intake.chunks[id] = (first, count)
-            blocks = [_joined(blocks)]
+            intake.chunks[id] = Chunk(first, count, content)
+            blocks = [msgspec.structs.replace(_joined(blocks), chunk=id, content=content)]
         for block in blocks:
-            self._put(msgspec.structs.replace(block, first=block.first + first, chunk=id))
+            self._put(msgspec.structs.replace(block, first=block.first + first))
 
     def flush(self) -> None:
         """Return when everything written so far was tried and what came of it is durable."""
+        if self._repeated:
+            return
         settled = threading.Event()
         self._put(Block(first=self._intake.position, lines=[], settled=settled.set))
         while not settled.wait(0.1):
@@ -126,15 +139,18 @@ class Run:
             self._stop("the program that wrote to it ended early")
         self.close()
 
-    def _write_again(self, id: str, blocks: list[Block], count: int) -> None:
+    def _write_again(self, id: str, blocks: list[Block], content: bytes) -> None:
+        first, before, known = self._intake.chunks[id]
+        count = sum(len(block.lines) for block in blocks)
+        if count != before or known not in (None, content):
+            now = f"now with {count}" if count != before else "now with others"
+            raise ConfigurationError(
+                f"chunk {id!r} was written before with {before} records, {now}; nothing of it was taken: "
+                "give other records a name of their own"
+            )
         if id in self._written:
             return
         self._written.add(id)
-        first, before = self._intake.chunks[id]
-        if count != before:
-            raise ConfigurationError(
-                f"chunk {id!r} was written before with {before} records, now with {count}"
-            )
         for block in blocks:
             shifted = msgspec.structs.replace(block, first=block.first + first)
             for gap in self._intake.known.missing(shifted.first, shifted.first + len(shifted.lines)):
@@ -149,11 +165,21 @@ class Run:
             except queue.Full:
                 continue
 
+    @property
+    def _repeated(self) -> bool:
+        """Whether the run finished in an earlier sitting."""
+        return self._thread.ended and self._thread.result().repeated
+
     def _check_open(self) -> None:
         if os.getpid() != self._process:
             raise LedgerError("this run belongs to the process that opened it; open another one after a fork")
         if self._thread.ended:
             report = self._thread.result()
+            if report.repeated:
+                raise RunStopped(
+                    f"run {report.run_id} under the key {report.run_key!r} finished before; nothing more is taken "
+                    "under it: open the next one under another run_key"
+                )
             raise RunStopped(
                 f"run {report.run_id} has ended ({report.reason or report.state}); open it again to go on"
             )
@@ -168,6 +194,18 @@ def _joined(blocks: list[Block]) -> Block:
     return Block(first=0, lines=lines, plain=all(block.plain for block in blocks), faults=faults or None)
 
 
+def _acknowledge(intake: PushIntake, report: Report, folder: Path) -> None:
+    """Let an intake know what the ledger has of a finished run; RunStopped where it ended before it took anything."""
+    if not report.repeated:
+        raise RunStopped(
+            f"run {report.run_id} has ended ({report.reason or report.state}); open it again to go on"
+        )
+    with closing(LedgerView.open(folder)) as view:
+        run = view.run(report.run_id)
+        chunks = view.chunks(run) if run is not None else {}
+    intake.begin(report.read, chunks, PositionSet([range(report.read)]))
+
+
 def open_run(
     destination: DestinationLike,
     *,
@@ -179,7 +217,8 @@ def open_run(
 ) -> Run:
     """Open a run to write to. Arguments as `send` has them, but for the records.
 
-    run_key: opening a stopped or crashed run under its key goes on with it.
+    run_key: opening a stopped or crashed run under its key goes on with it. A finished one sends nothing more: chunks
+    that it has are acknowledged, others raise RunStopped, and its report says `repeated`.
     """
     intake = PushIntake()
     sitting = prepare(
@@ -193,10 +232,6 @@ def open_run(
     )
     thread = LoopThread(sitting.run)
     while not intake.begun.wait(0.05):
-        if thread.ended:
-            thread.result()
-            raise RunStopped(
-                f"the run under the key {run_key!r} finished before; nothing more is taken under it: "
-                "open the next one under another run_key"
-            )
+        if thread.ended and not intake.begun.is_set():
+            _acknowledge(intake, thread.result(), site_of(destination, state=state).state_dir())
     return Run(thread, intake, sitting.stop)

@@ -19,7 +19,7 @@ from haulier.errors import ConfigurationError
 from haulier.io.ledger.rows import ReplayRow, RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.readers.digest import DigestedReader
-from haulier.model.block import Block
+from haulier.model.block import Block, Chunk
 from haulier.model.delivery import State
 from haulier.runs.authority import CredentialLike
 from haulier.runs.book import Delivered
@@ -81,7 +81,7 @@ class ReplayIntake:
         """Never asked for: a finished replay is not begun again."""
         return 0, None
 
-    def begin(self, position: int, chunks: dict[str, tuple[int, int]], known: PositionSet) -> None:
+    def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """Nothing to do: the records are read from the first."""
 
     def blocks(self, *, cut: int = 0) -> Iterator[Block]:

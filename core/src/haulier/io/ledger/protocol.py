@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import Commit, Job, RunRow, Unsettled
+from haulier.model.block import Chunk
 
 __all__ = ["Store", "StoreView"]
 
@@ -63,7 +64,7 @@ class StoreView(Protocol):
         """The number after the highest one used by a request."""
         ...
 
-    def chunks(self, run: RunRow) -> dict[str, tuple[int, int]]:
+    def chunks(self, run: RunRow) -> dict[str, Chunk]:
         """Chunk id -> (first position, records) of what was pushed."""
         ...
 

@@ -124,10 +124,10 @@ class Commit(msgspec.Struct, kw_only=True):
     slow: (number, seconds) of slow requests. owed: (seq, output, line) that outputs are to make durable; paid: the
     seqs of those that have. outbox: the run that owes them, where not this one: lines of a chain are owed by its run.
     onward: records that go on to later stages of a chain.
-    split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records), as
-    pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that were accepted; asking: ids of
-    those that are asked for next; answers: (status, body of the last answer, id); told: ids that outputs know of now;
-    found: positions of records that are no dead letters any more.
+    split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records,
+    SHA-256 of their lines), as pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that
+    were accepted; asking: ids of those that are asked for next; answers: (status, body of the last answer, id); told:
+    ids that outputs know of now; found: positions of records that are no dead letters any more.
     Counts are what this commit adds, in records; attempts in requests.
     """
 
@@ -138,7 +138,7 @@ class Commit(msgspec.Struct, kw_only=True):
     outbox: int = 0
     paid: list[int] = []
     onward: list[OnwardRow] = []
-    chunks: list[tuple[str, int, int]] = []
+    chunks: list[tuple[str, int, int, bytes | None]] = []
     split: list[tuple[int | None, int, str, int]] = []
     before: list[OutcomeRow] = []
     slow: list[tuple[int, float]] = []

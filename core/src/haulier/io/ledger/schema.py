@@ -134,7 +134,10 @@ create table job(                     -- what a request that was accepted waits 
 _FIFTH = """
 alter table run add column cut_off integer not null default 0;  -- requests without outcome when a process ended
 """
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+alter table chunk add column sha256 blob;                      -- of the lines of its records; null of older chunks
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 VERSION = len(_STEPS)
 
 

@@ -17,6 +17,7 @@ from haulier.io.ledger.onward import Onward, read_onward
 from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
 from haulier.io.ledger.schema import VERSION, check
 from haulier.io.ledger.trouble import cannot_read
+from haulier.model.block import Chunk
 from haulier.model.delivery import State
 
 __all__ = ["LedgerView", "ledger_path"]
@@ -188,10 +189,10 @@ class LedgerView:
             )
         ]
 
-    def chunks(self, run: RunRow) -> dict[str, tuple[int, int]]:
-        """Chunk id -> (first position, records) of what was pushed."""
-        rows = self._db.execute("select id, first, count from chunk where run = ?", (run.id,))
-        return {id: (first, count) for id, first, count in rows}
+    def chunks(self, run: RunRow) -> dict[str, Chunk]:
+        """Chunk id -> what was pushed under it."""
+        rows = self._db.execute("select id, first, count, sha256 from chunk where run = ?", (run.id,))
+        return {id: Chunk(*row) for id, *row in rows}
 
     def next_number(self, run: RunRow) -> int:
         """The number after the highest one used."""

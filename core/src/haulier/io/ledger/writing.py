@@ -57,7 +57,7 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
     )
     _insert(
         db,
-        "insert or ignore into chunk(run, id, first, count) values",
+        "insert or ignore into chunk(run, id, first, count, sha256) values",
         [(run, *row) for row in commit.chunks],
     )
     _insert(
