@@ -38,3 +38,38 @@ def test_lines_go_to_the_outputs_that_want_them(tmp_path: Path, monkeypatch: pyt
     assert sorted(lines("all.jsonl"), key=str) == [1, 2, 4, None]
     assert lines("red.jsonl") == [1]
     assert lines("failed.jsonl") == [None]
+
+
+def problems(**settings: Any) -> tuple[str, ...]:
+    """What checking a destination with these outputs complains of."""
+    request = {"method": "POST", "url": "http://127.0.0.1:9/in"}
+    return haulier.check({"name": "routed", "request": request, **settings}).problems
+
+
+def test_lines_where_nothing_stands_go_to_who_asked_for_those(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Wire() as wire:
+        destination = {
+            "name": "routed",
+            "request": {"method": "POST", "url": f"{wire.url}/in"},
+            "key": "sku",
+            "outputs": [
+                {"to": "jsonl", "path": "none.jsonl", "when": {"at": "/record/colour", "absent": True}}
+            ],
+        }
+        haulier.send(destination, [{"sku": 1, "colour": "red"}, {"sku": 2}, {"sku": 3, "colour": None}])
+    assert lines("none.jsonl") == [2, 3]
+
+
+def test_a_header_is_no_place_in_a_line() -> None:
+    output = {"to": "jsonl", "path": "out.jsonl", "when": {"at": "header:Content-Type", "is": "image/png"}}
+    (problem,) = problems(outputs=[output])
+    assert "outputs jsonl.when.at: header:Content-Type is a header, and lines have none" in problem
+
+
+@pytest.mark.parametrize("other", ["out/a.jsonl", "./out//a.jsonl", "out/b/../a.jsonl"])
+def test_two_outputs_never_write_one_file(other: str) -> None:
+    (problem,) = problems(outputs=[{"to": "jsonl", "path": path} for path in ("out/a.jsonl", other)])
+    assert f"outputs jsonl.path: {other} is the file of another output (out/a.jsonl)" in problem

@@ -13,8 +13,13 @@ import pytest
 
 import haulier
 from haulier.errors import DestinationError, RunStopped
+from haulier.io.saving import SavedBodies
+from haulier.model.request import Request, Response
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
+REQUEST = Request(
+    number=0, positions=range(1), method="GET", url="http://x/", headers=(), body=b"", length=0, sha256=b""
+)
 
 
 class _Pictures(BaseHTTPRequestHandler):
@@ -76,6 +81,30 @@ def test_a_folder_outside_the_project_is_refused_before_anything_is_sent(picture
     assert "is outside" in problem
     with pytest.raises(DestinationError, match="outside"):
         haulier.send(destination(pictures, save_body="../elsewhere"), [{"sku": "A-17"}])
+
+
+@pytest.mark.parametrize("folder", ["", " ", " out", "~/out", "/", "//", "a/../.."])
+def test_what_names_no_folder_below_the_project_is_refused(pictures: str, folder: str) -> None:
+    with pytest.raises(DestinationError, match=r"save_body.*(must name a folder below|is outside)"):
+        haulier.send(destination(pictures, save_body=folder), [{"sku": "A-17"}])
+
+
+def test_a_link_does_not_lead_out_of_the_project(pictures: str, tmp_path: Path) -> None:
+    saved = SavedBodies(tmp_path / "project", "out", "0123456789abcdef", None)
+    (tmp_path / "project/out").mkdir(parents=True)
+    (tmp_path / "project/out/0123456789ab").symlink_to(tmp_path)
+    with pytest.raises(RunStopped, match="a link leads out of"):
+        saved.save(REQUEST, Response(status=200, headers=(("content-type", "image/png"),), body=PICTURE))
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_an_answer_without_a_content_type_is_saved(tmp_path: Path) -> None:
+    saved = SavedBodies(tmp_path, "out", "0123456789abcdef", None)
+    for headers in ((), (("content-type", ""),)):
+        assert (
+            saved.path_of(REQUEST, Response(status=200, headers=headers, body=PICTURE))
+            == "out/0123456789ab/000000.bin"
+        )
 
 
 def test_where_it_cannot_be_saved_the_run_stops_and_goes_on_later(pictures: str) -> None:

@@ -165,3 +165,10 @@ def test_json_where_a_picture_was_expected_is_no_delivery() -> None:
     assert judge_picture(REQUEST, answer(400, "error", "no")) == Verdict(
         "rejected", "Imagga answered 400: no"
     )
+
+
+@pytest.mark.parametrize("headers", [(), (("content-type", "image/png"),)])
+def test_a_picture_of_no_bytes_is_in_doubt(headers: tuple[tuple[str, str], ...]) -> None:
+    assert judge_picture(REQUEST, Response(status=200, headers=headers)) == Verdict(
+        "unknown", "Imagga answered 200 with nothing, not with a picture"
+    )

@@ -120,8 +120,10 @@ def holds(condition: Condition, response: Response) -> bool | None:
 
 
 def is_met(condition: Condition, value: Any) -> bool:
-    """Whether a JSON value says what it must at a JSON pointer; never at a header, as it has none."""
+    """Whether a JSON value says what it must at a JSON pointer; it has no headers, so those are absent."""
     found = pick(value, condition.at) if condition.at.startswith("/") else None
+    if condition.absent:
+        return found is None
     return found is not None and _text(found).lower() in {_text(one).lower() for one in condition.values}
 
 

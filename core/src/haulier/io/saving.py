@@ -54,7 +54,7 @@ class SavedBodies:
         self.folder = run_folder(folder, run_id)
         self._root = root.resolve()
         self._key = key
-        if not (self._root / folder).resolve().is_relative_to(self._root):
+        if not self._is_below(self.folder):
             raise DestinationError(
                 f"save_body: {folder} is outside {self._root}; name a folder below the project's"
             )
@@ -62,7 +62,7 @@ class SavedBodies:
     def path_of(self, request: Request, response: Response) -> str:
         """The file an answer goes to, below the root; empty where it is no success or no file."""
         media = (response.header("content-type") or "").partition(";")[0].strip().lower()
-        if not 200 <= response.status < 300 or not response.body or not media or _TEXTS.match(media):
+        if not 200 <= response.status < 300 or not response.body or _TEXTS.match(media):
             return ""
         first = min(request.positions)
         return f"{self.folder}/{first:06d}{self._named(request)}.{_ENDINGS.get(media, 'bin')}"
@@ -76,6 +76,10 @@ class SavedBodies:
         if not path:
             return
         place = self._root / path
+        if not self._is_below(path):
+            raise RunStopped(
+                f"cannot save an answer as {path}: a link leads out of {self._root}; remove it and run again"
+            )
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             new = place.with_name(f".{place.name}.new")
@@ -88,6 +92,10 @@ class SavedBodies:
             raise RunStopped(
                 f"cannot save an answer as {path}: {error.strerror}; run again once that is mended"
             ) from None
+
+    def _is_below(self, path: str) -> bool:
+        """Whether what is written there stays below the root, links followed."""
+        return (self._root / path).resolve().is_relative_to(self._root)
 
     def _named(self, request: Request) -> str:
         """The record's key as a part of a file name: what is no letter, digit, dash or dot is escaped."""

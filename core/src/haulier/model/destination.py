@@ -284,6 +284,13 @@ class Call(Written):
         default_factory=dict, description="status -> what it means here"
     )
 
+    @field_validator("save_body")
+    @classmethod
+    def _a_folder(cls, value: str | None) -> str | None:
+        if value is not None and (value != value.strip() or not value or value.startswith("~")):
+            raise ValueError("must name a folder below the project's, such as `out/pictures`, without `~`")
+        return value
+
     @field_validator("max_rejected", mode="before")
     @classmethod
     def _a_number_too(cls, value: Any) -> Any:

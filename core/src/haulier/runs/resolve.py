@@ -23,6 +23,7 @@ from haulier.runs.formatting import check_expressions, check_headers, check_shap
 from haulier.runs.guarding import guarded
 from haulier.runs.ordered import check_order
 from haulier.runs.resolved import Pieces, Resolved, place_of
+from haulier.runs.routing import check_outputs
 from haulier.runs.shape import shape_of
 from haulier.runs.written import written_settings
 
@@ -59,8 +60,7 @@ def _check_chain(destination: Destination, stages: Sequence[Resolved], registry:
         return
     place = f"destination `{destination.name}`"
     try:
-        for output in destination.outputs:
-            written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
+        check_outputs(destination.outputs, registry)
     except ConfigurationError as error:
         raise type(error)(f"{place}: {error}") from None
     folders = [one.destination.save_body for one in stages if one.destination.save_body is not None]
@@ -105,8 +105,7 @@ def _assembled(
     if pieces.batching is None and pieces.attributes == "body":
         alone = msgspec.Raw(b"{}") if encoder.needs == "opaque" else {}
         check_shape(encoder, settings, alone, "content_format")
-    for output in destination.outputs:
-        written_settings(registry.output(output.to).settings, output.settings, f"outputs {output.to}")
+    check_outputs(destination.outputs, registry)
     return Resolved(
         destination=destination,
         stage=stage,

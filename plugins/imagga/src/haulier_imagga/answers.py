@@ -49,6 +49,8 @@ def judge(_request: Request, response: Response) -> Verdict | Stop | None:
 def judge_picture(request: Request, response: Response) -> Verdict | Stop | None:
     """As `judge`, for calls that answer with a picture: a success that is none leaves open what became of it."""
     if 200 <= response.status < 300:
+        if not response.body:
+            return Verdict("unknown", f"Imagga answered {response.status} with nothing, not with a picture")
         if _is_picture(response):
             return None
         kind, text = _told(response)
