@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,33 @@ def test_a_low_water_mark_is_never_committed_above_a_record_that_waits() -> None
         mark = held if held is not None else taken.block.first + len(taken.block.lines)
         waiting = {*range(5), *range(10, 15)} - placed
         assert mark <= min(waiting, default=mark)
+
+
+def closed_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_any_number_of_sittings() -> None:
+    """Nothing can have arrived where every connection was refused, so other settings do no harm."""
+    path = write_records(Path("in.jsonl"), 40)
+    wrong = destination(closed_port(), retry={"attempts": 2, "base_s": 0.01})
+    sittings = [within(20, lambda: haulier.send(wrong, path, state="state")) for _ in range(2)]
+    assert [one.state for one in sittings] == ["stopped", "stopped"]
+    assert sittings[0].run_id == sittings[1].run_id
+    with Wire() as wire:
+        report = send(wire, path)
+        assert counts(report) == {"delivered": 40}
+        assert report.run_id != sittings[0].run_id
+
+
+def test_a_run_whose_request_may_have_arrived_once_does_not_begin_anew_though_the_server_is_gone_now() -> None:
+    path = write_records(Path("in.jsonl"), 1)
+    patience = {"retry": {"attempts": 2, "base_s": 0.01}}
+    with Wire(lambda asked: answer(503)) as wire:
+        first = send(wire, path, **patience)
+        made = destination(wire.url, **patience)
+    assert within(20, lambda: haulier.send(made, path, state="state")).run_id == first.run_id
+    with Wire() as other, pytest.raises(ConfigurationError, match="begun with other settings"):
+        send(other, path, **patience)

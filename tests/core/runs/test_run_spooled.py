@@ -214,3 +214,17 @@ def test_the_spool_is_for_its_owner_alone() -> None:
         send(wire, lines(2))
     folder = Path("state/d/spool")
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, *folder.iterdir()))
+
+
+def test_a_run_that_takes_the_place_of_one_under_other_settings_reads_what_that_one_had_kept() -> None:
+    reply, mended = stops_at(0)
+    with Wire(reply) as wire:
+        first = send(wire, lines(20), run_key="k", batching={"size": 5})
+        assert first.state == "stopped"
+        mended.append(True)
+        asked = len(wire.asked)
+        second = send(wire, None, run_key="k", batching={"size": 4})
+        assert second.run_id != first.run_id
+        assert counts(second) == {"delivered": 20}
+        assert [len(json.loads(one.body)) for one in wire.asked[asked:]] == [4] * 5
+    assert spools() == []

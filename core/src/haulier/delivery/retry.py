@@ -28,11 +28,15 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
-    """Come back after `seconds`; asked: the service asked for them (the whole run slows down)."""
+    """Come back after `seconds`; asked: the service asked for them (the whole run slows down).
+
+    resend: an attempt so far may have been carried out.
+    """
 
     seconds: float
     asked: bool
     reason: str
+    resend: bool = False
 
 
 class Settle(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +98,7 @@ def deliver(
             answered = not (resend and answer.status == 409)  # it may be in conflict with itself
             verdict = judging(request, answer, resend=resend, history=history)
             if (again := _all_again(verdict)) is not None and attempt < policy.attempts:
-                yield Wait(_backoff(policy, attempt, jitter), False, again)
+                yield Wait(_backoff(policy, attempt, jitter), False, again, resend)
                 continue
             if not isinstance(verdict, Verdict) or verdict.kind != "retry":
                 yield Settle(verdict, own, answer)
@@ -119,7 +123,7 @@ def deliver(
             yield Exhausted(reason, answered, resend, own, response)
             return
         asked_s = max(wait_s or 0.0, 0.0)  # `Retry-After: 0` is no leave to hammer
-        yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason)
+        yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason, resend)
 
 
 def _all_again(verdict: Verdict | Outcomes | Stop) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.delivery.ordering import Ordering
 from haulier.delivery.retry import Exhausted, Flow
+from haulier.io.ledger.rows import NOT_SENT
 from haulier.model.request import Request
 from haulier.runs.joint import Joint
 
@@ -33,7 +34,8 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
     status: of the last answer. refusals: provisional ones of the run when its last attempt began. since: successes of
     the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all
-    that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
+    that came of one batch. unsent: no attempt so far, of any sitting, can have
+    been carried out. lane: what it waits its turn in, or None. task: of the worker that carries it.
     """
 
     request: Request
@@ -46,6 +48,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     refusals: int = 0
     since: int | None = None
     exhausted: Exhausted | None = None
+    unsent: bool = False
     lane: Hashable | None = None
     task: asyncio.Task[None] | None = None
 
@@ -60,6 +63,11 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     def own_tries(self) -> int:
         """Attempts of this very request."""
         return self.tries - self.spent
+
+    @property
+    def left_status(self) -> int | None:
+        """What the ledger keeps of the last answer where the request is left for later."""
+        return NOT_SENT if self.unsent and self.status is None else self.status
 
 
 class Crew:

@@ -259,7 +259,7 @@ class Driver:
         flow = deliver(
             request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
         )
-        return Delivery(request, flow, course.policy.attempts, spent, spent, splits)
+        return Delivery(request, flow, course.policy.attempts, spent, spent, splits, unsent=not resend)
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
@@ -284,7 +284,7 @@ class Driver:
         if delivery.since is None:
             delivery.since = self._rules.successes
         while isinstance(wish, Send):
-            delivery.tries = wish.number
+            delivery.tries, delivery.unsent = wish.number, False
             delivery.refusals = self._settling.refusals
             began = self._loop.time()
             exchanges.begin(task, began, request.length)
@@ -312,6 +312,7 @@ class Driver:
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
         self._rules.failure()
+        delivery.unsent = not wish.resend
         self._crew.later(delivery, wish.seconds)
         self._book.waited(wish.seconds)
         if not wish.asked:
@@ -341,10 +342,11 @@ class Driver:
         self._changed.set()
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:
-        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         again = delivery.exhausted is not None
+        delivery.unsent = not wish.resend
         why = self._rules.exhausted(
             wish.reason, again=again, since=delivery.since or 0, status=delivery.status
         )

@@ -28,7 +28,7 @@ from haulier.runs.outputs import close_outputs, open_outputs
 from haulier.runs.report import Report, report_of
 from haulier.runs.served import Served
 from haulier.runs.source import InputChanged
-from haulier.runs.spooling import Spool
+from haulier.runs.spooling import Spool, hand_over
 
 __all__ = ["Sitting"]
 
@@ -115,9 +115,10 @@ class Sitting:
         self._outputs = await open_outputs(
             orders.outputs, orders.registry, orders.root, orders.output_authorities
         )
+        superseded: RunRow | None = None
         if earlier is not None and not self.goes_on(earlier, ledger):
             ledger.end(earlier, state="stopped", reason=_SUPERSEDED, ended=time.time())
-            earlier = None
+            superseded, earlier = earlier, None
         if earlier is not None and earlier.state != "finished":
             check_outputs(orders, earlier, ledger.owing(earlier))
             try:
@@ -131,10 +132,14 @@ class Sitting:
                         "Give the same input, or take another --run-key"
                     ) from None
         await asyncio.to_thread(ledger.compact)
-        return await self._drive(ledger, self._started(ledger, run_key, fingerprint), resumed=False)
+        run = self._started(ledger, run_key, fingerprint, superseded)
+        return await self._drive(ledger, run, resumed=False)
 
-    def _started(self, ledger: Store, run_key: str, fingerprint: str) -> RunRow:
+    def _started(self, ledger: Store, run_key: str, fingerprint: str, superseded: RunRow | None) -> RunRow:
+        """A new run; what one whose place it takes has read of standard input is its own from now on."""
         run = self.new_run(run_key, fingerprint)
+        if superseded is not None:
+            hand_over(self._orders.state_dir, superseded.run_id, run.run_id)
         return ledger.start(run, later_stages(self._orders, run))
 
     def later_stages(self, run: RunRow) -> list[RunRow]:

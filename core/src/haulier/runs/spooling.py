@@ -17,7 +17,7 @@ from haulier.io.ledger.view import LedgerView
 from haulier.io.readers.doors import SourceDoors
 from haulier.io.readers.source import STDIN
 
-__all__ = ["Spool", "SpoolDoors", "prune_spools", "spooled_run_key"]
+__all__ = ["Spool", "SpoolDoors", "hand_over", "prune_spools", "spooled_run_key"]
 
 _FOLDER = "spool"
 _ENDED = ".end"  # beside a spool that holds all of standard input
@@ -216,6 +216,14 @@ def spooled_run_key(state_dir: Path, word: str) -> str:
             f"--records ... --run-key {run.run_key}"
         )
     return run.run_key
+
+
+def hand_over(state_dir: Path, before: str, after: str) -> None:
+    """The spool of one run, if there is one, is from now on that of another."""
+    for ending in ("", _ENDED):
+        path = state_dir / _FOLDER / f"{before}{ending}"
+        if path.exists():
+            path.replace(path.with_name(f"{after}{ending}"))
 
 
 def prune_spools(state_dir: Path, view: LedgerView) -> int:

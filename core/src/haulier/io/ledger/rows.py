@@ -12,6 +12,7 @@ from haulier.model.delivery import State
 from haulier.model.request import Positions, Request
 
 __all__ = [
+    "NOT_SENT",
     "Commit",
     "IntentRow",
     "Job",
@@ -28,6 +29,8 @@ __all__ = [
 
 # No answer, or one of a server that gave up: the request may have been carried out all the same.
 _UNANSWERED = frozenset({None, 408, 500, 502, 504})
+# As the status of a request that waits: none answered, and no attempt can have been carried out.
+NOT_SENT = 0
 # id, first, count, positions, sha256, key, state, stored, parent
 IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None", "int | None"]
 # state, status, attempts, reason, ticket, id
