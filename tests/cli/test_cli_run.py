@@ -72,7 +72,7 @@ def test_a_run_tells_its_counts_and_the_very_input_is_not_carried_twice(
     assert (again.code, len(server.seen)) == (0, 3)
     assert "read  delivered  accepted  rejected  in doubt  pending  attempts\n" in again.out
     assert "   3          3         0         0         0        0         3\n" in again.out
-    assert "nothing was sent (--again repeats it)" in again.out
+    assert "nothing was sent (--again repeats it, again=True in Python)" in again.out
 
 
 def test_the_next_run_says_what_changed(project: Project, server: Server) -> None:

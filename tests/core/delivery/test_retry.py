@@ -110,7 +110,7 @@ def test_jitter_shortens_the_wait_and_never_lengthens_it(chance: float) -> None:
 
 def test_what_the_service_asks_for_is_waited_for() -> None:
     wait = converse(status(503, retry_after="17"), OK)[1]
-    assert wait == Wait(17.0, True, "the service answered 503")
+    assert wait == Wait(17.0, True, "the service answered 503", resend=True)
 
 
 def test_retry_after_zero_does_not_hammer() -> None:

@@ -288,7 +288,9 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_any_number_of_sittings() -> None:
+def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_any_number_of_sittings() -> (
+    None
+):
     """Nothing can have arrived where every connection was refused, so other settings do no harm."""
     path = write_records(Path("in.jsonl"), 40)
     wrong = destination(closed_port(), retry={"attempts": 2, "base_s": 0.01})
@@ -301,7 +303,9 @@ def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_a
         assert report.run_id != sittings[0].run_id
 
 
-def test_a_run_whose_request_may_have_arrived_once_does_not_begin_anew_though_the_server_is_gone_now() -> None:
+def test_a_run_whose_request_may_have_arrived_once_does_not_begin_anew_though_the_server_is_gone_now() -> (
+    None
+):
     path = write_records(Path("in.jsonl"), 1)
     patience = {"retry": {"attempts": 2, "base_s": 0.01}}
     with Wire(lambda asked: answer(503)) as wire:
@@ -310,3 +314,31 @@ def test_a_run_whose_request_may_have_arrived_once_does_not_begin_anew_though_th
     assert within(20, lambda: haulier.send(made, path, state="state")).run_id == first.run_id
     with Wire() as other, pytest.raises(ConfigurationError, match="begun with other settings"):
         send(other, path, **patience)
+
+
+def test_a_run_without_records_does_not_use_up_its_key() -> None:
+    for name, given in (
+        ("file", lambda count: write_records(Path("in.jsonl"), count)),
+        ("iterator", iterated),
+    ):
+        with Wire() as wire:
+            empty = send(wire, given(0), run_key=name)
+            report = send(wire, given(3), run_key=name)
+            assert (empty.read, report.repeated, counts(report)) == (0, False, {"delivered": 3})
+            assert len(wire.asked) == 3
+
+
+def iterated(count: int) -> Any:
+    return iter(records(count))
+
+
+def test_the_note_says_that_an_iterator_under_a_finished_key_was_not_compared() -> None:
+    with Wire() as wire:
+        send(wire, iterated(3), run_key="mine")
+        left = iterated(4)
+        report = send(wire, left, run_key="mine")
+        assert (report.repeated, len(list(left)), len(wire.asked)) == (True, 4, 3)
+    assert report.note == (
+        "a run under this key finished before; nothing was read or sent, so whether this is the same input nobody "
+        "compared. Take another --run-key (run_key=) for other input; --again repeats it, again=True in Python"
+    )

@@ -20,6 +20,16 @@ from haulier.runs.orders import Orders
 
 __all__ = ["check_outputs", "goes_on", "later_stages", "new_run", "note_for_finished"]
 
+_AGAIN = "--again repeats it, again=True in Python"
+_UNREAD = (
+    "a run under this key finished before; nothing was read or sent, so whether this is the same input nobody "
+    f"compared. Take another --run-key (run_key=) for other input; {_AGAIN}"
+)
+_OTHER_INPUT = (
+    "a run under this key finished before with another input; nothing was sent. "
+    "Take another --run-key (run_key=) for this input, or --again (again=True)"
+)
+
 # What may differ between two sittings of one run: none of it changes a byte of a request.
 _NOT_COMPARED = (
     "credential",
@@ -90,20 +100,16 @@ async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> 
     """What to say beside the report of a finished run; None where the input is another one, to be sent."""
     intake = orders.intake
     if given and not intake.repeatable:
-        return "a run under this key finished before; nothing was read or sent (--again repeats it)"
+        return _UNREAD if earlier.read else None
     same = await asyncio.to_thread(intake.whole_digest) == (earlier.read, earlier.digest)
-    if given:
-        if same:
-            return "this run finished before; nothing was sent (--again repeats it)"
-        return (
-            "a run under this key finished before with another input; nothing was sent. "
-            "Take another --run-key for this input, or --again"
-        )
     if not same:
-        return None
+        # One that read nothing used nothing up.
+        return _OTHER_INPUT if given and earlier.read else None
+    if given:
+        return f"this run finished before; nothing was sent ({_AGAIN})"
     if _compared(earlier.settings) != _compared(_settings(orders)):
         return None
-    return "this very input was carried there before; nothing was sent (--again repeats it)"
+    return f"this very input was carried there before; nothing was sent ({_AGAIN})"
 
 
 def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:

@@ -204,8 +204,8 @@ class LedgerView:
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:
         """Every request of a run with its state, in order; those that were merged too."""
         rows = self._db.execute(
-            "select id & ?, first, count, sha256, key, state, nullif(status, 0), attempts, reason, ticket, parent from request"
-            " where id between ? and ? order by id",
+            "select id & ?, first, count, sha256, key, state, nullif(status, 0), attempts, reason, ticket, parent"
+            " from request where id between ? and ? order by id",
             (_NUMBER, *_ids(run)),
         )
         own = (dict(zip(_REQUEST, row, strict=True)) for row in rows)
