@@ -319,7 +319,15 @@ def test_f11_uploads_are_temporary_and_cleaned_up(project: Project, imagga: Imag
     gone = sorted(one.target for one in imagga.requests)
     assert gone == sorted(f"/v2/uploads/{line['upload_id']}" for line in uploads)
     again = project.haulier(*command, "--yes", "--json").json
-    assert again == {"version": 1, "uploads": 3, "gone": 3, "refused": 0}, "what is gone is gone"
+    counts = {"version": 1, "uploads": 3, "lines_without": 1, "gone": 3, "refused": 0}
+    assert again == counts, "what is gone is gone"
+    project.write("odd.jsonl", '{"upload_id": ".."}\n')
+    odd = project.haulier("imagga", "cleanup", "odd.jsonl", *command[3:], "--yes", code=4)
+    assert odd.out == "1 uploads: 0 are gone, 1 were refused\n"
+    shown = odd.err.partition("which ids, and why: haulier ")[2].split()
+    assert ".." in project.haulier(*shown).said
+    doubled = project.haulier(*command[:-1], f"{imagga.url}/v2", "--yes", code=2).err
+    assert "base_url: ends with /v2" in doubled, "a 404 of no upload's is never taken for a deletion"
 
 
 def test_f12_delete_uploaded_image(project: Project, imagga: Imagga) -> None:

@@ -127,3 +127,20 @@ def test_a_missing_extra_is_named_by_the_command() -> None:
     assert done.returncode == 2
     assert "pip install 'haulier[emulator]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_cleanup_says_of_a_picture_that_it_is_no_text(tmp_path: Path) -> None:
+    picture = tmp_path / "rocket.jpg"
+    picture.write_bytes(b"\xff\xd8\xff\xe0")
+    ended = CliRunner().invoke(imagga, ["cleanup", str(picture), "--yes"])
+    assert (ended.exit_code, "rocket.jpg: no UTF-8 text" in ended.output) == (2, True)
+
+
+def test_cleanup_reads_past_a_byte_order_mark_and_counts_lines_without_an_id(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_bytes(b'\xef\xbb\xbf{"x": 1}\n{"upload_id": null}\n')
+    ended = CliRunner().invoke(imagga, ["cleanup", str(lines), "--yes"])
+    assert (ended.exit_code, ended.output) == (
+        0,
+        "0 uploads: 0 are gone, 0 were refused\n2 lines held no upload_id\n",
+    )

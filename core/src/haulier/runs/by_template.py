@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from haulier.errors import DestinationError
@@ -101,6 +102,7 @@ def _address(
     if not base:
         raise DestinationError(f"connector {connector.name} has no address of its own; write `base_url`")
     origin, base_path = split_base(base, place="base_url" if base_url else f"connector {connector.name}")
+    _check_base(base_path, template)
     in_path = {one.name: given.text(one, value) for one, value in given.at("path")}
     return AddressTemplate(
         method=template.method,
@@ -124,6 +126,16 @@ def _address(
         ),
         booleans=template.booleans,
     )
+
+
+def _check_base(base_path: str, template: EndpointTemplate) -> None:
+    """A version that stands in the base and in the path again: the service knows no such address."""
+    version = template.path.split("/")[1]
+    if re.fullmatch(r"v\d+", version) and base_path.rstrip("/").rpartition("/")[2] == version:
+        raise DestinationError(
+            f"base_url: ends with /{version}, and the paths of connector {template.connector} begin with it, too "
+            f"(/{version}/{version}/...); leave /{version} out"
+        )
 
 
 def _batching(destination: Destination, template: EndpointTemplate) -> tuple[Batching | None, list[str]]:

@@ -93,7 +93,7 @@ def cleanup(
     """
     from haulier import send  # noqa: PLC0415 - see emulate
 
-    found = _upload_ids(files)
+    found, without = _upload_ids(files)
     if found and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{len(found):,} uploads would be deleted for good; say so with --yes")
@@ -111,6 +111,7 @@ def cleanup(
     counts = {
         "version": 1,
         "uploads": len(found),
+        "lines_without": without,
         "gone": report.delivered if report else 0,
         "refused": report.rejected + report.in_doubt if report else 0,
     }
@@ -118,16 +119,21 @@ def cleanup(
         click.echo(json.dumps(counts))
     else:
         click.echo("{uploads} uploads: {gone} are gone, {refused} were refused".format(**counts))
+    if without:
+        click.echo(f"{without:,} lines held no upload_id", err=True)
+    if report is not None and report.rejected + report.in_doubt:
+        click.echo(f"which ids, and why: haulier dead-letters list {report.run_id}", err=True)
     if report is not None and report.reason:
         click.echo(f"stopped: {report.reason}", err=True)
     return report.exit_code if report else 0
 
 
-def _upload_ids(files: tuple[str, ...]) -> list[str]:
-    """The ids in these files, each once, in order; lines that have none are left out."""
+def _upload_ids(files: tuple[str, ...]) -> tuple[list[str], int]:
+    """The ids in these files, each once, in order; and how many lines have none."""
     found: dict[str, None] = {}
+    without = 0
     for name in files:
-        for number, line in enumerate(Path(name).read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(_text_of(name).splitlines(), 1):
             if not line.strip():
                 continue
             try:
@@ -137,7 +143,17 @@ def _upload_ids(files: tuple[str, ...]) -> list[str]:
             upload = value.get("upload_id") if isinstance(value, dict) else None
             if isinstance(upload, str) and upload:
                 found[upload] = None
-    return list(found)
+            else:
+                without += 1
+    return list(found), without
+
+
+def _text_of(name: str) -> str:
+    """What a file says, without the byte order mark that editors put first."""
+    try:
+        return Path(name).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{name}: no UTF-8 text; give what an output wrote") from None
 
 
 def _emulator(
