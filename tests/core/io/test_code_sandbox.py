@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
-from haulier.io.code.said import MOST_BYTES, portions_of
+from haulier.io.code.said import MOST_BYTES
 from haulier.io.code.sandbox import Sandbox
 from haulier.io.code.trusted import Trusted
 from haulier.model.parts import Portion, Program
@@ -302,9 +302,77 @@ def _nothing_printed(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     assert "xxx" not in capfd.readouterr().out
 
 
-def test_no_payload_at_all_is_an_error() -> None:
-    with pytest.raises(RecordError, match="build returned no payload at all"):
-        portions_of([])
+@pytest.mark.parametrize("kind", [Sandbox, Trusted])
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (
+            "[]",
+            r"^build returned an empty list, so no payload at all, and its records would be lost; .*`Payload",
+        ),
+        ("[Payload(1) for record in records if record == 7]", r"^build returned an empty list"),
+        ("()", r"^build returned an empty list"),
+        ("[Payload(1, records=[0]), {'a': 1}]", r"^build returned a list in which only some are Payload"),
+        ("[{'a': 1}, Payload(1, records=[0])]", r"^build returned a list in which only some are Payload"),
+        ("float('inf')", r"^build returned NaN, an infinity"),
+    ],
+)
+def test_what_loses_records_or_is_no_payload_is_an_error(kind: Any, returned: str, told: str) -> None:
+    runner = kind(Program(source=f"def build(records, context):\n    return {returned}\n"), STARTED)
+    with pytest.raises(RecordError, match=told + r".* \(records 3 to 4\)$"):
+        runner.call(items(1, 2), range(3, 5))
+    runner.close()
+
+
+@pytest.mark.parametrize("kind", [Sandbox, Trusted])
+def test_a_body_of_an_empty_list_is_said_as_a_payload(kind: Any) -> None:
+    runner = kind(Program(source="def build(records, context):\n    return Payload([])\n"), STARTED)
+    assert runner.call(items(1, 2), range(2)) == (Portion(payload=[]),)
+    runner.close()
+
+
+@pytest.mark.parametrize("kind", [Sandbox, Trusted])
+def test_a_number_beyond_a_double_is_the_record_s_fault_and_not_build_s(kind: Any) -> None:
+    runner = kind(Program(source="def build(records, context):\n    return records\n"), STARTED)
+    batch = [msgspec.Raw(b'{"a":1.5}'), msgspec.Raw(b'{"a":[-1e999]}')]
+    with pytest.raises(RecordError) as caught:
+        runner.call(batch, range(2))
+    assert caught.value.each == [
+        (
+            batch[1],
+            "holds the number '-1e999', which Python reads as an infinity; have `types` make it a text",
+        )
+    ]
+    runner.close()
+
+
+@pytest.mark.parametrize("kind", [Sandbox, Trusted])
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (
+            "def build(records):",
+            r"^code:2:1: `build\(records\)` cannot be called with two arguments, .*; write `def ",
+        ),
+        ("def build():", r"^code:2:1: `build\(\)` cannot"),
+        ("def build(a, b, c):", r"^code:2:1: `build\(a, b, c\)` cannot"),
+        ("def build(a, *, b):", r"^code:2:1: `build\(a, \*, b\)` cannot"),
+        ("def build(records, context):", None),
+        ("def build(records, context, more=1):", None),
+        ("def build(*all):", None),
+    ],
+)
+def test_a_build_that_takes_other_arguments_is_refused_beforehand(
+    kind: Any, head: str, told: str | None
+) -> None:
+    program = Program(source=f"\n{head}\n    return 1\n")
+    if told is None:
+        runner = kind(program, STARTED)
+        assert runner.call(items(1), range(1)) == (Portion(payload=1),)
+        runner.close()
+        return
+    with pytest.raises(DestinationError, match=told):
+        kind(program, STARTED)
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,7 @@ def test_several_payloads_of_one_batch_are_requests_of_their_own() -> None:
             "the payloads leave out 0 of 3 records and carry 1 more than once (record 1 is in two)" + ONCE,
         ),
         ([[0, 1, 3], [2]], "a payload names the record 3 of a batch of 3; they count from 0"),
+        ([[0, 1, 1], [2]], "a payload names the record 1 twice; name each once"),
         ([[1, 0], [2]], "a payload names its records out of order; name them as they came, each once"),
         ([[0, 1, 2], []], "a payload names no record; each payload carries one at least"),
     ],

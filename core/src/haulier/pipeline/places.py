@@ -52,7 +52,10 @@ def check_carried(portions: Sequence[Portion], count: int) -> None:
         if any(not 0 <= at < count for at in carried):
             wrong = next(at for at in carried if not 0 <= at < count)
             raise RecordError(f"a payload names the record {wrong} of a batch of {count}; they count from 0")
-        if any(after <= before for before, after in pairwise(carried)):
+        if len(set(carried)) < len(carried):
+            twice = next(at for at, times in Counter(carried).items() if times > 1)
+            raise RecordError(f"a payload names the record {twice} twice; name each once")
+        if any(after < before for before, after in pairwise(carried)):
             raise RecordError("a payload names its records out of order; name them as they came, each once")
         if not carried:
             raise RecordError("a payload names no record; each payload carries one at least")

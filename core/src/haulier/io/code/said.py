@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,14 +24,24 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[ -~]*
 _value = msgspec.json.Decoder().decode
 
 
-def portions_of(said: Sequence[tuple[Any, Any, Any]]) -> tuple[Portion, ...]:
-    """said: (JSON text or bytes, indices or None, media type) of each payload."""
+def portions_of(said: Sequence[tuple[Any, Any, Any]] | None, items: Sequence[Any]) -> tuple[Portion, ...]:
+    """said: (JSON text or bytes, indices or None, media type) of each payload; None: some of a list were no Payload.
+
+    items: what the batch was made of.
+    """
+    if said is None:
+        raise RecordError(
+            "build returned a list in which only some are Payload; make every one of them a Payload"
+        )
     if not said:
-        raise RecordError("build returned no payload at all")
-    return tuple(_portion(*one) for one in said)
+        raise RecordError(
+            "build returned an empty list, so no payload at all, and its records would be lost; return a payload that "
+            "carries them (for a body `[]`: `Payload([])`), or sort them out before they are sent"
+        )
+    return tuple(_portion(*one, items) for one in said)
 
 
-def _portion(payload: Any, carries: Any, media_type: Any) -> Portion:
+def _portion(payload: Any, carries: Any, media_type: Any, items: Sequence[Any]) -> Portion:
     if carries is not None and not (
         isinstance(carries, list | tuple) and all(type(at) is int for at in carries)
     ):
@@ -46,12 +59,31 @@ def _portion(payload: Any, carries: Any, media_type: Any) -> Portion:
     try:
         value = _value(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
+        _refuse_beyond_a_double(items)
         raise RecordError(
             "build returned NaN, an infinity or half a surrogate pair, which JSON cannot say"
         ) from None
     if value is None:
         raise RecordError("build returned None; end it with `return` and the payload")
     return Portion(payload=value, carries=carries)
+
+
+def _refuse_beyond_a_double(items: Sequence[Any]) -> None:
+    """RecordError for the items, if any, with a number that Python reads as an infinity: build may be innocent."""
+    told = "holds the number {}, which Python reads as an infinity; have `types` make it a text"
+    each: list[tuple[Any, str]] = []
+    for item in items:
+        found: list[str] = []
+        json.loads(msgspec.json.encode(item), parse_float=partial(_note_if_endless, found))
+        if found:
+            each.append((item, told.format(_shown(found[0]))))
+    if each:
+        raise RecordError(each[0][1], each=each)
+
+
+def _note_if_endless(found: list[str], text: str) -> None:
+    if math.isinf(float(text)):
+        found.append(text)
 
 
 def _shown(value: Any) -> str:

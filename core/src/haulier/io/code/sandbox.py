@@ -16,6 +16,7 @@ import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
 from haulier.io.code.said import portions_of, where
+from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
 
@@ -46,7 +47,11 @@ def _text(body):
 def _said(made):
     if isinstance(made, Payload):
         return [(_text(made.body), made.records, made.media_type)]
-    if isinstance(made, list) and made and isinstance(made[0], Payload):
+    if isinstance(made, (list, tuple)) and not made:
+        return []
+    if isinstance(made, (list, tuple)) and any([isinstance(one, Payload) for one in made]):
+        if not all([isinstance(one, Payload) for one in made]):
+            return None
         return [(_text(one.body), one.records, one.media_type) for one in made]
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], bytes):
         return [(made[0], None, made[1])]
@@ -83,9 +88,9 @@ class Sandbox:
     def call(self, items: Sequence[Any], positions: Positions) -> tuple[Portion, ...]:
         """What `build` makes of a batch; RecordError says where and why it makes nothing."""
         try:
-            return portions_of(self._said(items, positions))
+            return portions_of(self._said(items, positions), items)
         except RecordError as error:
-            raise RecordError(f"{error} ({where(positions)})") from None
+            raise RecordError(f"{error} ({where(positions)})", each=error.each) from None
 
     def problems(self) -> list[str]:
         """What a type check finds, each with its line and column."""
@@ -111,6 +116,7 @@ class Sandbox:
 
     def _try_out(self) -> None:
         """Read the program once, so that what is no program is said before the first record."""
+        check_signature(self._program.source, self._name)
         pool, kind = self._pool(), ""
         try:
             with self._session(pool, 0) as session:
@@ -132,7 +138,7 @@ class Sandbox:
                 f"{self._name}: `build` is no function; write `def build(records, context):`"
             )
 
-    def _said(self, items: Sequence[Any], positions: Positions) -> list[tuple[Any, Any, Any]]:
+    def _said(self, items: Sequence[Any], positions: Positions) -> list[tuple[Any, Any, Any]] | None:
         context = {"positions": list(positions), "started": self._clock.isoformat().replace("+00:00", "Z")}
         inputs = {
             "_records": msgspec.json.encode(items).decode(),
@@ -143,7 +149,7 @@ class Sandbox:
             with self._session(pool, positions[0]) as session:
                 session.feed_run(_PAYLOAD)
                 session.feed_run(self._program.source, print_callback=_unheard)
-                said: list[tuple[Any, Any, Any]] = session.feed_run(
+                said: list[tuple[Any, Any, Any]] | None = session.feed_run(
                     _CALL, inputs=inputs, print_callback=_unheard
                 )
             sound = True

@@ -13,6 +13,7 @@ import msgspec
 
 from haulier.errors import DestinationError, RecordError
 from haulier.io.code.said import portions_of, where
+from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
 
@@ -41,17 +42,18 @@ class Trusted:
             raise DestinationError(f"{self._name}:{line}:{column}: {getattr(error, 'msg', error)}") from None
         if "build" not in self._code.co_names:
             raise DestinationError(f"{self._name}: it defines no function `build(records, context)`")
+        check_signature(program.source, self._name)
 
     def call(self, items: Sequence[Any], positions: Positions) -> tuple[Portion, ...]:
         """What `build` makes of a batch; RecordError says where and why it makes nothing."""
         names: dict[str, Any] = {"__name__": "haulier_code", "Payload": Payload}
-        records = msgspec.json.decode(msgspec.json.encode(items))
+        records = json.loads(msgspec.json.encode(items))
         try:
             exec(self._code, names)  # noqa: S102 - a person has said twice that this code is trusted
             made = names["build"](records, {"positions": list(positions), "started": self._started})
-            return portions_of(_said(made))
+            return portions_of(_said(made), items)
         except RecordError as error:
-            raise RecordError(f"{error} ({where(positions)})") from None
+            raise RecordError(f"{error} ({where(positions)})", each=error.each) from None
         except Exception as error:  # noqa: BLE001 - whatever a person's code raises is told with its place
             raise RecordError(f"{self._told(error)} ({where(positions)})") from None
 
@@ -71,10 +73,14 @@ class Trusted:
         return f"{self._name}:{line}:{column}: {what} at {self._source[line - 1].strip()}"
 
 
-def _said(made: Any) -> list[tuple[Any, Any, Any]]:
+def _said(made: Any) -> list[tuple[Any, Any, Any]] | None:
     if isinstance(made, Payload):
         made = [made]
-    if isinstance(made, list) and made and isinstance(made[0], Payload):
+    if isinstance(made, list | tuple) and not made:
+        return []
+    if isinstance(made, list | tuple) and any(isinstance(one, Payload) for one in made):
+        if not all(isinstance(one, Payload) for one in made):
+            return None
         return [(_text(one.body), one.records, one.media_type) for one in made]
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], bytes):
         return [(made[0], None, made[1])]
