@@ -175,3 +175,25 @@ def test_prune_forgets_old_runs_but_none_with_dead_letters(
     (one,) = told.json["destinations"]
     assert (one["destination"], one["removed"], one["kept"], one["busy"]) == ("shop", [failed], [], "")
     assert project.run("report", failed[:8]).code == 2
+
+
+def test_line_breaks_in_a_key_leave_the_table_a_line_for_each(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (422, {}, b"{}")
+    project.post("orders", f"{server.url}/x", "key: sku\n")
+    (project.root / "in.jsonl").write_text('{"sku": "a\\nb\\tc"}\n')
+    project.run("run", "orders", "--records", "in.jsonl", "--activate")
+    heads, row = project.run("dead-letters", "list", "orders").out.splitlines()
+    assert heads.split()[:4] == ["run", "position", "key", "state"]
+    assert "  a b c  rejected  " in row
+
+
+def test_a_stage_that_is_not_there_is_refused(project: Project, failed: str) -> None:
+    told = project.run("dead-letters", "show", failed, "1", "--stage", "tga")
+    assert (told.code, told.out) == (2, "")
+    assert "has no stage 'tga': it is no chain; leave out --stage" in told.err
+
+
+def test_a_fresh_replay_does_not_claim_to_go_on(project: Project, failed: str) -> None:
+    told = project.run("dead-letters", "replay", failed)
+    assert " replays " in told.err
+    assert "goes on" not in told.err

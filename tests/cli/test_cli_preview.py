@@ -179,3 +179,11 @@ def test_the_body_can_be_edited_before_it_goes_out(project: Project, server: Ser
     told = project.run("test", "orders", "--records", "-", "--edit", typed="{}\n", EDITOR=str(editor))
     assert (told.code, "--edit needs the keyboard" in told.err) == (2, True)
     assert len(server.seen) == 2
+
+
+def test_a_plan_says_how_many_reasons_it_leaves_out(project: Project, server: Server) -> None:
+    project.post("orders", f"{server.url}/x")
+    (project.root / "in.jsonl").write_text("{no\n" * 11)
+    told = project.run("plan", "orders", "--records", "in.jsonl")
+    assert told.out.count("  rejected: ") == 5
+    assert told.out.endswith("  ... and 6 more\n")

@@ -15,6 +15,7 @@ import haulier
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.saving import SavedBodies
 from haulier.model.request import Request, Response
+from haulier.runs.history import all_runs
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
 REQUEST = Request(
@@ -40,6 +41,7 @@ class _Pictures(BaseHTTPRequestHandler):
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server that answers with pictures; the test's folder is the current one."""
     monkeypatch.chdir(tmp_path)
+    Path("haulier.yaml").write_text("version: 1\n")
     with ThreadingHTTPServer(("127.0.0.1", 0), _Pictures) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -81,6 +83,18 @@ def test_a_folder_outside_the_project_is_refused_before_anything_is_sent(picture
     assert "is outside" in problem
     with pytest.raises(DestinationError, match="outside"):
         haulier.send(destination(pictures, save_body="../elsewhere"), [{"sku": "A-17"}])
+    assert all_runs().runs == ()
+
+
+def test_a_stopped_run_goes_on_with_another_folder_as_its_message_says(pictures: str) -> None:
+    Path("full").write_text("in the way")
+    with pytest.raises(RunStopped):
+        haulier.send(destination(pictures, save_body="full"), [{"sku": "A-17"}], run_key="k")
+    (stopped,) = all_runs().runs
+    assert stopped.reason.startswith("cannot save an answer as full/")
+    report = haulier.send(destination(pictures, save_body="empty"), [{"sku": "A-17"}], run_key="k")
+    assert (report.delivered, report.saved_in) == (1, f"empty/{report.run_id[:12]}")
+    assert Path(report.saved_in, "000000-A-17.png").read_bytes() == PICTURE
 
 
 @pytest.mark.parametrize("folder", ["", " ", " out", "~/out", "/", "//", "a/../.."])

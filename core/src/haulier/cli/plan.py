@@ -57,5 +57,7 @@ def command(
         out(line)
     for reason in made.first_rejections:
         out(f"  rejected: {reason}")
+    if made.rejected > len(made.first_rejections):
+        out(f"  ... and {made.rejected - len(made.first_rejections):,} more")
     for warning in made.warnings:
         say(f"warning: {warning}")

@@ -45,6 +45,9 @@ class Progress:
         said = f"run {run_id} of {self._destination} (run key {run_key})"
         if before is not None and before.read:
             self._settled_before = _settled(before)
+        if before is not None and before.parent and not (self._settled_before or before.attempts):
+            said += f" replays {before.read:,} records"
+        elif before is not None and before.read:
             said += f" goes on: {before.read:,} records read, {self._settled_before:,} settled before"
         say(said)
         if sys.stderr.isatty():

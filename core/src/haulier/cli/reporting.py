@@ -61,7 +61,10 @@ def figure_lines(figures: Figures) -> Iterator[str]:
     slowest = ", ".join(f"{seconds:.2f} s (number {number})" for number, seconds in figures.slowest[:3])
     yield from facts(
         [
-            ("time", f"{seconds_text(figures.active_s)} under way"),
+            (
+                "time",
+                f"{seconds_text(figures.active_s)} under way (not between sittings, nor following jobs)",
+            ),
             (
                 "rate",
                 f"{figures.records_per_second:,.1f} records/s, {figures.requests_per_second:,.1f} requests/s",

@@ -18,7 +18,7 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.runs.orders import Orders
 
-__all__ = ["check_outputs", "goes_on", "later_stages", "new_run", "note_for_finished"]
+__all__ = ["check_outputs", "goes_on", "later_stages", "new_run", "note_for_finished", "settings_now"]
 
 _AGAIN = "--again repeats it, again=True in Python"
 _UNREAD = (
@@ -128,6 +128,11 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
     return True
 
 
+def settings_now(orders: Orders, earlier: RunRow) -> RunRow:
+    """The row of a run that goes on, with where answers are saved from now on."""
+    return msgspec.structs.replace(earlier, settings=_settings(orders))
+
+
 def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
     """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
     outputs = [output.to for output in orders.outputs]
@@ -161,8 +166,10 @@ def _settings(orders: Orders) -> str:
 def _compared(settings: str) -> Any:
     """Settings as two sittings are held against each other."""
     found = msgspec.json.decode(settings)
-    for name in _NOT_COMPARED:
-        found.pop(name, None)
+    for written in (found, *found.get("stages", ())):
+        # A report tells the folder of saved answers: it is kept, and not compared.
+        for name in (*_NOT_COMPARED, "save_body"):
+            written.pop(name, None)
     return found
 
 

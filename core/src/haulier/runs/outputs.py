@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from haulier.io.doors import RunDoors
+from haulier.io.files import FileRoom
 from haulier.io.saving import SavedBodies, Saving
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import Transport
@@ -27,6 +28,7 @@ from haulier.runs.site import Site
 __all__ = [
     "answers_are_kept",
     "authorities_of_outputs",
+    "check_folders",
     "close_outputs",
     "joined_of",
     "lines_of",
@@ -99,6 +101,14 @@ def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | N
     if destination.save_body is None:
         return None
     return SavedBodies(root, destination.save_body, run_id, destination.key)
+
+
+def check_folders(orders: Orders) -> None:
+    """Refuse a folder of files that will not do, as long as no run has begun; ConfigurationError."""
+    for stage in orders.stages:
+        saved_bodies(stage, orders.root, "")
+        if stage.files and stage.destination.files_root is not None:
+            FileRoom((orders.root / stage.destination.files_root).resolve(), stage.destination.max_file_bytes)
 
 
 def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | None) -> Transport:

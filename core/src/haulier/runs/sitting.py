@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from haulier.errors import LedgerError, RunStopped
+from haulier.errors import HaulierError, LedgerError, RunStopped
 from haulier.io.credentials import Redactor
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
@@ -20,11 +20,18 @@ from haulier.model.expression import RunFacts
 from haulier.runs.chain import Chain
 from haulier.runs.follow import Follower
 from haulier.runs.following import follow_after, follows
-from haulier.runs.identity import check_outputs, goes_on, later_stages, new_run, note_for_finished
+from haulier.runs.identity import (
+    check_outputs,
+    goes_on,
+    later_stages,
+    new_run,
+    note_for_finished,
+    settings_now,
+)
 from haulier.runs.intake import Intake
 from haulier.runs.legs import Leg, first_leg, later_leg
 from haulier.runs.orders import Orders
-from haulier.runs.outputs import close_outputs, open_outputs
+from haulier.runs.outputs import check_folders, close_outputs, open_outputs
 from haulier.runs.report import Report, report_of
 from haulier.runs.served import Served
 from haulier.runs.source import InputChanged
@@ -112,6 +119,7 @@ class Sitting:
             if note is not None:
                 return report_of(ledger, earlier, name, repeated=True, note=note)
             earlier = None
+        check_folders(orders)
         self._outputs = await open_outputs(
             orders.outputs, orders.registry, orders.root, orders.output_authorities
         )
@@ -171,7 +179,7 @@ class Sitting:
             for leg in legs:
                 await leg.source.verify()
             if resumed:
-                ledger.reopen(run)
+                ledger.reopen(settings_now(orders, run))
             if orders.on_start is not None:
                 orders.on_start(run.run_id, run.run_key)
             report = await self._carry(ledger, run, legs)
@@ -207,7 +215,8 @@ class Sitting:
         except Exception as error:
             # An input's iterator, a plugin or the ledger: everything in flight has come to rest, the run can go on.
             if not isinstance(error, LedgerError):
-                self._end(ledger, run, f"{type(error).__name__}: {error}")
+                told = str(error) if isinstance(error, HaulierError) else f"{type(error).__name__}: {error}"
+                self._end(ledger, run, told)
             raise
         return self._end(ledger, run, stopped)
 

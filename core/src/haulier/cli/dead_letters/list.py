@@ -47,7 +47,7 @@ def command(
         (
             one.run_id[:12] + (f".{one.stage}" if "." in one.run_id else ""),
             str(one.position),
-            "" if one.key is None else str(one.key),
+            "" if one.key is None else short_text(str(one.key), 60),
             one.state.replace("_", " ") + (f", replayed by {one.replayed[:12]}" if one.replayed else ""),
             short_text(one.reason, 200),
         )

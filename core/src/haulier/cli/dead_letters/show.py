@@ -25,6 +25,8 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
     from haulier.cli.showing import body_lines
     from haulier.runs.history import dead_letters
 
+    if stage is not None:
+        _check_stage(stage, of, state)
     letters = (one for one in dead_letters(of, state=state) if stage is None or one.stage == stage)
     found = next((one for one in letters if one.position == position), None)
     if found is None:
@@ -54,3 +56,13 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
         else ["(its text is not kept; it stands in the input)"]
     ):
         out(line)
+
+
+def _check_stage(stage: str, of: str, state: str | None) -> None:
+    """ConfigurationError for a stage that the run does not have."""
+    from haulier.runs.history import told_of
+
+    names = [one.name for one in told_of(of, state=state).report.stages]
+    if stage not in names:
+        has = f"its stages are {', '.join(names)}" if names else "it is no chain; leave out --stage"
+        raise ConfigurationError(f"{of} has no stage {stage!r}: {has}")

@@ -100,7 +100,10 @@ class Store(StoreView, Protocol):
         ...
 
     def reopen(self, run: RunRow) -> None:
-        """A stopped run goes on; what a crash left under way is counted, as its attempts never will be."""
+        """A stopped run goes on, with the settings of this row.
+
+        What a crash left under way is counted, as its attempts never will be.
+        """
         ...
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:

@@ -103,12 +103,16 @@ class Ledger(LedgerView):
             remove_run(self._db, run.id)
 
     def reopen(self, run: RunRow) -> None:
-        """A stopped run goes on; what a crash left under way is counted, as its attempts never will be."""
+        """A stopped run goes on, with the settings of this row.
+
+        What a crash left under way is counted, as its attempts never will be.
+        """
         rows = [run, *self.stages(run)]
         with self._writing(), transaction(self._db):
             self._db.executemany(
-                "update run set state = 'open', reason = '', ended = null, cut_off = cut_off + ? where id = ?",
-                [(self.under_way(row), row.id) for row in rows],
+                "update run set state = 'open', reason = '', ended = null, settings = ?,"
+                " cut_off = cut_off + ? where id = ?",
+                [(run.settings, self.under_way(row), row.id) for row in rows],
             )
         self._since = dict.fromkeys((row.id for row in rows), time.monotonic())
 
