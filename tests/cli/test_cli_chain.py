@@ -108,3 +108,15 @@ def test_preview_shows_what_later_stages_are_made_of(project: Project, server: S
     counted = project.run("plan", "gallery", "--records", "in.jsonl")
     assert "of stage `upload` alone" in counted.err
     assert server.seen == []
+
+
+def test_the_run_of_a_stage_is_named_as_the_list_names_it(project: Project, server: Server) -> None:
+    begun(project, server)
+    run_id = project.run("run", "gallery", "--records", "in.jsonl", "--activate", "--json").json["run_id"]
+    short = run_id[:12]
+    letters = project.run("dead-letters", "list", f"{short}.tag", "--json").json["dead_letters"]
+    assert [(one["stage"], one["position"]) for one in letters] == [("tag", 1)]
+    assert project.run("dead-letters", "list", f"{short}.upload", "--json").json["dead_letters"] == []
+    assert project.run("report", f"{short}.tag", "--json").json["run_id"] == run_id
+    assert project.run("dead-letters", "show", "gallery", "1", "--json").json["stage"] == "tag"
+    assert project.run("report", f"{short}.nosuch").code == 2

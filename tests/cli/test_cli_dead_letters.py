@@ -197,3 +197,31 @@ def test_a_fresh_replay_does_not_claim_to_go_on(project: Project, failed: str) -
     told = project.run("dead-letters", "replay", failed)
     assert " replays " in told.err
     assert "goes on" not in told.err
+
+
+def test_a_destination_that_there_is_not_is_named_with_those_there_are(project: Project, failed: str) -> None:
+    project.post("fresh", "https://example.com/x")
+    told = project.run("runs", "--destination", "shopp")
+    assert told.code == 2
+    assert "there is no destination 'shopp'; there are: fresh, shop" in told.err
+    assert project.run("runs", "--destination", "fresh").out.startswith("no runs yet")
+    assert failed[:12] in project.run("runs", "--destination", "shop").out
+
+
+def test_a_replay_of_nothing_counts_only_what_is_left(project: Project, failed: str) -> None:
+    project.run("dead-letters", "replay", "shop", "--reason", "no price")
+    told = project.run("dead-letters", "replay", failed, "--reason", "nosuch")
+    assert "nothing is left to replay: 2 do not fit" in told.err
+
+
+def test_the_hint_for_what_is_in_doubt_is_a_command_that_finds_it(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (503, {}, b"")
+    project.post("shop", f"{server.url}/x", "verdicts: {503: unknown}\n")
+    (project.root / "in.jsonl").write_text('{"sku": "a"}\n')
+    told = project.run("run", "shop", "--records", "in.jsonl", "--activate")
+    assert "--only in_doubt" in told.out
+    assert "once mended" not in told.out
+    server.reply = lambda path, body: (200, {}, b"{}")
+    (line,) = [line for line in told.out.splitlines() if "--only in_doubt" in line]
+    words = line.partition(" haulier ")[2].split()
+    assert project.run(*words, "--json").json["delivered"] == 1

@@ -342,3 +342,24 @@ def test_the_note_says_that_an_iterator_under_a_finished_key_was_not_compared() 
         "a run under this key finished before; nothing was read or sent, so whether this is the same input nobody "
         "compared. Take another --run-key (run_key=) for other input; --again repeats it, again=True in Python"
     )
+
+
+@pytest.mark.parametrize("key", ["a\nb", "k" * 201, "a\x1b[2J"])
+def test_a_run_key_is_one_printable_line_of_bounded_length(key: str) -> None:
+    with Wire() as wire:
+        with pytest.raises(ConfigurationError, match="the run key"):
+            send(wire, iterated(1), run_key=key)
+        assert wire.asked == []
+        assert counts(send(wire, iterated(1), run_key="k" * 200)) == {"delivered": 1}
+
+
+def test_an_iterator_that_gives_other_records_is_refused_without_words_about_fingerprints_it_has_not() -> (
+    None
+):
+    reply, _ = stops_after(3)
+    with Wire(reply) as wire:
+        first = send(wire, iterated(40), run_key="piped")
+        with pytest.raises(InputError) as refused:
+            send(wire, iter([{"id": 99}] * 40), run_key="piped")
+    assert first.run_id in str(refused.value)
+    assert "fingerprint" not in str(refused.value)

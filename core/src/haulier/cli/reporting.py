@@ -118,7 +118,7 @@ _NAMELESS = ("records from Python", "records written by a program")
 
 
 def _advice(report: Report) -> Iterator[str]:
-    if report.state != "finished":
+    if report.state != "finished" and not report.reason.startswith("superseded"):
         yield _going_on(report)
     if report.rejected or report.in_doubt:
         what = " and ".join(
@@ -126,9 +126,11 @@ def _advice(report: Report) -> Iterator[str]:
         )
         yield f"{what}, and why: haulier dead-letters list {report.destination}"
         if report.state == "finished":
-            yield f"once mended, they or the settings: haulier dead-letters replay {report.run_id[:12]}"
-    if report.in_doubt:
-        yield "what is in doubt may have arrived: ask the service before sending it again"
+            replay = f"haulier dead-letters replay {report.run_id[:12]}"
+            if report.rejected:
+                yield f"once mended, they or the settings: {replay}"
+            if report.in_doubt:
+                yield f"what is in doubt may have arrived: ask the service first, then {replay} --only in_doubt"
     if report.accepted:
         yield f"accepted: the service works on them; their tickets: haulier report {report.run_id[:12]}"
         if "haulier follow" not in report.note and not report.stages:

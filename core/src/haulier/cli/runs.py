@@ -103,7 +103,7 @@ def _table(runs: Sequence[Report], most: int) -> None:
         (
             one.run_id[:12],
             one.destination,
-            one.state,
+            "superseded" if one.reason.startswith("superseded") else one.state,
             one.read,
             one.delivered,
             one.accepted,

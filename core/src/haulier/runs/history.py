@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError
+from haulier.io.destinations import list_destinations
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.trouble import cannot_read
 from haulier.io.ledger.view import LedgerView, ledger_path
@@ -27,6 +28,7 @@ __all__ = [
     "Listed",
     "Told",
     "all_runs",
+    "check_name",
     "dead_letters",
     "export_dead_letters",
     "name_of",
@@ -95,15 +97,18 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A run and the state folder its ledger is in."""
+    """A run and the state folder its ledger is in. stage: of a chain, the only one that is meant; empty: all."""
 
     destination: str
     folder: Path
     run: RunRow
+    stage: str = ""
 
 
 def all_runs(*, state: str | None = None, destination: str | None = None) -> Listed:
     """The runs of a project; of one destination where it is named. One ledger that is damaged hides no other."""
+    if destination is not None:
+        check_name(destination, state)
     reports: list[Report] = []
     unread: list[str] = []
     for folder in state_folders(state):
@@ -136,7 +141,12 @@ def dead_letters(
         settings = _decode(found.run.settings)
         key = settings.get("key") if isinstance(settings, dict) else None
         with _reading(found.folder) as view:
-            rows = ((run, row) for run in (found.run, *view.stages(found.run)) for row in view.records(run))
+            rows = (
+                (run, row)
+                for run in (found.run, *view.stages(found.run))
+                if found.stage in ("", run.stage)
+                for row in view.records(run)
+            )
             for run, row in rows:
                 if (row["replayed"] and not replayed) or reason.lower() not in row["reason"].lower():
                     continue
@@ -222,11 +232,17 @@ def _found(word: str, state: str | None) -> list[_Found]:
     by_id: list[_Found] = []
     by_name: list[_Found] = []
     unread: LedgerError | None = None
+    id, _, stage = word.partition(".")
     for folder in state_folders(state):
         name = name_of(folder)
         try:
             with _reading(folder) as view:
                 runs = view.runs()
+                staged = {
+                    run.run_id
+                    for run in runs
+                    if stage and stage in (run.stage, *(later.stage for later in view.stages(run)))
+                }
         except LedgerError as error:
             if name == word:
                 raise
@@ -234,9 +250,9 @@ def _found(word: str, state: str | None) -> list[_Found]:
             continue
         by_name += [_Found(destination=name, folder=folder, run=run) for run in runs if name == word]
         by_id += [
-            _Found(destination=name, folder=folder, run=run)
+            _Found(destination=name, folder=folder, run=run, stage=stage)
             for run in runs
-            if word and run.run_id.startswith(word)
+            if id and run.run_id.startswith(id) and (not stage or run.run_id in staged)
         ]
     if len(by_id) > 1 and not by_name:
         raise ConfigurationError(
@@ -247,6 +263,17 @@ def _found(word: str, state: str | None) -> list[_Found]:
     if unread is not None:
         raise unread
     raise ConfigurationError(f"no run {word!r}, and no run of a destination of that name; {_known(state)}")
+
+
+def check_name(destination: str, state: str | None) -> None:
+    """Whether there is a destination of this name, or runs of one; ConfigurationError where there is neither."""
+    with_runs = {name_of(folder) for folder in state_folders(state)}
+    if destination in with_runs:
+        return
+    names = with_runs | {one.name for one in list_destinations(Project.find(state=state))}
+    if destination not in names:
+        told = ", ".join(sorted(names)) or "none yet"
+        raise ConfigurationError(f"there is no destination {destination!r}; there are: {told}")
 
 
 def _known(state: str | None) -> str:

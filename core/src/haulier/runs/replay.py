@@ -261,7 +261,7 @@ def _nothing_left(view: LedgerView, choice: Choice, runs: Sequence[RunRow]) -> s
     for run in runs:
         for letter in view.records(run):
             fits = choice.fits(letter)
-            others += not fits
+            others += not fits and (choice.again or not letter["replayed"])
             textless += fits and not letter["text"]
             replayed += fits and bool(letter["text"])
     told = [

@@ -28,6 +28,8 @@ from haulier.runs.trust import code_is_trusted
 
 __all__ = ["asend", "carried", "prepare", "send"]
 
+_MOST_OF_A_KEY = 200
+
 
 def prepare(
     destination: DestinationLike,
@@ -52,6 +54,11 @@ def prepare(
     """
     if run_key == "":
         raise ConfigurationError("the run key is empty; give it a value, or leave it out")
+    if run_key is not None and (len(run_key) > _MOST_OF_A_KEY or not run_key.isprintable()):
+        raise ConfigurationError(
+            f"the run key {run_key[:40]!r} has {len(run_key):,} characters; it may have {_MOST_OF_A_KEY}, on one line, "
+            "all of them printable"
+        )
     site = site_of(destination, state=state)
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)

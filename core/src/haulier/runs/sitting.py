@@ -135,8 +135,8 @@ class Sitting:
                 if given:
                     raise InputChanged(
                         f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading "
-                        f"{earlier.source} (fingerprint {earlier.fingerprint[:24]}); this input is "
-                        f"{orders.intake.name} (fingerprint {fingerprint[:24]}): {error}. "
+                        f"{_named(earlier.source, earlier.fingerprint)}; this input is "
+                        f"{_named(orders.intake.name, fingerprint)}: {error}. "
                         "Give the same input, or take another --run-key"
                     ) from None
         await asyncio.to_thread(ledger.compact)
@@ -240,6 +240,11 @@ class Sitting:
         if self._spool is not None and self._spool.broken_off and not stop_reason:
             note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.destination.name, note=note)
+
+
+def _named(source: str, fingerprint: str) -> str:
+    """An input with its fingerprint, where it has one: an iterator has none."""
+    return f"{source} (fingerprint {fingerprint[:24]})" if fingerprint else source
 
 
 def _redactor(orders: Orders) -> Redactor:
