@@ -225,3 +225,25 @@ def test_the_hint_for_what_is_in_doubt_is_a_command_that_finds_it(project: Proje
     (line,) = [line for line in told.out.splitlines() if "--only in_doubt" in line]
     words = line.partition(" haulier ")[2].split()
     assert project.run(*words, "--json").json["delivered"] == 1
+
+
+def test_runs_that_nobody_goes_on_with_are_shown_as_such_and_can_be_forgotten(
+    project: Project, server: Server
+) -> None:
+    """Of three stopped runs one is superseded by settings, one abandoned for another input, one the newest."""
+    server.reply = lambda path, body: (401, {}, b"")
+    source = project.root / "in.jsonl"
+    for target, record in (("x", '{"sku": "a"}'), ("y", '{"sku": "a"}'), ("y", '{"sku": "b"}')):
+        project.post("shop", f"{server.url}/{target}")
+        source.write_text(record + "\n")
+        assert project.run("run", "shop", "--records", "in.jsonl", "--activate").code == 3
+    states = [line.split()[2] for line in project.run("runs").out.splitlines()[1:]]
+    assert states == ["stopped", "stopped", "superseded"]
+    runs = [one["run_id"] for one in project.run("runs", "--json").json["runs"]]
+    assert "to go on" not in project.run("report", runs[2]).out
+    assert "to go on" in project.run("report", runs[1]).out
+    (pruned,) = project.run("runs", "prune", "--keep", "1", "--json").json["destinations"]
+    assert pruned["removed"] == [runs[2]]
+    (pruned,) = project.run("runs", "prune", "--keep", "1", "--unfinished", "--json").json["destinations"]
+    assert pruned["removed"] == [runs[1]]
+    assert [one["run_id"] for one in project.run("runs", "--json").json["runs"]] == [runs[0]]

@@ -56,20 +56,31 @@ def command(
     help="Keep so many of each destination.",
 )
 @click.option("--destination", metavar="DEST", help="Only the runs of this destination.")
+@click.option(
+    "--unfinished", is_flag=True, help="Old ones too that stopped or crashed; they cannot go on any more."
+)
 @click.option("--dead-letters", is_flag=True, help="Those too with dead letters that nobody replayed.")
 @state_option
 @json_option
 def _prune(
-    *, keep: int, destination: str | None, dead_letters: bool, state: str | None, as_json: bool
+    *,
+    keep: int,
+    destination: str | None,
+    unfinished: bool,
+    dead_letters: bool,
+    state: str | None,
+    as_json: bool,
 ) -> None:
     """Forget old finished runs, and make ledgers smaller.
 
-    An input whose run is forgotten is sent again when it is given again. Unfinished runs stay, and so do finished ones
-    with dead letters that were not replayed.
+    An input whose run is forgotten is sent again when it is given again. Unfinished runs stay unless another one took
+    their place, and so do finished ones with dead letters that were not replayed.
     """
     from haulier.runs.tidying import prune_runs
 
-    tidied = prune_runs(keep=keep, destination=destination, dead_letters=dead_letters, state=state)
+    tidied = prune_runs(
+        keep=keep, destination=destination, dead_letters=dead_letters, unfinished=unfinished, state=state
+    )
     if as_json:
         fields = ("destination", "removed", "kept", "spools", "busy")
         out_json({"destinations": [{name: getattr(one, name) for name in fields} for one in tidied]})

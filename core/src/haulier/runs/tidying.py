@@ -6,7 +6,7 @@ import msgspec
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.store import Ledger
-from haulier.runs.history import name_of, state_folders
+from haulier.runs.history import check_name, name_of, state_folders
 from haulier.runs.spooling import prune_spools
 
 __all__ = ["Tidied", "prune_runs"]
@@ -26,13 +26,22 @@ class Tidied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prune_runs(
-    *, keep: int, destination: str | None = None, dead_letters: bool = False, state: str | None = None
+    *,
+    keep: int,
+    destination: str | None = None,
+    dead_letters: bool = False,
+    unfinished: bool = False,
+    state: str | None = None,
 ) -> tuple[Tidied, ...]:
     """Remove finished runs but the newest `keep` of each destination; finished ones that stay are compacted.
 
     A run that is forgotten is no longer recognised: its input given again is sent again. Those with dead letters that
-    were not replayed stay, unless `dead_letters`. A destination with a run under way is left alone and says so.
+    were not replayed stay, unless `dead_letters`. unfinished: those too that stopped or crashed, which cannot go on
+    then; without it only where a later run took their place. A destination with a run under way is left alone and
+    says so.
     """
+    if destination is not None:
+        check_name(destination, state)
     tidied = []
     for folder in state_folders(state):
         name = name_of(folder)
@@ -44,7 +53,7 @@ def prune_runs(
             tidied.append(Tidied(destination=name, busy=str(error)))
             continue
         try:
-            pruned = ledger.prune(keep, dead_letters=dead_letters)
+            pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
             spools = prune_spools(folder, ledger)
         finally:
             ledger.close()

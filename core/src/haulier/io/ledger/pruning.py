@@ -23,7 +23,7 @@ _READ_FROM = (
 )
 
 _OLD = (
-    "select id, run_id from run where chain = 0 and (state = 'finished' or exists (select 1 from run as later"  # noqa: S608
+    "select id, run_id from run where chain = 0 and (state = 'finished' or ? or exists (select 1 from run as later"  # noqa: S608
     " where later.run_key = run.run_key and later.id > run.id)) and id not in"
     f" (select id from run where chain = 0 order by id desc limit ?) and id not in ({_READ_FROM}) order by id"
 )
@@ -36,14 +36,15 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[str, ...]
 
 
-def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool) -> Pruned:
+def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool, unfinished: bool = False) -> Pruned:
     """Remove finished runs but the newest `keep` runs of any state; then give the room back to the disk.
 
-    An unfinished run goes too where a later one took its place: nothing goes on with it any more.
+    An unfinished run goes too where a later one took its place, as nothing goes on with it any more, or where
+    `unfinished` says so.
 
     Runs with dead letters that were not replayed stay, unless `dead_letters`; so do those an unfinished replay reads.
     """
-    old = db.execute(_OLD, (keep,)).fetchall()
+    old = db.execute(_OLD, (unfinished, keep)).fetchall()
     removed: list[str] = []
     kept: list[str] = []
     for id, run_id in old:

@@ -151,11 +151,11 @@ class Ledger(LedgerView):
                         compact_run(self._db, stage)
                     compact_run(self._db, run)
 
-    def prune(self, keep: int, *, dead_letters: bool = False) -> Pruned:
+    def prune(self, keep: int, *, dead_letters: bool = False, unfinished: bool = False) -> Pruned:
         """Compact, then remove finished runs but the newest `keep`; see `prune_runs`."""
         self.compact()
         with self._writing():
-            return prune_runs(self._db, keep, dead_letters=dead_letters)
+            return prune_runs(self._db, keep, dead_letters=dead_letters, unfinished=unfinished)
 
     def _insert_runs(self, run: RunRow, stages: Sequence[RunRow]) -> RunRow:
         started = self._insert_run(run)
