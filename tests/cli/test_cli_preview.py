@@ -187,3 +187,43 @@ def test_a_plan_says_how_many_reasons_it_leaves_out(project: Project, server: Se
     told = project.run("plan", "orders", "--records", "in.jsonl")
     assert told.out.count("  rejected: ") == 5
     assert told.out.endswith("  ... and 6 more\n")
+
+
+def test_an_editor_that_cannot_be_used_is_named_with_its_value(project: Project, server: Server) -> None:
+    project.post("orders", f"{server.url}/x")
+    words = ("test", "orders", "--records", project.records(1), "--edit")
+    for editor, told in (
+        ("rm", "$EDITOR is 'rm', which left no file that can be read (No such file or directory)"),
+        ("vi 'x", '$EDITOR is "vi \'x", which is no command (No closing quotation); mend the quotes'),
+        ("no-such-editor", "$EDITOR is 'no-such-editor', which cannot be run: "),
+        ("false", "$EDITOR is 'false', which ended with status 1; nothing was sent"),
+    ):
+        ended = project.run(*words, EDITOR=editor)
+        assert (ended.code, told in " ".join(ended.err.split())) == (2, True), ended.err
+    assert server.seen == []
+
+
+def test_an_edited_body_keeps_the_bytes_that_were_not_edited(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (200, {}, b"{}")
+    project.post("orders", f"{server.url}/x")
+    (project.root / "body.txt").write_bytes(b"one\r\ntwo\nthree\rfour")
+    words = ("test", "orders", "--records", project.records(1), "--payload", "body.txt", "--edit")
+    assert project.run(*words, EDITOR="sed -i s/two/TWO/").code == 0
+    told = project.run(*words, EDITOR="true")
+    assert (told.code, "the body was not changed" in told.err) == (0, True)
+    assert [body for *_, body in server.seen] == [b"one\r\nTWO\nthree\rfour", b"one\r\ntwo\nthree\rfour"]
+
+
+def test_the_key_of_a_test_belongs_to_its_body_and_to_it_alone(project: Project, server: Server) -> None:
+    project.post("orders", f"{server.url}/x")
+    (project.root / "body.json").write_bytes(b'{"mine": true}')
+    words = ("test", "orders", "--records", project.records(1), "--json")
+    ended = [project.run(*words, *more) for more in ((), (), ("--payload", "body.json"))]
+    assert [one.code for one in ended] == [0, 0, 0]
+    keys = [
+        next(value for name, value in head.items() if name.lower() == "idempotency-key")
+        for _, _, head, _ in server.seen
+    ]
+    assert len(set(keys)) == 3
+    told = [dict(one.json["sample"]["headers"])["Idempotency-Key"] for one in ended]
+    assert told == keys

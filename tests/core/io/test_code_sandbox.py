@@ -337,12 +337,12 @@ def test_a_number_beyond_a_double_is_the_record_s_fault_and_not_build_s(kind: An
     batch = [msgspec.Raw(b'{"a":1.5}'), msgspec.Raw(b'{"a":[-1e999]}')]
     with pytest.raises(RecordError) as caught:
         runner.call(batch, range(2))
-    assert caught.value.each == [
+    assert caught.value.each == (
         (
             batch[1],
             "holds the number '-1e999', which Python reads as an infinity; have `types` make it a text",
-        )
-    ]
+        ),
+    )
     runner.close()
 
 

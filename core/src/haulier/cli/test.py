@@ -89,8 +89,9 @@ def command(
     return EXIT_OF_VERDICT.get(answer.verdict, _STOPPED)
 
 
-def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dict[str, Any]) -> bytes | None:
-    """The sample's body as a person left it in the editor; None where it was not changed."""
+def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dict[str, Any]) -> bytes:
+    """The sample's body as a person left it in the editor."""
+    from haulier.cli.editing import edited
     from haulier.runs.preview import preview
 
     if records == "-":
@@ -106,14 +107,13 @@ def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dic
             )
         body = found
     try:
-        text = body.decode()
+        body.decode()
     except UnicodeDecodeError:
         raise click.UsageError("this body is no text; replace it with --payload FILE") from None
-    changed = click.edit(text, extension=".txt")
-    if changed is None:
+    changed = edited(body)
+    if changed == body:
         say("the body was not changed")
-        return body
-    return changed.encode() if text.endswith("\n") else changed.removesuffix("\n").encode()
+    return changed
 
 
 def _print(answer: TestAnswer, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -22,6 +23,7 @@ from haulier.model.destination import Destination, OutputChoice
 from haulier.model.expression import RunFacts
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
+from haulier.pipeline.planner import idempotency_key
 from haulier.runs.acquiring import with_tokens
 from haulier.runs.authority import Authority, CredentialLike, authorities_of, authority_of
 from haulier.runs.builtins import load_registry
@@ -127,7 +129,8 @@ def test_send(
 ) -> TestAnswer:
     """Really send one sample, with its body replaced by `payload` where given, and return what came of it.
 
-    A payload is compressed where the destination says so, as any body is.
+    A payload is compressed where the destination says so, as any body is. Each test has a run id of its own, so that no
+    service takes it for a repetition of the one before; the idempotency key belongs to the body that goes out.
 
     No ledger is written and no output told. Raises ConfigurationError as `send` does.
     """
@@ -135,11 +138,11 @@ def test_send(
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
     authority = authority_of(site, resolved, registry, credential)
-    facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
+    facts = RunFacts(uuid.uuid4().hex, time.time(), dict(params or {}))
     intake = Intake(records, format=format, readers=registry.readers.values())
     request = pick_sample(resolved, facts, intake, site.root, sample)
     if payload is not None:
-        request = _replaced(request, gzipped(payload) if site.destination.compress else payload)
+        request = _replaced(request, gzipped(payload) if site.destination.compress else payload, facts.run_id)
     return LoopThread(lambda: _try(request, resolved, authority)).result()
 
 
@@ -186,11 +189,18 @@ def check_credential(
     return msgspec.structs.replace(answer, account=account.facts)
 
 
-def _replaced(request: Request, payload: bytes) -> Request:
+def _replaced(request: Request, payload: bytes, run_id: str) -> Request:
     if not request.length:
         raise ConfigurationError(f"a {request.method} has no body to replace; change it with --set instead")
+    digest = sha256(payload).digest()
+    key, headers = request.key, request.headers
+    if key:
+        key = idempotency_key(run_id, request.positions, digest)
+        headers = tuple(
+            (name, key if name == "Idempotency-Key" else value) for name, value in request.headers
+        )
     return msgspec.structs.replace(
-        request, body=payload, length=len(payload), sha256=sha256(payload).digest()
+        request, headers=headers, body=payload, length=len(payload), sha256=digest, key=key
     )
 
 
