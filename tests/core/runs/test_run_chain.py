@@ -568,3 +568,25 @@ def test_what_was_cleaned_up_is_replayed_from_the_first_stage() -> None:
         assert [asked.target for asked in wire.asked[before:]] == ["/upload", "/tag/u1", "/delete/u1"]
         assert wire.asked[before].body == b'{"id":1}'
     assert replayed.ok
+
+
+def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None:
+    url = "http://127.0.0.1:9"
+    stages = [
+        {"name": "a", "request": {"method": "POST", "url": f"{url}/a"}},
+        {
+            "name": "b",
+            "request": {
+                "method": "POST",
+                "url": f"{url}/b/{{record.a.id}}/{{record.id}}/{{record.c.id}}",
+                "body": {"late": "{record.b.x}", "rare": "{record.rare}"},
+            },
+        },
+    ]
+    carried = [{"id": 1}, {"id": 2, "rare": 3}]
+    warnings = haulier.preview({"name": "d", "stages": stages}, carried).warnings
+    nowhere = "is no earlier stage, and none of the first 2 records has an attribute of that name"
+    assert [one for one in warnings if one.startswith("stage `b`")] == [
+        f"stage `b`: {{record.c.id}}: `c` {nowhere}",
+        f"stage `b`: {{record.b.x}}: `b` {nowhere}",
+    ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from haulier.runs.resolved import Resolved
 
-__all__ = ["LaterStage", "first_stage_alone", "later_stages", "sends_text"]
+__all__ = ["LaterStage", "first_stage_alone", "later_stages", "sends_text", "unknown_attributes"]
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class LaterStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,33 @@ def later_stages(stages: Sequence[Resolved]) -> tuple[LaterStage, ...]:
                 sends=sends_text(resolved),
                 values=values,
             )
+        )
+    return tuple(found)
+
+
+def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tuple[str, ...]:
+    """A warning for each attribute that a later stage reads and that is in none of these records and no stage's name.
+
+    lines: some records as read; where one is no JSON object, nothing is said.
+    """
+    known: set[str] = set()
+    try:
+        for line in lines:
+            known |= _decode(line).keys()
+    except msgspec.DecodeError:
+        return ()
+    found: list[str] = []
+    for before, resolved in pairwise(stages):
+        known.add(before.name)
+        paths = [
+            *resolved.address.record_paths,
+            *(path for value in resolved.body for path in value.record_paths),
+        ]
+        found += (
+            f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: `{path[0]}` is no earlier stage, and none of the "
+            f"first {len(lines):,} records has an attribute of that name"
+            for path in dict.fromkeys(paths)
+            if path[0] not in known
         )
     return tuple(found)
 

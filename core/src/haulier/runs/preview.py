@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import carried_out, carrier_of
-from haulier.runs.describing import LaterStage, later_stages
+from haulier.runs.describing import LaterStage, later_stages, unknown_attributes
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.resolve import resolve_stages
@@ -128,9 +128,17 @@ def preview(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*warnings_of(stages), *planner.remarks(), *intake.hints()),
+        warnings=(*warnings_of(stages), *_of_chain(stages, intake), *planner.remarks(), *intake.hints()),
         later=later_stages(stages),
     )
+
+
+def _of_chain(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
+    """Warnings of what later stages read, held against the first records where they can be read once more."""
+    if len(stages) == 1 or not intake.repeatable:
+        return ()
+    first = next(intake.plain_blocks(), None)
+    return unknown_attributes(stages, first.lines) if first is not None else ()
 
 
 def planned(
