@@ -24,7 +24,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 output = JsonlOutput(JsonlSettings(path="out.jsonl"), FolderDoors(Path(sys.argv[1])))
 for number in range(100_000):
-    output.write([b'{"id":"%d"}' % number])
+    output.write([b'{"id":"%d","run":"r"}' % number])
 """
 
 
@@ -39,7 +39,9 @@ def test_a_line_torn_by_a_kill_is_cut_off_and_the_rest_stays(tmp_path: Path, lim
     torn = path.read_bytes()
     assert len(torn) == limit
     with closing(JsonlOutput(JsonlSettings(path="out.jsonl"), FolderDoors(tmp_path))) as output:
-        output.write([b'{"id":"new"}'])
+        output.write([b'{"id":"new","run":"r"}'])
     lines = path.read_bytes().splitlines()
     whole = torn.count(b"\n") + (torn.endswith(b"}"))
-    assert lines == [b'{"id":"%d"}' % number for number in range(whole)] + [b'{"id":"new"}']
+    assert lines == [b'{"id":"%d","run":"r"}' % number for number in range(whole)] + [
+        b'{"id":"new","run":"r"}'
+    ]

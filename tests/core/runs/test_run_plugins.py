@@ -312,3 +312,45 @@ def test_an_output_path_outside_the_project_is_refused_before_anything_is_sent()
         with pytest.raises(haulier.ConfigurationError, match="outside"):
             send(destination(wire.url, outputs=[{"to": "jsonl", "path": "../out.jsonl"}]), records(3))
         assert wire.asked == []
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            {"outputs": [{"to": "jsonl", "path": ".haulier/d/ledger.db"}]},
+            "is in the folder of ledgers and cred",
+        ),
+        (
+            {"outputs": [{"to": "csv", "path": "haulier.yaml", "columns": ["id"]}]},
+            "is the file that makes this",
+        ),
+        ({"save_body": "destinations"}, "save_body: destinations is the folder of destinations"),
+    ],
+)
+def test_what_steers_a_run_is_written_by_none_and_check_says_so(
+    folder: Path, written: dict[str, Any], told: str
+) -> None:
+    (folder / "haulier.yaml").write_text("version: 1\n")
+    with Wire() as wire:
+        (problem,) = haulier.check(destination(wire.url, **written)).problems
+        assert told in problem
+        with pytest.raises(haulier.ConfigurationError, match=told):
+            send(destination(wire.url, **written), records(3))
+        assert wire.asked == []
+    assert (folder / "haulier.yaml").read_text() == "version: 1\n"
+
+
+@pytest.mark.parametrize("path", ["in.jsonl", "sub/../in.jsonl", "state/d/out.jsonl"])
+def test_a_run_writes_neither_to_its_input_nor_beside_its_ledger(folder: Path, path: str) -> None:
+    (folder / "in.jsonl").write_text('{"id":"r:0","run":"r"}\n')
+    with Wire() as wire:
+        with pytest.raises(
+            haulier.ConfigurationError, match=r"is the input of this run|of this destination's ledger"
+        ):
+            haulier.send(
+                destination(wire.url, outputs=[{"to": "jsonl", "path": path}]), "in.jsonl", state="state"
+            )
+        assert wire.asked == []
+    assert (folder / "in.jsonl").read_text() == '{"id":"r:0","run":"r"}\n'
+    assert not (folder / "state/d/out.jsonl").exists()

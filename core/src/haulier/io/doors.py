@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from haulier.errors import ConfigurationError, TransportError
 from haulier.io.credentials.bound import Bound, check_binding
+from haulier.io.reserved import refused
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import NOTHING_ADDED, Transport
 from haulier.model.headers import header_value
@@ -26,18 +27,27 @@ _LONGEST_S = 120.0  # longest exchange in all: an answer that drips holds nobody
 
 
 class FolderDoors:
-    """Opens files below `root`, whatever a path says; sends nothing."""
+    """Opens files below `root`, whatever a path says; sends nothing.
 
-    def __init__(self, root: Path) -> None:
+    kept: files and folders that nothing is appended to besides those of a project, each with what it is.
+    """
+
+    def __init__(self, root: Path, *, kept: Mapping[Path, str] | None = None) -> None:
         self._root = root.resolve()
+        self._kept = kept
 
     def open_read(self, path: str) -> BinaryIO:
         """Open a file for reading."""
         return self._below(path).open("rb")
 
     def open_append(self, path: str) -> BinaryIO:
-        """Open a file for appending and reading, creating it and its folders."""
+        """Open a file for appending and reading, creating it and its folders.
+
+        Raises ConfigurationError for a path that is no place for it.
+        """
         place = self._below(path)
+        if reason := refused(self._root, path, self._kept):
+            raise ConfigurationError(reason)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             return place.open("a+b", buffering=0)
@@ -50,7 +60,8 @@ class FolderDoors:
             place = self._below(path)
         except ConfigurationError as error:
             return str(error)
-        return f"{path} is a folder; write the path of a file" if place.is_dir() else ""
+        told = f"{path} is a folder; write the path of a file" if place.is_dir() else ""
+        return refused(self._root, path, self._kept) or told
 
     def make_durable(self, file: BinaryIO) -> None:
         """Wait until the disk has it."""
@@ -78,10 +89,11 @@ class RunDoors(FolderDoors):
         self,
         root: Path,
         *,
+        kept: Mapping[Path, str] | None = None,
         credential: Bound | None = None,
         authorize: Callable[[Request], Added] = lambda _: NOTHING_ADDED,
     ) -> None:
-        super().__init__(root)
+        super().__init__(root, kept=kept)
         self._loop = asyncio.get_running_loop()
         self._credential = credential
         self._authorize = authorize

@@ -92,6 +92,11 @@ class Project:
         return self.root / ".haulier"
 
     @property
+    def marker(self) -> Path:
+        """The file that makes the folder a project."""
+        return self.root / _MARKER
+
+    @property
     def destinations(self) -> Path:
         """The folder of the project's destination files."""
         return self.root / "destinations"

@@ -22,7 +22,7 @@ from haulier.runs.builtins import load_registry
 from haulier.runs.follow import Clock, Follower
 from haulier.runs.history import replay_target
 from haulier.runs.loop import LoopThread
-from haulier.runs.orders import Orders
+from haulier.runs.orders import Orders, kept_paths
 from haulier.runs.outputs import authorities_of_outputs, close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
 from haulier.runs.questions import questioner_of
@@ -195,7 +195,11 @@ class FollowSitting:
         try:
             run = self._found(ledger)
             outputs = await open_outputs(
-                orders.resolved.destination.outputs, orders.registry, orders.root, orders.output_authorities
+                orders.resolved.destination.outputs,
+                orders.registry,
+                orders.root,
+                orders.output_authorities,
+                kept=kept_paths(orders.state_dir),
             )
             try:
                 why = await follow_jobs(orders, ledger, run, outputs, begun=self._begun)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from haulier.io.readers import open_records, quick_fingerprint
@@ -66,6 +67,14 @@ class Intake:
         self._reader: Reader = open_records(records, format=format, types=types, doors=self.doors)
         self.repeatable = self._reader.repeatable
         self.name = "standard input" if self._path == STDIN else self._path or "records from Python"
+
+    @property
+    def file(self) -> Path | None:
+        """The file that is read; None where it is none, or not known."""
+        if self._path is None or self._path == STDIN:
+            return None
+        path = Path(self._path)
+        return path if path.is_file() else None
 
     def fingerprint(self) -> str:
         """The quick fingerprint that finds candidates for a resume; empty where there is none."""

@@ -10,10 +10,10 @@ from haulier.model.destination import Destination, OutputChoice
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
 from haulier.runs.book import Delivered
-from haulier.runs.intake import Input
+from haulier.runs.intake import Input, Intake
 from haulier.runs.resolved import Resolved
 
-__all__ = ["Orders", "outputs_of"]
+__all__ = ["Orders", "kept_paths", "outputs_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,20 @@ class Orders:
         return self.destination.stages is not None
 
     @property
+    def kept(self) -> dict[Path, str]:
+        """Files and folders that no output may write to, each with what it is."""
+        return kept_paths(self.state_dir, self.intake.file if isinstance(self.intake, Intake) else None)
+
+    @property
     def outputs(self) -> tuple[OutputChoice, ...]:
         """All outputs: those of the chain, then those of each stage."""
         return outputs_of(self.destination)
+
+
+def kept_paths(state_dir: Path, file: Path | None = None) -> dict[Path, str]:
+    """What no output of a run may write to, each with what it is. file: the one that the run reads."""
+    kept = {state_dir: "the folder of this destination's ledger"}
+    return kept if file is None else {**kept, file: "the input of this run"}
 
 
 def outputs_of(destination: Destination) -> tuple[OutputChoice, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from haulier.errors import DestinationError
 from haulier.io.doors import RunDoors
 from haulier.io.files import FileRoom
+from haulier.io.reserved import refused
 from haulier.io.saving import SavedBodies, Saving
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import Transport
@@ -41,18 +43,26 @@ __all__ = [
 
 
 async def open_outputs(
-    choices: Sequence[OutputChoice], registry: Registry, root: Path, authorities: Sequence[Authority]
+    choices: Sequence[OutputChoice],
+    registry: Registry,
+    root: Path,
+    authorities: Sequence[Authority],
+    *,
+    kept: Mapping[Path, str] | None = None,
 ) -> list[Served]:
     """The outputs in their order; those that are open already are closed where one cannot be.
 
-    authorities: of each output, what it may authenticate requests with.
+    authorities: of each output, what it may authenticate requests with. kept: files and folders that none may write to,
+    each with what it is.
     """
     opened: list[Served] = []
     try:
         for number, (choice, authority) in enumerate(zip(choices, authorities, strict=True), 1):
             kind = registry.output(choice.to)
             settings = settings_of_output(registry, choice)
-            doors = RunDoors(root, credential=authority.credential, authorize=authority.authorize())
+            doors = RunDoors(
+                root, kept=kept, credential=authority.credential, authorize=authority.authorize()
+            )
             served = Served(number, kind.name, doors)
             opened.append(served)
             await served.open(partial(guarded(kind.factory, f"output {kind.name}"), settings))
@@ -96,10 +106,12 @@ def answers_are_kept(resolved: Resolved, registry: Registry) -> bool:
 
 
 def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | None:
-    """Where answers that are files go; None where they are not kept."""
+    """Where answers that are files go; None where they are not kept. DestinationError for a folder that is no place."""
     destination = resolved.destination
     if destination.save_body is None:
         return None
+    if reason := refused(root, destination.save_body):
+        raise DestinationError(f"save_body: {reason}")
     return SavedBodies(root, destination.save_body, run_id, destination.key)
 
 

@@ -17,7 +17,7 @@ from haulier.runs.coding import code_room
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.orders import Orders, outputs_of
-from haulier.runs.outputs import authorities_of_outputs
+from haulier.runs.outputs import authorities_of_outputs, saved_bodies
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve_stages
@@ -67,6 +67,7 @@ def prepare(
         resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
         if (room := code_room(resolved, site.root, time.time())) is not None:
             room.close()
+        saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
     return Sitting(

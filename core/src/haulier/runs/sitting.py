@@ -97,7 +97,11 @@ class Sitting:
             return report
         if not self._outputs:
             self._outputs = await open_outputs(
-                orders.outputs, orders.registry, orders.root, orders.output_authorities
+                orders.outputs,
+                orders.registry,
+                orders.root,
+                orders.output_authorities,
+                kept=orders.kept,
             )
 
         def begun(follower: Follower) -> None:
@@ -121,7 +125,11 @@ class Sitting:
             earlier = None
         check_folders(orders)
         self._outputs = await open_outputs(
-            orders.outputs, orders.registry, orders.root, orders.output_authorities
+            orders.outputs,
+            orders.registry,
+            orders.root,
+            orders.output_authorities,
+            kept=orders.kept,
         )
         superseded: RunRow | None = None
         if earlier is not None and not self.goes_on(earlier, ledger):

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from pydantic import Field, field_validator
 
-from haulier.errors import ConfigurationError
 from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.model.answers import Condition
 from haulier.model.parts import Doors, OutputType, Settings
@@ -54,18 +53,11 @@ class CsvOutput(JsonlOutput):
     """
 
     def __init__(self, settings: CsvSettings, doors: Doors) -> None:
-        super().__init__(settings, doors)
         self._columns = settings.columns
-        head = _row(list(settings.columns))
-        size = self._file.seek(0, io.SEEK_END)
-        self._file.seek(0)
-        if size and self._file.read(len(head)) != head:
-            self._file.close()
-            raise ConfigurationError(
-                f"outputs csv: {settings.path} has other columns than {', '.join(settings.columns)}; take another path"
-            )
-        if not size:
-            self._append(head)
+        self._head = _row(list(settings.columns))
+        super().__init__(settings, doors)
+        if not self._file.seek(0, io.SEEK_END):
+            self._append(self._head)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append a row for each line and wait until the disk has them."""
@@ -73,6 +65,13 @@ class CsvOutput(JsonlOutput):
         rows = (_row([_cell(line, place) for place in self._columns.values()]) for line in values)
         self._append(b"".join(rows))
         self._doors.make_durable(self._file)
+
+    def _is_own(self, size: int) -> bool:
+        self._file.seek(0)
+        return self._file.read(len(self._head)) == self._head[:size]
+
+    def _not_own(self, path: str) -> str:
+        return f"outputs csv: {path} has other columns than {', '.join(self._columns)}; take another path"
 
     def _is_whole(self, torn: bytes) -> bool:
         """A row without its line break may lack more than that; it comes again from the ledger."""

@@ -9,10 +9,22 @@ from typing import Protocol
 import msgspec
 from pydantic import Field
 
+from haulier.errors import ConfigurationError
 from haulier.model.answers import Condition
 from haulier.model.parts import Doors, OutputType, Settings
 
 __all__ = ["JSONL", "JsonlOutput", "JsonlSettings"]
+
+
+_BEGINNING = b'{"id":"'  # of every line
+
+
+class _Line(msgspec.Struct):
+    id: str
+    run: str
+
+
+_decode = msgspec.json.Decoder(_Line).decode
 
 
 class _Path(Protocol):
@@ -39,12 +51,19 @@ class JsonlSettings(Settings):
 
 
 class JsonlOutput:
-    """Appends lines; a last line that a crash tore is cut off first, and comes again from the ledger."""
+    """Appends lines; a last line that a crash tore is cut off first, and comes again from the ledger.
+
+    Raises ConfigurationError for a file that holds something else; it is left as it is.
+    """
 
     def __init__(self, settings: _Path, doors: Doors) -> None:
         self._doors = doors
         self._file = doors.open_append(settings.path)
-        self._mend()
+        size = self._file.seek(0, os.SEEK_END)
+        if size and not self._is_own(size):
+            self._file.close()
+            raise ConfigurationError(self._not_own(settings.path))
+        self._mend(size)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append the lines and wait until the disk has them."""
@@ -60,13 +79,22 @@ class JsonlOutput:
         while left:
             left = left[self._file.write(left) :]
 
-    def _mend(self) -> None:
-        size = self._file.seek(0, os.SEEK_END)
+    def _is_own(self, size: int) -> bool:
+        """Whether an output wrote the file: its last whole line is one, or what a crash left of its first."""
+        torn = self._after_last_break(size)
+        if len(torn) < size:
+            return _is_line(self._after_last_break(size - len(torn) - 1))
+        return torn[: len(_BEGINNING)] == _BEGINNING[: len(torn)] or _is_line(torn)
+
+    def _not_own(self, path: str) -> str:
+        return f"outputs jsonl: {path} holds something else than lines of an output; take another path"
+
+    def _mend(self, size: int) -> None:
         torn = self._after_last_break(size)
         if not torn:
             return
         if self._is_whole(torn):
-            self._file.write(b"\n")  # it only lacks its break: somebody else's line, or the crash's last byte
+            self._file.write(b"\n")  # it only lacks its break: the crash took the last byte
         else:
             self._file.truncate(size - len(torn))
 
@@ -86,6 +114,14 @@ class JsonlOutput:
             if (at := tail.rfind(b"\n")) >= 0:
                 return tail[at + 1 :]
         return tail
+
+
+def _is_line(text: bytes) -> bool:
+    try:
+        _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 JSONL = OutputType(
