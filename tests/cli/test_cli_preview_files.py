@@ -212,3 +212,22 @@ def test_an_edited_sample_of_a_compressed_destination_is_edited_as_text(project:
     (asked,) = wire.asked
     assert gzip.decompress(asked.body) == b'{"sku": "S-9", "n": 1}'
     assert asked.header("content-encoding") == "gzip"
+
+
+def test_a_watch_of_a_file_that_is_not_there_ends_at_once(project: Project) -> None:
+    project.post("orders", "http://127.0.0.1:9/x")
+    told = project.run("preview", "orders", "--records", "nope.jsonl", "--watch")
+    assert (told.code, "--watch: there is no file nope.jsonl; is its name spelt so?" in told.err) == (2, True)
+
+
+def test_the_hash_of_a_body_with_files_is_told_to_be_of_its_parts(project: Project) -> None:
+    project.destination(
+        "orders",
+        "files_root: pictures\n"
+        "request:\n  url: http://127.0.0.1:9/x\n  content_format: multipart\n  files: {image: '{record.file}'}\n",
+    )
+    (project.root / "pictures").mkdir()
+    (project.root / "pictures" / "a.bin").write_bytes(b"picture")
+    (project.root / "in.jsonl").write_text('{"file": "a.bin"}\n')
+    told = project.run("preview", "orders", "--records", "in.jsonl")
+    assert " of the parts, each file as its own sha256, in a body of " in told.out, told.out + told.err

@@ -208,3 +208,17 @@ def test_real_records_come_back(name: str) -> None:
     assert len(root) == len(real)
     for child, one in zip(root, real, strict=True):
         assert_says(child, one)
+
+
+def test_a_property_of_a_grouping_that_is_no_element_name_is_refused_for_what_it_is() -> None:
+    for name in ("a b", "9", "xml"):
+        payload = {"source": "x", name: [members({"a": 1})]}
+        with pytest.raises(DestinationError) as caught:
+            data_of(XML, payload)
+        assert str(caught.value) == (
+            f"content format xml: the property {name!r} of the grouping is no element name; choose another name for it "
+            "there, or write `names: field` in format_settings"
+        )
+    assert data_of(XML, {"a b": [members({"a": 1})]}, names="field", declaration=False).replace(
+        b"\n", b""
+    ) == (b'<records><field name="a b"><record><a>1</a></record></field></records>')

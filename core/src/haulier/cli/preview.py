@@ -128,7 +128,9 @@ def _sample_lines(one: Sample, marks: Marks, files: Mapping[int, Path], *, full:
     yield f"--- sample {one.number}: {which if count else 'no record'}"
     yield from request_lines(one, marks, full=full)
     yield ""
-    yield f"sha256 {one.sha256} of {one.length:,} bytes" if one.length else "no body"
+    # A file stands in it as its own hash, so `sha256sum` of the bytes on the wire finds another one.
+    of = "of" if isinstance(one.body, bytes) else "of the parts, each file as its own sha256, in a body of"
+    yield f"sha256 {one.sha256} {of} {one.length:,} bytes" if one.length else "no body"
     if one.number in files:
         yield f"body in {files[one.number]}"
     if one.varies:
@@ -174,6 +176,8 @@ def _check_watch(records: str, *, as_json: bool) -> None:
         raise click.UsageError(
             "--watch reads the records again and again, so they cannot come from standard input"
         )
+    if "://" not in records and not Path(records).exists():
+        raise click.UsageError(f"--watch: there is no file {records}; is its name spelt so?")
     if as_json:
         raise click.UsageError("--watch shows changes for people; leave out --json")
 

@@ -109,6 +109,16 @@ def encode(payload: Payload, settings: XmlSettings) -> Body:
         writer.records(payload)
         writer.end(settings.root)
     elif around:
+        # Properties beside the records, and theirs, are names that a grouping's settings chose, not attributes.
+        if (
+            wrong := []
+            if settings.names == "field"
+            else [name for name in payload if not _name_pattern().fullmatch(name)]
+        ):
+            raise DestinationError(
+                f"content format xml: the property {wrong[0]!r} of the grouping is no element name; choose another "
+                "name for it there, or write `names: field` in format_settings"
+            )
         writer.begin(settings.root)
         for name, value in payload.items():
             writer.member(name, value)
