@@ -81,7 +81,10 @@ def test_a_replay_tells_what_it_is_and_is_refused_when_nothing_is_left(
     assert server.bodies == [{"sku": "b"}, {"sku": "c", "price": 0}]
     again = project.run("dead-letters", "replay", failed[:6])
     assert (again.code, again.out) == (2, "")
-    assert "nothing is left to replay: 3 were replayed before (--again replays them once more)\n" in again.err
+    assert (
+        "nothing is left to replay: 3 were replayed before (--again, again=True in Python, replays them once more)\n"
+        in again.err
+    )
     # What the replay could not send either is a dead letter of its own.
     assert listed(project) == [(2, None)]
 

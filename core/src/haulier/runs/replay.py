@@ -265,7 +265,7 @@ def _nothing_left(view: LedgerView, choice: Choice, runs: Sequence[RunRow]) -> s
             textless += fits and not letter["text"]
             replayed += fits and bool(letter["text"])
     told = [
-        (replayed, "were replayed before (--again replays them once more)"),
+        (replayed, "were replayed before (--again, again=True in Python, replays them once more)"),
         (textless, "are not kept as text (export them with --json, write each `record`, replay the file)"),
         (others, "do not fit (--only rejected|in_doubt|all, --reason)"),
     ]
