@@ -354,3 +354,19 @@ def test_a_run_writes_neither_to_its_input_nor_beside_its_ledger(folder: Path, p
         assert wire.asked == []
     assert (folder / "in.jsonl").read_text() == '{"id":"r:0","run":"r"}\n'
     assert not (folder / "state/d/out.jsonl").exists()
+
+
+def test_columns_of_one_record_are_warned_of_where_records_travel_together() -> None:
+    columns = {"id": "key", "mag": "/record/mag", "state": "state", "first": "/records/0/mag"}
+    written = {"outputs": [{"to": "csv", "path": "out.csv", "columns": columns}], "key": "id"}
+    told = [
+        haulier.check(destination("http://127.0.0.1:1", **written, **more)).warnings
+        for more in ({}, {"batching": {"size": 4}})
+    ]
+    assert [[one for one in warnings if "columns" in one] for warnings in told] == [
+        [],
+        [
+            "outputs csv: the line of a batch has `keys` and `records`, no `key` and `record`, so these columns stay "
+            "empty for it: key, /record/mag; name places such as /keys/0 or /records/0/name"
+        ],
+    ]

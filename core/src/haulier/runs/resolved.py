@@ -18,6 +18,7 @@ from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
+from haulier.runs.columns import empty_columns
 from haulier.runs.formatting import settings_for_run, settings_vary
 from haulier.runs.guarding import GuardedGrouping, guarded
 from haulier.runs.shape import shape_of
@@ -133,7 +134,8 @@ class Resolved:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What its author should know."""
-        return self.pieces.warnings
+        empty = empty_columns(self.destination.outputs) if self.batching is not None else ()
+        return (*self.pieces.warnings, *empty)
 
     @property
     def origin(self) -> str:
