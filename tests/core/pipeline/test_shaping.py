@@ -239,3 +239,12 @@ def test_what_is_known_of_a_run_is_added_as_a_constant_and_a_missing_param_is_na
     with pytest.raises(ExpressionError, match=r"add\.a: `\{sku\}` at column 1 is not known"):
         shape_of(destination(add={"a": "{sku}"}))
     assert shape_of(destination(add={"a": "{record.x.y}"})).record_paths == (("x", "y"),)
+
+
+@pytest.mark.parametrize("value", [["{record.sku}"], {"a": {"b": ["x", "{now}"]}}])
+def test_an_expression_within_a_list_or_an_object_is_refused_not_sent_as_it_stands(value: Any) -> None:
+    with pytest.raises(
+        DestinationError, match=r"^add\.x: '\{(record\.sku|now)\}' stands inside a list or an object"
+    ):
+        shape_of(destination(add={"x": value}))
+    assert shape_of(destination(add={"x": ["{y", "{}"]})).add == ((("x",), b'["{y","{}"]'),)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from haulier.errors import DestinationError
+from haulier.errors import DestinationError, ExpressionError
 from haulier.model.destination import Destination
 from haulier.model.expression import Expression, parse
 from haulier.model.paths import attribute_path
@@ -66,5 +66,21 @@ def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes | E
         if isinstance(value, str):
             expression = parse(value, place=f"add.{name}")
             source = msgspec.json.encode(expression.text()) if expression.is_constant else expression
+        elif inner := _inner_expression(value, f"add.{name}"):
+            raise DestinationError(
+                f"add.{name}: {inner!r} stands inside a list or an object, where nothing is filled in; write a nested "
+                "attribute as a path: `add: {a.b: '{record.c}'}`"
+            )
         found.append((attribute_path(name, place="add"), source))
     return tuple(found)
+
+
+def _inner_expression(value: Any, place: str) -> str:
+    """The first text within a list or an object that has an expression in it; empty where there is none."""
+    if isinstance(value, str):
+        try:
+            return "" if parse(value, place=place).is_constant else value
+        except ExpressionError:
+            return ""  # braces of something else, sent as they are
+    within = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return next((found for one in within if (found := _inner_expression(one, place))), "")
