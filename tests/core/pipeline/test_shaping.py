@@ -248,3 +248,9 @@ def test_an_expression_within_a_list_or_an_object_is_refused_not_sent_as_it_stan
     ):
         shape_of(destination(add={"x": value}))
     assert shape_of(destination(add={"x": ["{y", "{}"]})).add == ((("x",), b'["{y","{}"]'),)
+
+
+def test_types_do_not_depend_on_the_order_of_their_keys() -> None:
+    ways = ({"a": "json", "a.b": "integer"}, {"a.b": "integer", "a": "json"})
+    made = [[asked.path for asked in shape_of(destination(types=types)).types] for types in ways]
+    assert made == [[("a",), ("a", "b")]] * 2

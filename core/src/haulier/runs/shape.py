@@ -28,6 +28,8 @@ def shape_of(destination: Destination) -> Shape:
         )
         for name, kind in destination.types.items()
     )
+    # What is made JSON has attributes only then, so the outer ones come first, however they are written.
+    types = tuple(sorted(types, key=lambda asked: len(asked.path)))
     exclude = tuple(attribute_path(name, place="exclude") for name in destination.exclude)
     include = tuple(attribute_path(name, place="include") for name in destination.include)
     rename = tuple((attribute_path(name, place="rename"), new) for name, new in _renames(destination.rename))

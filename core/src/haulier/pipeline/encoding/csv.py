@@ -64,7 +64,9 @@ class CsvSettings(MediaSettings):
         default="words",
         description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
     )
-    null: str = Field(default="", description="the text of a null")
+    null: str = Field(
+        default="", description='the text of a null; in YAML this key stands in quotes, `"null": NA`'
+    )
     nested: Literal["refuse", "json"] = Field(
         default="refuse", description="lists and objects. `refuse`: the record is rejected; `json`: JSON text"
     )
