@@ -122,6 +122,16 @@ def _each_by_itself(status: int) -> Does:
     return does
 
 
+def _asks_again() -> Does:
+    """A result for each record: the bad one asks to come again each time."""
+
+    def does(places: tuple[int, ...], before: int) -> Steps:
+        results = [{"is": "later" if place == 1 else "ok"} for place in places]
+        return (says(200, json.dumps({"results": results}).encode()),)
+
+    return does
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Something of the machine that the run is on, and what comes of it. code: what the command exits with."""
@@ -296,6 +306,14 @@ ANSWERS = (
         _each_by_itself(400),
         Came("rejected"),
         Came({"delivered": 2, "rejected": 1}, 2, 2),
+        written=_RESULTS,
+        shown="`outcomes`",
+    ),
+    Answered(
+        "200 with a result that asks for a record again, each time",
+        _asks_again(),
+        Came("rejected", 10),
+        Came({"delivered": 2, "rejected": 1}, 10, 2),
         written=_RESULTS,
         shown="`outcomes`",
     ),

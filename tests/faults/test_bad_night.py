@@ -102,6 +102,68 @@ def test_the_command_exits_with_three_names_the_setting_and_goes_on(tmp_path: Pa
         assert ended.returncode == 0, ended.stderr
 
 
+# -- a night that is told for each record ----------------------------------------------------------------------------
+
+BY_INDEX = {"by": "index", "at": "/r", "status": "/s"}
+
+
+def told(asked: Asked, status: int, first: int = 0) -> Answer:
+    """The service answers 200 each time; from the first record on, each one is told to be refused."""
+    found = [one["id"] for one in json.loads(asked.body)]
+    results = [{"s": status if number >= first else 200} for number in found]
+    return answer(200, json.dumps({"r": results}).encode())
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "dusk", [0, 3, 20], ids=["from the start", "within the first batch", "in the middle"]
+)
+def test_a_night_told_for_each_record_rejects_nobody(dusk: int, status: int) -> None:
+    written = {"batching": {"size": 6}, "outcomes": BY_INDEX}
+    with Wire(lambda asked: told(asked, status, dusk)) as wire:
+        report = send(wire, **written)
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert f"5 deliveries in a row spent all their attempts (the service says {status})" in report.reason
+        delivered = {"delivered": dusk} if dusk else {}
+        assert counts(report) == {**delivered, "pending": report.read - dusk}
+        assert rows(Path("state"), "select count(*) from record") == [(0,)]
+        by_day = -(-dusk // 6)
+        assert report.attempts == len(wire.asked) <= MOST + 2 * IN_FLIGHT + by_day
+        wire.reply = lambda asked: told(asked, 200)
+        assert counts(send(wire, **written)) == {"delivered": 1200}
+
+
+def test_a_night_that_begins_within_the_last_batch_stops_the_run_and_says_how_to_end_it() -> None:
+    """That others of the batch were taken does not count as a success in between the two rounds."""
+    write_records(Path("in.jsonl"), 6)
+    written: dict[str, Any] = {"batching": {"size": 6}, "outcomes": BY_INDEX}
+    with Wire(lambda asked: told(asked, 429, 2)) as wire:
+        report = send(wire, **written)
+        assert (report.exit_code, counts(report)) == (3, {"delivered": 2, "pending": 4})
+        assert "nothing succeeded in between" in report.reason
+        assert "`retry: []` under `outcomes:`" in report.reason
+        assert len(wire.asked) == 1 + 4 + 5
+        written["outcomes"] = {**BY_INDEX, "retry": []}
+        assert counts(send(wire, **written)) == {"delivered": 2, "rejected": 4}
+
+
+def test_each_part_that_is_left_of_a_second_round_has_one_of_its_own() -> None:
+    """The service takes one record, each time in a second round: nobody is lost, or rejected."""
+    write_records(Path("in.jsonl"), 4)
+    tries = 0
+
+    def sparing(asked: Asked) -> Answer:
+        nonlocal tries
+        tries += 1
+        count = len(json.loads(asked.body))
+        taken = 200 if tries % 5 == 1 and tries > 1 else 503
+        return answer(200, json.dumps({"r": [{"s": taken}, *[{"s": 503}] * (count - 1)]}).encode())
+
+    with Wire(sparing) as wire:
+        report = send(wire, batching={"size": 4}, outcomes=BY_INDEX)
+        assert (report.state, counts(report)) == ("finished", {"delivered": 4})
+
+
 # -- one record, not a night -----------------------------------------------------------------------------------------
 
 

@@ -48,13 +48,17 @@ class Settle(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exhausted(msgspec.Struct, frozen=True, gc=False):
-    """All attempts were spent. answered: the last one was refused (408, 429, 5xx); else nobody knows whether it was."""
+    """All attempts were spent. answered: the last one was refused (408, 429, 5xx); else nobody knows whether it was.
+
+    spoken: the answer spoke of each record, and wants every one of them again.
+    """
 
     reason: str
     answered: bool
     resend: bool
     attempts: int
     response: Response | None
+    spoken: bool = False
 
 
 Flow: TypeAlias = Generator[Send | Wait | Settle | Exhausted, "Response | TransportError | None", None]
@@ -97,7 +101,10 @@ def deliver(
         if isinstance(answer, Response):
             answered = not (resend and answer.status == 409)  # it may be in conflict with itself
             verdict = judging(request, answer, resend=resend, history=history)
-            if (again := _all_again(verdict)) is not None and attempt < policy.attempts:
+            if (again := _all_again(verdict)) is not None:
+                if attempt >= policy.attempts:
+                    yield Exhausted(again, True, resend, own, answer, spoken=True)
+                    return
                 yield Wait(_backoff(policy, attempt, jitter), False, again, resend)
                 continue
             if not isinstance(verdict, Verdict) or verdict.kind != "retry":

@@ -77,11 +77,13 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`"
         return ""
 
-    def exhausted(self, reason: str, *, again: bool, since: int, status: int | None = None) -> str:
+    def exhausted(
+        self, reason: str, *, again: bool, since: int, status: int | None = None, spoken: bool = False
+    ) -> str:
         """A delivery spent its attempts: why the run stops now, or an empty text.
 
         again: it was its second round; since: successes counted when its first attempt began; status: of the last
-        answer.
+        answer; spoken: that one spoke of each record.
         """
         self.exhausted_in_a_row += 1
         self.failures_in_a_row += 1
@@ -89,7 +91,10 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         if self.exhausted_in_a_row >= self.stop_after:
             return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"
         if again and self.successes == since:
-            end = f"verdicts: {{{status}: rejected}}" if status is not None else "unanswered: park"
+            if spoken:
+                end = "retry: []` under `outcomes:"
+            else:
+                end = f"verdicts: {{{status}: rejected}}" if status is not None else "unanswered: park"
             return (
                 f"a delivery spent all its attempts twice and nothing succeeded in between ({reason}). Run again when "
                 f"the service is well; where its record is at fault and not the service, write `{end}` and run again"

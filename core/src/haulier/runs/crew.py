@@ -31,7 +31,7 @@ class Budget:
 class Delivery(msgspec.Struct, gc=False, eq=False):
     """A request on its way: its flow, and what is known of its attempts so far.
 
-    tries: attempts so far, `spent` of them by the request it is a part of; most_tries: how many there may be.
+    tries: attempts so far, `spent` of them by the request it is a part of.
     status: of the last answer. refusals: provisional ones of the run when its last attempt began. since: successes of
     the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all
     that came of one batch. unsent: no attempt so far, of any sitting, can have
@@ -40,7 +40,6 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
 
     request: Request
     flow: Flow
-    most_tries: int
     spent: int = 0
     tries: int = 0
     shared_splits: Budget | None = None

@@ -259,11 +259,12 @@ class Driver:
         flow = deliver(
             request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
         )
-        return Delivery(request, flow, course.policy.attempts, spent, spent, splits, unsent=not resend)
+        return Delivery(request, flow, spent, spent, splits, unsent=not resend)
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
         delivery = self._delivery(part, spent=spent, splits=whole.splits)
+        delivery.since = self._rules.successes  # what succeeded in the same answer says nothing of these
         self._crew.follow(whole, delivery)
         self._windows.intend(delivery)
         self._windows.commit_soon()
@@ -346,9 +347,13 @@ class Driver:
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         again = delivery.exhausted is not None
-        delivery.unsent = not wish.resend
+        delivery.unsent = not (wish.resend or wish.spoken)
         why = self._rules.exhausted(
-            wish.reason, again=again, since=delivery.since or 0, status=delivery.status
+            wish.reason,
+            again=again,
+            since=delivery.since or 0,
+            status=delivery.status,
+            spoken=wish.spoken,
         )
         if why or not again:
             self._put_back(delivery, wish.reason)
@@ -371,14 +376,16 @@ class Driver:
     # -- the end -------------------------------------------------------------------------------------------------
 
     async def _second_round(self) -> None:
-        """Deliveries that spent their attempts are tried once more, after all others."""
-        if self.stop_reason or not self._second:
-            return
-        second, self._second = self._second, []
-        for delivery in second:
-            self._once_more(delivery)
-        self._windows.commit()
-        await self._until_settled()
+        """Deliveries that spent their attempts are tried once more, after all others.
+
+        Parts that one of them left have such a round of their own: each time there are fewer records.
+        """
+        while self._second and not self.stop_reason:
+            second, self._second = self._second, []
+            for delivery in second:
+                self._once_more(delivery)
+            self._windows.commit()
+            await self._until_settled()
 
     def _once_more(self, delivery: Delivery) -> None:
         """The second round of one that spent its attempts."""

@@ -143,18 +143,19 @@ class Settling:
         )
 
         def apart(parts: list[Request] | None) -> None:
-            left = [self._exhausted(one) if parts is None else one for one in verdicts]
+            left = [self._not_again(one) if parts is None else one for one in verdicts]
             self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
             for part in parts or ():
                 self._again(part, delivery, delivery.tries)
 
-        if asked_again and delivery.tries < delivery.most_tries:
+        # Also after the last attempt: they are fewer now, and what becomes of them is for the rules of a bad night.
+        if asked_again:
             self._with_parts(delivery, [asked_again], apart)
         else:
             apart(None)
 
     @staticmethod
-    def _exhausted(verdict: Verdict) -> Verdict:
+    def _not_again(verdict: Verdict) -> Verdict:
         if verdict.kind != "retry":
             return verdict
         return Verdict("rejected", f"retries exhausted: {verdict.reason}")
