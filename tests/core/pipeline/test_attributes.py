@@ -209,5 +209,5 @@ def test_pick_names_the_record_that_lacks_the_attribute() -> None:
     items, faults = decode(block_of(b'{"id":7}', b'{"x":1}', b"[", b'{"id":null}'), "shallow")
     picked = pick(items, "id", faults)
     assert encode(picked) == b"[7,null,null,null]"
-    assert faults[1] == "has no attribute `id`, which `batching.item` asks for"
+    assert faults[1] == "has no attribute `id`, which `batching.item` asks for (by its name after `rename`)"
     assert sorted(faults) == [1, 2]

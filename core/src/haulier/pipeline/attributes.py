@@ -125,7 +125,10 @@ def pick(items: Sequence[dict[str, Any] | None], name: str, faults: dict[int, st
     picked: list[Any] = []
     for index, item in enumerate(items):
         if item is not None and name not in item:
-            faults.setdefault(index, f"has no attribute `{name}`, which `batching.item` asks for")
+            faults.setdefault(
+                index,
+                f"has no attribute `{name}`, which `batching.item` asks for (by its name after `rename`)",
+            )
         picked.append(None if item is None else item.get(name))
     return picked
 
