@@ -137,8 +137,14 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
             self._next_round()
         elif self._fallen is not None:
             self._judge_fall(this, self._fallen)
-        elif this.failures >= _FEW and this.failing > 2 * self._usual_failing + _SMALL and self._limit > 1:
-            self._fall(this, _FAILURE_FALL)
+        elif this.failing > 2 * self._usual_failing + _SMALL and self._limit > 1:
+            if this.failures >= _FEW:
+                self._fall(this, _FAILURE_FALL)
+            elif this.count < _LONGEST * _ROUND:
+                # Not yet sure; a rise would be answered by more of them.
+                this.whole += max(_ROUND, int(self._limit))
+            else:
+                self._rise()
         elif self.told or not this.count:
             self._rise()
         else:
