@@ -110,7 +110,7 @@ def test_b02_in_doubt_state(project: Project) -> None:
         project.records(records)
         project.destination("parked", to(server.url, unanswered="park", **settings))
         ended = project.haulier("run", "parked", "--records", "records.jsonl", "--activate", code=5)
-        assert "what is in doubt may have arrived: ask the service before sending it again" in ended.said
+        assert "what is in doubt may have arrived: ask the service first" in ended.said
         assert len(arrived) == 4
         (letter,) = project.haulier("dead-letters", "list", "parked", "--json").json["dead_letters"]
         assert (letter["position"], letter["state"], json.loads(letter["text"])) == (1, "in_doubt", {"id": 2})

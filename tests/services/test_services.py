@@ -56,7 +56,10 @@ def installed() -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+pytestmark = pytest.mark.alone  # their folders are locked by whoever has them open
+
+
+@pytest.fixture
 def ports() -> Iterator[dict[str, int]]:
     """The three services, running; name -> port."""
     command = ["node", "services.js"]
