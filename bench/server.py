@@ -7,6 +7,7 @@ Without it an asyncio server of our own stands in: the bench works with that, bu
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
@@ -24,6 +25,9 @@ __all__ = ["SLOW_S", "Received", "Server", "nginx_version"]
 SLOW_S = 0.05
 _ANSWER = '{"status":"ok"}'
 _WAIT_S = 10
+# Beneath what any system hands to connections that ask for no port (Linux from 32768, others from 49152): a port from
+# there is free when it is looked at, and may be another connection's own end when the server binds it.
+_PORTS = range(20000, 32000)
 _STAND_IN = Path(__file__).resolve().parent / "children" / "stand_in_server.py"
 
 
@@ -45,9 +49,7 @@ class Server:
         self._folder = folder
         self._kind = kind
         self._log = folder / "sizes.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = _free_ports()
         self.url = f"{'https' if kind == 'tls' else 'http'}://127.0.0.1:{self._port}/records"
         self.certificate = _certificate(folder) if kind == "tls" else None
         self._status_port = self._port + 1 if kind == "tls" else self._port
@@ -152,6 +154,19 @@ http {{
 """
 
 _TLS = "ssl_certificate server.pem; ssl_certificate_key server.key;"
+
+
+def _free_ports() -> int:
+    """A port that nobody listens on, and neither on the next one."""
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+        return port
 
 
 def _certificate(folder: Path) -> Path:
