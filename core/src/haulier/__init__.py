@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from haulier.model.delivery import State
     from haulier.model.destination import Destination
-    from haulier.runs.book import Delivered
+    from haulier.runs.delivered import Delivered
     from haulier.runs.following import follow
     from haulier.runs.planning import Plan, plan
     from haulier.runs.preview import Preview, Sample, preview
@@ -76,7 +76,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "haulier.model.delivery": ("State",),
     "haulier.model.destination": ("Destination",),
-    "haulier.runs.book": ("Delivered",),
+    "haulier.runs.delivered": ("Delivered",),
     "haulier.runs.following": ("follow",),
     "haulier.runs.planning": ("Plan", "plan"),
     "haulier.runs.preview": ("Preview", "Sample", "preview"),

@@ -15,7 +15,7 @@ from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.request import Request, Response
-from haulier.runs.book import Delivered
+from haulier.runs.delivered import Delivered
 from haulier.runs.joining import Joining, Lines
 
 

@@ -6,19 +6,17 @@ one state: read = pending + sending + delivered + accepted + rejected + in doubt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
-
-import msgspec
+from collections.abc import Callable, Sequence
 
 from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
+from haulier.runs.delivered import Delivered, LinesOf
+from haulier.runs.low_water import LowWater
 from haulier.runs.numbering import Goer, Numbering
-from haulier.runs.positions import stretches
 
-__all__ = ["Book", "Delivered", "LinesOf"]
+__all__ = ["Book"]
 
 _STATES = {
     "delivered": State.DELIVERED,
@@ -35,41 +33,6 @@ _AGAIN = Verdict("unknown", "every record of it was asked for again")
 
 def _best(verdict: Verdict) -> int:
     return _BEST_FIRST.index(verdict.kind)
-
-
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """What an observer is told of records of one request that came to rest together.
-
-    positions and records: all of the request's, or those of which the answer said the same. stage: of a chain.
-    """
-
-    number: int
-    positions: Sequence[int]
-    records: Sequence[bytes]
-    state: State
-    status: int | None
-    attempts: int
-    reason: str
-    ticket: str
-    response: Response | None
-    request: Request
-    stage: str = ""
-
-
-class LinesOf(Protocol):
-    """What outputs are told: (the outputs, by number, that a line is owed to; the line)."""
-
-    def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:
-        """Of records that came to rest."""
-        ...
-
-    def unsent(self, rejected: RejectedRecord) -> list[tuple[list[int], bytes]]:
-        """Of a record that never became a request."""
-        ...
-
-    def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
-        """Of a request of an earlier sitting that is not made again; texts: of its records, where they are known."""
-        ...
 
 
 class Book:
@@ -105,10 +68,8 @@ class Book:
         self._commit = Commit()
         self._unsettled: dict[int, int] = {}
         self._read = run.read
-        self._pending_from = run.low_water
-        self._missing = list(missing)
+        self._low_water = LowWater(run.low_water, missing)
         self._put_back: dict[int, OutcomeRow] = {}
-        self._held_back: list[int] = []
         self._slow: dict[int, float] = {}
         self._slow_from = -1.0
         self._follows = follows
@@ -129,12 +90,12 @@ class Book:
             self._commit.digest = block.digest
         if block.chunk is not None:
             self._commit.chunks.append((block.chunk, block.first, len(block.lines), block.content))
-        self._pending_from = end if held is None else held
+        self._low_water.pending_from = end if held is None else held
         self._unsettled.update((request.number, _oldest(request)) for request in requests)
 
     def rejected_unsent(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records that never became a request."""
-        self._found([record.position for record in rejected])
+        self._low_water.found([record.position for record in rejected])
         rows = self._commit.records
         rows += [(record.position, State.REJECTED, None, record.reason, record.line) for record in rejected]
         self._count(State.REJECTED, len(rejected))
@@ -144,12 +105,12 @@ class Book:
 
     def hold_back(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records of batches that could not be made, whose refusal does not count yet: they are pending."""
-        self._found([record.position for record in rejected])
-        self._held_back += (record.position for record in rejected)
+        self._low_water.found([record.position for record in rejected])
+        self._low_water.held_back += (record.position for record in rejected)
 
     def release(self) -> None:
         """What was held back is rejected now."""
-        self._held_back.clear()
+        self._low_water.held_back.clear()
 
     def expect(self, request: Request) -> None:
         """This request is to be intended later: until then its records are pending."""
@@ -163,7 +124,7 @@ class Book:
             self._commit.before.append(row)
         self._commit.intents.append(intent_row(self._run.id, request, stored))
         self.expect(request)
-        self._found(request.positions)
+        self._low_water.found(request.positions)
 
     # -- settling ------------------------------------------------------------------------------------------------
 
@@ -379,8 +340,7 @@ class Book:
         if self._onward is not None:
             commit.onward = self._onward.take()
         self._put_back.clear()
-        missing = (gap.start for gap in self._missing)
-        commit.low_water = min([self._pending_from, *self._unsettled.values(), *missing, *self._held_back])
+        commit.low_water = self._low_water.now(self._unsettled.values())
         return commit
 
     def _owe(self, lines: list[tuple[list[int], bytes]]) -> None:
@@ -389,22 +349,8 @@ class Book:
             for output in outputs:
                 self._owed.append((output, clean))
 
-    def _found(self, positions: Sequence[int]) -> None:
-        """These records are in a request again, or rejected: an earlier sitting's gaps shrink."""
-        if self._missing:
-            for stretch in stretches(positions):
-                self._missing = [left for gap in self._missing for left in _without(gap, stretch)]
-
     def _id(self, request: Request) -> int:
         return self._run.id << 40 | request.number
-
-
-def _without(gap: range, stretch: range) -> Iterator[range]:
-    """What is left of a stretch of positions outside another."""
-    if gap.start < stretch.start:
-        yield range(gap.start, min(gap.stop, stretch.start))
-    if gap.stop > stretch.stop:
-        yield range(max(gap.start, stretch.stop), gap.stop)
 
 
 def _oldest(request: Request) -> int:

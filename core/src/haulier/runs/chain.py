@@ -19,8 +19,9 @@ from haulier.io.saving import SavedBodies
 from haulier.io.transports.protocol import Transport
 from haulier.runs.accounts import noted
 from haulier.runs.acquiring import with_tokens
-from haulier.runs.book import Book, LinesOf
+from haulier.runs.book import Book
 from haulier.runs.charting import course_of, joints_of
+from haulier.runs.delivered import LinesOf
 from haulier.runs.driver import Driver
 from haulier.runs.following import follows, read_back
 from haulier.runs.joined import Joined

@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable
 from random import random
 
 from haulier.delivery.judging import History
-from haulier.delivery.retry import Exhausted, Send, Settle, Wait, deliver
+from haulier.delivery.retry import Exhausted, Settle, Wait, deliver
 from haulier.delivery.stopping import stop_rules
-from haulier.errors import InputError, LedgerError, TransportError
+from haulier.errors import InputError, LedgerError
 from haulier.io.ledger.rows import Commit
 from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.request import Request, Response
-from haulier.runs.book import Book, Delivered
+from haulier.model.request import Request
+from haulier.runs.book import Book
+from haulier.runs.carrying import Carrier
 from haulier.runs.course import Course, Source, Taken
 from haulier.runs.crew import Budget, Crew, Delivery
+from haulier.runs.delivered import Delivered
 from haulier.runs.joint import Depth, Joint
-from haulier.runs.overdue import Overdue
 from haulier.runs.settling import Settling
 from haulier.runs.windows import Windows
 
@@ -61,20 +62,38 @@ class Driver:
     ) -> None:
         self._source = source
         self._book = book
-        self._transport = transport
-        self._exchanges = Overdue(course.longest_s)
         self._course = course
         self._on_durable = durable
-        self._loop = asyncio.get_running_loop()
-        self._pacing = joint.pacing
         self._depth = depth
         self._coming = coming
         self._quiet = quiet
         self._stopped = stopped
         self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
         self._history = History()
+        self._settling = Settling(
+            book,
+            self._rules,
+            self._history,
+            most=course.max_in_flight,
+            parts=source.parts,
+            later=self._settled,
+            again=self._again,
+            settled=settled,
+            stop=self.stop,
+        )
+        self._carrier = Carrier(
+            transport,
+            book,
+            course,
+            joint.pacing,
+            self._rules,
+            self._settling,
+            settle=self._settle,
+            wait=self._wait,
+            exhausted=self._exhausted,
+        )
         self._crew = Crew(
-            carry=self._carry,
+            carry=self._carrier.carry,
             limit=lambda: self._rules.in_flight_limit,
             probing=lambda: self._rules.probing,
             joint=joint,
@@ -89,17 +108,6 @@ class Driver:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._second: list[Delivery] = []
-        self._settling = Settling(
-            book,
-            self._rules,
-            self._history,
-            most=course.max_in_flight,
-            parts=source.parts,
-            later=self._settled,
-            again=self._again,
-            settled=settled,
-            stop=self.stop,
-        )
         depth.join(self._crew, self)
         self.stop_reason = ""
         self.error: BaseException | None = None
@@ -139,7 +147,7 @@ class Driver:
         Raises what the input's iterator, a plugin or the ledger raised, after what was in flight has come to rest.
         Cancelled, it breaks off at once, as a crash would.
         """
-        watches = [asyncio.create_task(one) for one in (self._watch(), self._exchanges.watch())]
+        watches = [asyncio.create_task(one) for one in (self._watch(), self._carrier.watch())]
         at_once = False
         try:
             ended_early = await self._take_all_in()
@@ -274,42 +282,6 @@ class Driver:
         if not self.stop_reason:
             self._windows.go_on()
         self._windows.look_for_room()
-
-    async def _carry(self, delivery: Delivery) -> None:
-        """Follow a delivery's flow until it settles, or has to wait."""
-        request, course, flow, task = delivery.request, self._course, delivery.flow, delivery.task
-        exchanges = self._exchanges
-        assert task is not None
-        reply: Response | TransportError | None
-        wish = flow.send(None)
-        if delivery.since is None:
-            delivery.since = self._rules.successes
-        while isinstance(wish, Send):
-            delivery.tries, delivery.unsent = wish.number, False
-            delivery.refusals = self._settling.refusals
-            began = self._loop.time()
-            exchanges.begin(task, began, request.length)
-            try:
-                reply = await self._transport.send(request, course.authorize(request))
-                delivery.status = reply.status
-            except TransportError as error:
-                reply, delivery.status = error, None
-            except asyncio.CancelledError:
-                if (broken_off := exchanges.why(task)) is None:
-                    raise
-                reply, delivery.status = broken_off, None
-            finally:
-                exchanges.end(task)
-            now = self._loop.time()
-            self._book.attempted(request, now - began)
-            self._pacing.answered(began, now, reply if isinstance(reply, Response) else None)
-            wish = flow.send(reply)
-        if isinstance(wish, Settle):
-            self._settle(delivery, wish)
-        elif isinstance(wish, Wait):
-            self._wait(delivery, wish)
-        else:
-            self._exhausted(delivery, wish)
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
         self._rules.failure()

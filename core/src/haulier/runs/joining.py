@@ -20,7 +20,7 @@ from haulier.model.answers import Condition
 from haulier.model.block import RejectedRecord
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
-from haulier.runs.book import Delivered
+from haulier.runs.delivered import Delivered
 
 __all__ = ["Followed", "Joining", "Lines"]
 

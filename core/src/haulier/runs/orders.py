@@ -9,7 +9,7 @@ from pathlib import Path
 from haulier.model.destination import Destination, OutputChoice
 from haulier.plugins.registry import Registry
 from haulier.runs.authority import Authority
-from haulier.runs.book import Delivered
+from haulier.runs.delivered import Delivered
 from haulier.runs.intake import Input, Intake
 from haulier.runs.resolved import Resolved
 

@@ -17,7 +17,7 @@ from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
-from haulier.runs.book import Delivered, LinesOf
+from haulier.runs.delivered import Delivered, LinesOf
 from haulier.runs.joined import Ended, Joined
 from haulier.runs.resolved import Resolved
 

@@ -20,7 +20,7 @@ from haulier.io.ledger.store import LedgerView
 from haulier.io.readers import open_records
 from haulier.model.block import Block, Chunk
 from haulier.runs.authority import CredentialLike
-from haulier.runs.book import Delivered
+from haulier.runs.delivered import Delivered
 from haulier.runs.loop import LoopThread
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.report import Report

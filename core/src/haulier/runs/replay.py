@@ -22,7 +22,7 @@ from haulier.io.readers.digest import DigestedReader
 from haulier.model.block import Block, Chunk
 from haulier.model.delivery import State
 from haulier.runs.authority import CredentialLike
-from haulier.runs.book import Delivered
+from haulier.runs.delivered import Delivered
 from haulier.runs.intake import Shaped
 from haulier.runs.mending import read_mended
 from haulier.runs.positions import PositionSet

@@ -11,9 +11,9 @@ from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
 from haulier.runs.accounts import known_account, learned
 from haulier.runs.authority import CredentialLike, authorities_of, given_to
-from haulier.runs.book import Delivered
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
+from haulier.runs.delivered import Delivered
 from haulier.runs.intake import Input, Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.orders import Orders, outputs_of

@@ -14,8 +14,9 @@ from haulier.delivery.stopping import StopRules
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
-from haulier.runs.book import Book, Delivered
+from haulier.runs.book import Book
 from haulier.runs.crew import Delivery
+from haulier.runs.delivered import Delivered
 
 __all__ = ["Settling"]
 
