@@ -13,6 +13,7 @@ from typing import cast
 from haulier.errors import TransportError
 from haulier.io.transports.answers import AnswerReader, Heads, Refused
 from haulier.io.transports.dialing import HINT, Dialer, readable, told
+from haulier.io.transports.hangups import Hangups
 from haulier.io.transports.protocol import (
     MAX_ANSWER_BYTES,
     check_files,
@@ -27,8 +28,6 @@ __all__ = ["Http1"]
 
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
 _IDLE_S = 4.0  # many servers hang up after 5 s; one that says so in a Keep-Alive header is believed
-_SOON_S = 1.0  # a server that hangs up so soon behind an answer does so behind each
-_USED_ONCE = 1000  # connections to such a server until another one is tried twice
 _CLOSING_S = 0.5  # how long the last words of TLS may take
 
 
@@ -50,12 +49,11 @@ class Http1:
         origin: str = "",
     ) -> None:
         self.lines: set[_Line] = set()
-        self.heads = Heads()
+        self.heads, self.hangups = Heads(), Hangups()
         self.timeout_s, self.max_answer_bytes = timeout_s, max_answer_bytes
         self._lanes = lanes
         self._free = lanes
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._used_once: dict[str, int] = {}  # host -> how many more connections are not used again
         self._dialer = Dialer(timeout_s=timeout_s, closing_s=_CLOSING_S, verify=verify)
         if origin.startswith("https:"):
             self._dialer.context()
@@ -88,13 +86,6 @@ class Http1:
         if self.lines:
             await asyncio.wait([line.abort() for line in tuple(self.lines)], timeout=_CLOSING_S)
 
-    def hung_up(self, host: str) -> None:
-        """A server ended a connection right behind an answer, without a word: the next ones are used once only.
-
-        Else some requests would go out on connections that are about to end, and nobody could say whether they arrived.
-        """
-        self._used_once[host] = _USED_ONCE
-
     async def _turn(self) -> None:
         # asyncio's Semaphore does the same and costs more than all of this method's callers.
         turn = asyncio.get_running_loop().create_future()
@@ -115,8 +106,7 @@ class Http1:
         self._free += 1
 
     def _keep(self, line: _Line) -> None:
-        if self._used_once and (left := self._used_once.get(line.host)):
-            self._used_once[line.host] = left - 1
+        if self.hangups.once(line.host):
             line.abort()
         else:
             self._idle.append(line)
@@ -130,8 +120,8 @@ class Http1:
         for number in range(len(idle) - 1, -1, -1):
             line = idle[number]
             if (late := now >= line.idle_until) or line.has_news():
-                if not late and now < line.answered + _SOON_S:
-                    self.hung_up(line.host)
+                if not late:
+                    self.hangups.ended(line.host, now - line.answered)
                 line.abort()
                 del idle[number]
             elif line.host == host and line.scheme == scheme:
@@ -308,11 +298,11 @@ class _Line(asyncio.Protocol):
     def _ended(self, error: Exception | None) -> None:
         """Nothing more will come."""
         if self._answer is None or self._answer.done():
-            if self.usable and self._loop.time() < self.answered + _SOON_S:
-                self._owner.hung_up(self.host)
+            if self.usable:
+                self._owner.hangups.ended(self.host, self._loop.time() - self.answered)
             return
         if self._used and not self._reader.raw_bytes:
-            self._owner.hung_up(self.host)
+            self._owner.hangups.ended(self.host)
         try:
             if error is None and self._reader.ends_here():
                 self._finish()

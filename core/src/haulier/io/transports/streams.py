@@ -15,6 +15,7 @@ import httpcore
 
 from haulier.errors import TransportError
 from haulier.io.transports.dialing import HINT, Dialer, readable, told
+from haulier.io.transports.hangups import Hangups
 
 __all__ = ["Network"]
 
@@ -28,6 +29,7 @@ class Network(httpcore.AsyncNetworkBackend):
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
+        self._hangups = Hangups()
 
     async def connect_tcp(
         self,
@@ -40,7 +42,7 @@ class Network(httpcore.AsyncNetworkBackend):
         """A plain connection; httpcore asks for TLS on it next."""
         del timeout, local_address, socket_options
         shown = f"[{host}]" if ":" in host else host
-        stream = _Stream(shown if port == _HTTP_PORT else f"{shown}:{port}")
+        stream = _Stream(self._hangups, shown if port == _HTTP_PORT else f"{shown}:{port}")
         await self._dialer.dial("http", stream.host, lambda: stream)
         return stream
 
@@ -54,8 +56,8 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     _wire: asyncio.Transport
 
-    def __init__(self, host: str) -> None:
-        self.host = host
+    def __init__(self, hangups: Hangups, host: str) -> None:
+        self._hangups, self.host = hangups, host
         self._loop = asyncio.get_running_loop()
         self._held: list[bytes] = []
         self._came: list[bytes] = []
@@ -64,6 +66,9 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._tls: asyncio.Transport | None = None
+        self._idle_since: float | None = None  # None before the end of an answer
+        self._spent = False
+        self._unanswered = False  # it was used again, and not a byte of the answer came
 
     # -- what httpcore calls ---------------------------------------------------------------------------------------
 
@@ -89,6 +94,9 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         """Take bytes to be written; waits while the connection takes no more."""
         if self._ended:
             raise httpcore.WriteError(told(self._error) if self._error else "it closed the connection")
+        if self._idle_since is not None:
+            self._idle_since = None
+            self._unanswered = True
         self._held.append(buffer)
         self._held_bytes += len(buffer)
         if self._held_bytes >= _HELD_BYTES:
@@ -133,9 +141,11 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
         raise TransportError(f"{self.host}: {why}", sent="no")
 
     def get_extra_info(self, info: str) -> Any:
-        """Whether an idle connection has something to read, and what TLS agreed on."""
-        if info == "is_readable":
-            return self._ended or bool(self._came) or self._readable()
+        """Whether an idle connection must not be used again, and what TLS agreed on."""
+        if (
+            info == "is_readable"
+        ):  # asked behind each answer and before each request, when nothing should come
+            return self._is_spent()
         if info == "ssl_object":
             return self._tls.get_extra_info("ssl_object") if self._tls is not None else None
         return self._wire.get_extra_info(info)
@@ -149,6 +159,7 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        self._unanswered = False
         self._came.append(data)
         self._came_bytes += len(data)
         if self._came_bytes > _UNREAD_BYTES and not self._halted:
@@ -158,13 +169,12 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Nothing more will come."""
-        self._ended = True
-        self._go_on()
+        self._end()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        self._ended, self._error = True, error
-        self._go_on()
+        self._error = error
+        self._end()
 
     def pause_writing(self) -> None:
         """More is held than is good."""
@@ -173,6 +183,25 @@ class _Stream(httpcore.AsyncNetworkStream, asyncio.Protocol):
     def resume_writing(self) -> None:
         """More can be written."""
         self._paused = False
+        self._go_on()
+
+    def _is_spent(self) -> bool:
+        now = self._loop.time()
+        if self._idle_since is None:
+            self._idle_since = now
+            self._spent = self._hangups.once(self.host)
+        if self._ended or self._came or self._readable():
+            self._hangups.ended(self.host, now - self._idle_since)
+            return True
+        return self._spent
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            if self._unanswered:
+                self._hangups.ended(self.host)
+            elif self._idle_since is not None:
+                self._hangups.ended(self.host, self._loop.time() - self._idle_since)
         self._go_on()
 
     def _flush(self) -> None:
