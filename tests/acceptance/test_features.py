@@ -319,13 +319,30 @@ def test_f11_uploads_are_temporary_and_cleaned_up(project: Project, imagga: Imag
     gone = sorted(one.target for one in imagga.requests)
     assert gone == sorted(f"/v2/uploads/{line['upload_id']}" for line in uploads)
     again = project.haulier(*command, "--yes", "--json").json
-    counts = {"version": 1, "uploads": 3, "lines_without": 1, "gone": 3, "refused": 0}
+    counts = {
+        "version": 1,
+        "uploads": 3,
+        "lines_without": 1,
+        "gone": 3,
+        "not_found": 0,
+        "refused": 0,
+        "in_doubt": 0,
+    }
     assert again == counts, "what is gone is gone"
     project.write("odd.jsonl", '{"upload_id": ".."}\n')
     odd = project.haulier("imagga", "cleanup", "odd.jsonl", *command[3:], "--yes", code=4)
     assert odd.out == "1 uploads: 0 are gone, 1 were refused\n"
     shown = odd.err.partition("which ids, and why: haulier ")[2].split()
     assert ".." in project.haulier(*shown).said
+    project.write("strange.jsonl", '{"upload_id": "i05e1"}\n{"upload_id": "i05e2"}\n')
+    strange = project.haulier("imagga", "cleanup", "strange.jsonl", *command[3:], "--yes")
+    assert strange.out == "2 uploads: none of them was found\n"
+    assert "another account than that of credential `imagga-test`" in strange.err
+    astray = project.haulier(
+        "imagga", "cleanup", "strange.jsonl", *command[3:-1], f"{imagga.url}/api", "--yes", code=5
+    )
+    assert astray.out == "2 uploads: 0 are gone, 0 were refused, 2 are in doubt\n"
+    assert "i05e1: Imagga answered 404 at /api/v2/uploads/i05e1" in astray.err, "which, and why"
     doubled = project.haulier(*command[:-1], f"{imagga.url}/v2", "--yes", code=2).err
     assert "base_url: ends with /v2" in doubled, "a 404 of no upload's is never taken for a deletion"
 

@@ -130,6 +130,8 @@ def test_names_that_would_lead_out_of_the_project_are_no_names(project: Project)
         (("run", "x"), "give the records with --records FILE"),
         (("run", "x", "--records", "r", "--param", "a"), "'a' is not name=value"),
         (("run", "x", "--records", "r", "--limit", "-1"), "'--limit'"),
+        (("follow", "x", "--timeout", "nan"), "nan is no number of seconds"),
+        (("follow", "x", "--timeout", "inf"), "inf is no number of seconds"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

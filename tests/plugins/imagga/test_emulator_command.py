@@ -98,9 +98,14 @@ def test_options_reach_the_emulator_and_a_given_secret_is_not_printed(tmp_path: 
         (["--fault", '{"status": 1}'], "status must be 200 to 599, not 1"),
         (["--fault", "@/nowhere/f.json"], "/nowhere/f.json"),
         (["--rate", "0"], "requests_per_second must be above 0"),
+        (["--rate", "nan"], "requests_per_second must be above 0, not nan"),
+        (["--rate", "inf"], "requests_per_second must be above 0, not inf"),
         (["--polls", "-1"], "-1"),
         (["--port", "70000"], "70000"),
-        (["--ready-file", "/nowhere/ready"], "/nowhere/ready"),
+        (
+            ["--ready-file", "/nowhere/ready"],
+            "--ready-file: cannot write /nowhere/ready: No such file or directory",
+        ),
     ],
 )
 def test_what_does_not_hold_is_refused_by_name_with_exit_code_2(options: list[str], named: str) -> None:

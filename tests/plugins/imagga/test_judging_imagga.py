@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import structs
 
 from haulier.delivery.judging import History, Judging
 from haulier.model.delivery import Stop, Verdict
@@ -102,6 +103,19 @@ def test_deleting_what_is_gone_counts_as_delivered() -> None:
         assert judge_delete(REQUEST, answer(status, "error", "gone")) == Verdict(
             "delivered", f"already gone (answered {status})"
         )
+
+
+def test_a_404_below_another_path_than_the_documented_leaves_open_what_is_not_there() -> None:
+    behind = structs.replace(REQUEST, url="https://gateway.example.com/images/v2/uploads/i05e")
+    assert judge_delete(behind, answer(404, "error", "Not Found")) == Verdict(
+        "unknown",
+        "Imagga answered 404 at /images/v2/uploads/i05e, which does not begin with /v2/: either it is gone already, "
+        "or there is no such address and nothing was deleted. Look at `base_url`; where that is right, write "
+        "`verdicts: {404: delivered}`",
+    )
+    assert judge_delete(behind, answer(410, "error", "expired")) == Verdict(
+        "delivered", "already gone (answered 410)"
+    )
 
 
 def test_a_404_that_imagga_did_not_write_does_not_count_as_gone() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from haulier.cli.options import base_url_option, json_option, state_option
+from haulier.cli.options import Seconds, base_url_option, json_option, state_option
 from haulier.cli.printing import out, out_json
 
 __all__ = ["command"]
@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     metavar="SECONDS",
     help="Longest time to follow a job now; as the endpoint says when left out.",
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 __all__ = [
+    "Seconds",
     "base_url_option",
     "destination_argument",
     "json_option",
@@ -22,6 +24,18 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds; one that is none, such as nan, is refused, and so is an infinite one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; click.BadParameter where it cannot be waited for."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number of seconds that can be waited for.", param, ctx)
+        return number
+
 
 destination_argument = click.argument("destination", metavar="DEST")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")

@@ -12,6 +12,7 @@ Left to the default rules (None): 401 (stops), 408, 500 and 503 (tried again), a
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from haulier.authoring import Request, Response, Stop, Verdict, look_up
 
@@ -65,17 +66,23 @@ def judge_picture(request: Request, response: Response) -> Verdict | Stop | None
 
 
 def judge_delete(request: Request, response: Response) -> Verdict | Stop | None:
-    """As `judge`; an upload that is already gone is what was asked for, so it counts as delivered.
+    """As `judge`; what is already gone is what was asked for, so it counts as delivered.
 
-    A 410 says so. A 404 says so only inside Imagga's envelope: without it, a proxy or a wrong `base_url` may
-    have answered, and the upload may well be there. Which of the two an expired id gives is not known.
+    A 410 says so. A 404 says so only inside Imagga's envelope and below the documented path: it stands for an unknown
+    address as well (https://docs.imagga.com/#errors), and then nothing was deleted. Which of the two statuses an
+    expired id gives is not known.
     """
-    gone = response.status == 410 or (response.status == 404 and _told(response)[0] == "error")
-    return (
-        Verdict("delivered", f"already gone (answered {response.status})")
-        if gone
-        else judge(request, response)
-    )
+    told = _told(response)[0] == "error"
+    if response.status == 410 or (response.status == 404 and told and _is_documented(request)):
+        return Verdict("delivered", f"already gone (answered {response.status})")
+    if response.status == 404 and told:
+        return Verdict(
+            "unknown",
+            f"Imagga answered 404 at {_path_of(request)}, which does not begin with /v2/: either it is gone already, "
+            "or there is no such address and nothing was deleted. Look at `base_url`; where that is right, write "
+            "`verdicts: {404: delivered}`",
+        )
+    return judge(request, response)
 
 
 def judge_job(request: Request, response: Response) -> Verdict | Stop | None:
@@ -119,6 +126,15 @@ def _reset(response: Response) -> str:
     if not (reset.isascii() and reset.isdigit() and len(reset) <= 10):
         return ""
     return f", new ones from {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _path_of(request: Request) -> str:
+    return urlsplit(request.url).path
+
+
+def _is_documented(request: Request) -> bool:
+    """Whether it went to a path as Imagga documents them, not below one of a gateway's or a mistaken one."""
+    return _path_of(request).startswith("/v2/")
 
 
 def _told(response: Response) -> tuple[str, str]:

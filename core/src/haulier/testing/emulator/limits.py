@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from threading import Lock
 
 from haulier.testing.emulator.errors import EmulatorError
@@ -41,7 +42,7 @@ class Limits:
             ("requests_per_second", requests_per_second),
             ("max_in_flight", max_in_flight),
         ):
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < inf:
                 raise EmulatorError(f"{name} must be above 0, not {value}; leave it out for no limit")
         if retry_after_s is not None and retry_after_s < 0:
             raise EmulatorError(f"retry_after_s must be 0 or more, not {retry_after_s}")

@@ -60,7 +60,7 @@ NOTICE = (
     "Not known: the words of refusals (but one); the rate limits of plans; a Retry-After with 429 (here: only"
     " if set); which calls count against the monthly limit (here: successful analyses); whether 403 also"
     " stands for a burst; image_url or image_upload_id in a POST, image_base64 in JSON (here: refused unless"
-    " asked for).",
+    " asked for); the shape of a 404 to an unknown path (here: the envelope, as for an unknown id).",
     "Marks: A by two sources or Imagga's own, B by one good source, C inferred, ? not established.",
     "Not known of each:",
 )

@@ -1,9 +1,8 @@
-"""The plugin's commands, `haulier imagga ...`. Loads nothing but click until a command runs."""
+"""`haulier imagga emulate`."""
 
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,10 @@ import click
 if TYPE_CHECKING:
     from haulier_imagga.emulator import ImaggaEmulator, Server
 
-
-@click.group()
-def imagga() -> None:
-    """Work with the Imagga image analysis API."""
+__all__ = ["emulate"]
 
 
-@imagga.command()
+@click.command()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free port."
 )
@@ -74,88 +70,6 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
         raise click.UsageError(str(error)) from error
 
 
-@imagga.command()
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False)
-)
-@click.option("--credential", default="imagga", show_default=True, help="Name of a stored credential.")
-@click.option("--base-url", metavar="URL", help="In place of the service: an emulator or a gateway.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-def cleanup(
-    *, files: tuple[str, ...], credential: str, base_url: str | None, yes: bool, as_json: bool
-) -> int:
-    """Delete uploads that were left behind, by the `upload_id` of the lines in FILE.
-
-    FILE is what an output of upload-image wrote. Uploads that are gone already, by themselves after 24 hours or
-    deleted before, are counted as deleted: the command may be given again. Ends with 0 all gone, 3 stopped, 4 some
-    refused.
-    """
-    from haulier import send  # noqa: PLC0415 - see emulate
-
-    found, without = _upload_ids(files)
-    if found and not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{len(found):,} uploads would be deleted for good; say so with --yes")
-        click.confirm(f"Delete {len(found):,} uploads? They cannot be recovered.", abort=True, err=True)
-    destination = {
-        "name": "imagga-cleanup",
-        "connector": "imagga",
-        "endpoint": "delete-upload",
-        "credential": credential,
-        "key": "upload_id",
-        "params": {"uploadId": "{record.upload_id}"},
-        **({"base_url": base_url} if base_url else {}),
-    }
-    report = send(destination, [{"upload_id": upload} for upload in found]) if found else None
-    counts = {
-        "version": 1,
-        "uploads": len(found),
-        "lines_without": without,
-        "gone": report.delivered if report else 0,
-        "refused": report.rejected + report.in_doubt if report else 0,
-    }
-    if as_json:
-        click.echo(json.dumps(counts))
-    else:
-        click.echo("{uploads} uploads: {gone} are gone, {refused} were refused".format(**counts))
-    if without:
-        click.echo(f"{without:,} lines held no upload_id", err=True)
-    if report is not None and report.rejected + report.in_doubt:
-        click.echo(f"which ids, and why: haulier dead-letters list {report.run_id}", err=True)
-    if report is not None and report.reason:
-        click.echo(f"stopped: {report.reason}", err=True)
-    return report.exit_code if report else 0
-
-
-def _upload_ids(files: tuple[str, ...]) -> tuple[list[str], int]:
-    """The ids in these files, each once, in order; and how many lines have none."""
-    found: dict[str, None] = {}
-    without = 0
-    for name in files:
-        for number, line in enumerate(_text_of(name).splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                value = json.loads(line)
-            except ValueError:
-                raise click.UsageError(f"{name}, line {number}: no JSON; give what an output wrote") from None
-            upload = value.get("upload_id") if isinstance(value, dict) else None
-            if isinstance(upload, str) and upload:
-                found[upload] = None
-            else:
-                without += 1
-    return list(found), without
-
-
-def _text_of(name: str) -> str:
-    """What a file says, without the byte order mark that editors put first."""
-    try:
-        return Path(name).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{name}: no UTF-8 text; give what an output wrote") from None
-
-
 def _emulator(
     *,
     key: str | None,
@@ -186,6 +100,11 @@ def _print_url(server: Server, *, as_json: bool) -> None:
 def _write_ready_file(path: Path, server: Server, ending: ExitStack) -> None:
     # Renamed into place, so that who waits for the file finds it complete.
     new = path.with_name(f"{path.name}.new")
-    new.write_text(f"{server.url}\n", encoding="utf-8")
-    new.replace(path)
+    try:
+        new.write_text(f"{server.url}\n", encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        raise click.UsageError(
+            f"--ready-file: cannot write {path}: {error.strerror}; name a file in a folder that can be written"
+        ) from error
     ending.callback(path.unlink, missing_ok=True)
