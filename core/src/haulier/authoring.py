@@ -45,6 +45,7 @@ from haulier.errors import (
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.model.media_type import MediaType
 from haulier.model.parts import (
     Account,
     Added,
@@ -92,6 +93,7 @@ __all__ = [
     "Header",
     "InputError",
     "Judge",
+    "MediaType",
     "NoSettings",
     "Output",
     "OutputBusy",

@@ -16,7 +16,7 @@ from tests.core.runs.carrying import counts, destination, records, rows, within
 from tests.core.runs.wire import Asked, Wire, answer
 
 import haulier
-from haulier.errors import CredentialError
+from haulier.errors import ConfigurationError, CredentialError
 from haulier.model.request import FilePart
 from haulier.runs.curl import curl_command
 from haulier.runs.marking import Marks
@@ -92,6 +92,10 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
     "a file as the body": {
         "files_root": "pictures",
         "request": {"content_format": "bytes", "attributes": "none", "files": {"image": "{record.file}"}},
+    },
+    "a media type with quotes": {
+        "request": {"content_format": "xml"},
+        "format_settings": {"media_type": 'application/soap+xml; charset=utf-8; action="urn:x \\"y\\"; z=1"'},
     },
     "compressed": {"compress": "gzip", "batching": {"size": 2}},
     "compressed CSV": {
@@ -189,6 +193,36 @@ def _head(asked: Asked, varies: set[str]) -> list[str]:
 def _shown_head(sample: haulier.Sample, varies: set[str]) -> list[str]:
     lines = [f"{name}: {value}" for name, value in sample.headers if name not in varies]
     return [f"{sample.method} {sample.target} HTTP/1.1", *lines]
+
+
+@pytest.mark.parametrize("transport", ["http1", "httpx"])
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain\r\nX-Other: 1", 'text/plain; a="\r\n\r\nGET / HTTP/1.1"', 'text/x; a="\x00"', "ä/b"],
+)
+def test_no_media_type_reaches_the_wire_that_could_end_its_header(
+    media_type: str, transport: str, folder: Path
+) -> None:
+    """Where code names it, each batch decides; the others go on, and the server reads no header more."""
+    code = (
+        "def build(records, context):\n"
+        f"    return (b'x', {media_type!r} if records[0]['id'] else 'text/plain; a=\"b\"')"
+    )
+    with Wire() as wire:
+        made = destination(
+            wire.url, transport=transport, batching={"size": 1, "grouping": {"name": "code", "code": code}}
+        )
+        report = within(20, lambda: haulier.send(made, CARRIED[:2], state="state"))
+        assert counts(report) == {"delivered": 1, "rejected": 1}
+        (asked,) = wire.asked
+        assert (asked.header("content-type"), asked.body) == ('text/plain; a="b"', b"x")
+        assert [name.lower() for name, _ in asked.headers].count("x-other") == 0
+        ((reason,),) = rows(Path("state"), "select reason from record")
+        assert "the media type of a payload is " in reason
+        with pytest.raises(
+            ConfigurationError, match="is no media type; write one such as `application/json`"
+        ):
+            haulier.preview(destination(wire.url, format_settings={"media_type": media_type}), CARRIED)
 
 
 def test_a_key_differs_from_run_to_run_and_nothing_else_does() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import RecordError
+from haulier.model.media_type import is_media_type
 from haulier.model.parts import Portion
 from haulier.model.request import Positions
 
@@ -19,8 +19,6 @@ __all__ = ["MOST_BYTES", "portions_of", "where"]
 
 MOST_BYTES = 16 << 20  # of one payload
 
-# https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1: a type, a subtype, parameters; nothing that ends a header
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[ -~]*)?")
 _value = msgspec.json.Decoder().decode
 
 
@@ -48,7 +46,7 @@ def _portion(payload: Any, carries: Any, media_type: Any, items: Sequence[Any]) 
         raise RecordError(
             f"the records of a payload are {_shown(carries)}; give a list of their indices in the batch: [0, 1]"
         )
-    if not isinstance(media_type, str) or (media_type and not _MEDIA_TYPE.fullmatch(media_type)):
+    if not isinstance(media_type, str) or (media_type and not is_media_type(media_type)):
         raise RecordError(f"the media type of a payload is {_shown(media_type)}; give one such as `text/csv`")
     if len(payload) > MOST_BYTES:
         raise RecordError(f"build returned a payload of {len(payload):,} bytes; {MOST_BYTES:,} is the most")

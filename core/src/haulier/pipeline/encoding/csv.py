@@ -10,6 +10,7 @@ from msgspec import Raw
 from pydantic import Field, field_validator
 
 from haulier.errors import RecordError
+from haulier.model.media_type import MediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.json import json_text
@@ -77,7 +78,7 @@ class CsvSettings(MediaSettings):
             "line break); numbers stay"
         ),
     )
-    media_type: str = media_type_field(_MEDIA_TYPE)
+    media_type: MediaType = media_type_field(_MEDIA_TYPE)
 
     @field_validator("delimiter")
     @classmethod

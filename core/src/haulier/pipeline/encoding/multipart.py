@@ -10,11 +10,11 @@ from msgspec import Raw
 from pydantic import Field
 
 from haulier.errors import RecordError
+from haulier.model.media_type import MediaType, is_media_type
 from haulier.model.parts import ContentEncoder, Payload, Settings
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.fields import FieldSettings, Leaf, fields_of
 from haulier.pipeline.encoding.json import json_text
-from haulier.pipeline.encoding.media import MEDIA_TYPE_PATTERN, is_media_type
 from haulier.pipeline.encoding.raw import decoded
 from haulier.pipeline.encoding.values import utf8
 
@@ -30,11 +30,7 @@ class Base64File(Settings):
     """What the service is told of a file that stands in a record as base64 text."""
 
     filename: str = Field(default="", description="the file name sent; the attribute's name where empty")
-    media_type: str = Field(
-        default=_BINARY,
-        pattern=f"^{MEDIA_TYPE_PATTERN}$",
-        description="the media type sent, such as `image/png`",
-    )
+    media_type: MediaType = Field(default=_BINARY, description="the media type sent, such as `image/png`")
 
 
 class MultipartSettings(FieldSettings):

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from haulier.errors import DestinationError, RecordError
+from haulier.model.media_type import MediaType, is_media_type
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding.media import MediaSettings, is_media_type, media_type_field
+from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 from haulier.pipeline.encoding.values import opened, utf8
 
 __all__ = ["BYTES", "BytesSettings", "decoded", "encode"]
@@ -30,7 +31,7 @@ class BytesSettings(MediaSettings):
     encoding: Literal["text", "base64"] = Field(
         default="text", description="how the attribute holds it. `text`: sent as UTF-8; `base64`: decoded"
     )
-    media_type: str = media_type_field(_BINARY)
+    media_type: MediaType = media_type_field(_BINARY)
 
 
 def encode(payload: Payload, settings: BytesSettings) -> Body:

@@ -13,6 +13,7 @@ from pydantic import Field
 from haulier.errors import RecordError
 from haulier.model.column import Column, Record, join_columns, texts_at, values_at
 from haulier.model.expression import Fault, parse
+from haulier.model.media_type import MediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body
 from haulier.pipeline.encoding.json import json_text
@@ -59,7 +60,7 @@ class TextSettings(MediaSettings):
         default="words",
         description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
     )
-    media_type: str = media_type_field(_MEDIA_TYPE)
+    media_type: MediaType = media_type_field(_MEDIA_TYPE)
 
 
 def encode(payload: Payload, settings: TextSettings) -> Body:

@@ -1,0 +1,74 @@
+"""A media type is what RFC 9110 says it is, on one line: quoted parameters stand, nothing that ends a header."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from haulier.errors import DestinationError
+from haulier.model.media_type import is_media_type
+from haulier.pipeline.encoding.json import JsonSettings
+from haulier.runs.written import written_settings
+
+GOOD = [
+    "text/plain",
+    "application/vnd.api+json",
+    "text/csv; charset=utf-8",
+    "text/csv;charset=utf-8;header=present",
+    "text/csv ; charset=utf-8",
+    'application/soap+xml; charset=utf-8; action="urn:x"',
+    'application/soap+xml; action="http://example.org/a b;c=\\"d\\"\\\\"',
+    'text/plain; title=""',
+    "x-a!#$&^_.'*`|~/b%c; d!=e~",
+]
+BAD = [
+    "",
+    "text",
+    "text/",
+    "/plain",
+    "text/plain;",
+    "text/plain; charset",
+    "text/plain; charset=",
+    "text/plain; charset = utf-8",
+    "text/plain charset=utf-8",
+    'text/plain; a="b',
+    'text/plain; a="b" c',
+    'text/plain; a="\\"',
+    "text/plain; a=b c",
+    "text/plain\r\nX-Other: 1",
+    "text/plain\n",
+    'text/plain; a="b\r\nX-Other: 1"',
+    'text/plain; a="b\\\nc"',
+    'text/plain; a="\0"',
+    'text/plain; a="\t"',
+    'text/plain; a="\x7f"',
+    'text/plain; a="\x85"',
+    'text/plain; a="\u2028"',
+    "text/pläin",
+    " text/plain",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_media_type_is_taken_as_it_is_written(text: str) -> None:
+    assert is_media_type(text)
+    assert JsonSettings(media_type=text).media_type == text
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_none_is_refused_in_words(text: str) -> None:
+    assert not is_media_type(text)
+    with pytest.raises(DestinationError) as refused:
+        written_settings(JsonSettings, {"media_type": text}, "format_settings of json")
+    assert str(refused.value) == (
+        f"format_settings of json.media_type: {text!r} is no media type; write one such as `application/json` or "
+        '`text/csv; charset=utf-8`, a value with other signs in double quotes: `application/soap+xml; action="urn:x"`'
+    )
+
+
+@pytest.mark.parametrize("piece", [" ", "; ", ' ; a="b"', ";a=b ", '"\\'])
+def test_a_hostile_text_is_looked_through_in_no_time(piece: str) -> None:
+    began = time.process_time()
+    assert not is_media_type("a/b" + piece * 20_000 + "\n")
+    assert time.process_time() - began < 1
