@@ -102,6 +102,8 @@ def _value(thing: Any) -> str:
     shown = repr(thing)
     if "HookimplMarker" in shown:
         return "Stands above each hook of a plugin: `@hookimpl`."
+    if "Annotated[str" in shown:
+        return "The type of a setting that is a media type, parameters included; anything else is refused in words."
     if "Callable[" in shown:
         return "A function `(request, response)` that gives a `Verdict`, a `Stop`, or None: the default rules decide."
     return f"`{shown}`"
