@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,49 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
         ("params:\n  x: [a, 1]", "3: `params.x[1]` is 1 and must be text; put it in quotes"),
         ("outputs:\n  - to: jsonl\n  - path: x", "4: `outputs[1]` needs `to`"),
         ("verdicts: {'500': rejected}", "2: the key `500` in `verdicts` must be a number without quotes"),
+        (
+            "verdicts: {99: retry}",
+            "2: the key `99` in `verdicts` must be the status of an answer, from 200 to 599",
+        ),
+        ("timeout_s: 1e9", "2: `timeout_s` is 1000000000.0 and must be at most 86400"),
+        (
+            "limits: {requests_per_second: 0}",
+            "2: `limits.requests_per_second` is 0 and must be at least 0.0001",
+        ),
+        *(
+            (
+                f"max_rejected: {written}",
+                f"2: `max_rejected` is {shown} and must be a number of records, or a share of them in whole percent "
+                "from 0% to 100%, such as `5%`",
+            )
+            for written, shown in (("0.5%", '"0.5%"'), ("150%", '"150%"'), ("0.5", "0.5"), ("-1", "-1"))
+        ),
+        (
+            "retry: {base_s: 50}",
+            "2: `retry`: the first wait, `base_s`, may be as long as the longest one at most: `cap_s` is 30 unless "
+            "written; raise it, or lower `base_s`",
+        ),
+        (
+            "reason_at: status",
+            '2: `reason_at` is "status" and must be a JSON pointer: begin it with `/`, such as `/status`, or write '
+            "`header:NAME`",
+        ),
+        (
+            "outcomes: {by: index, at: r}",
+            '2: `outcomes.at` is "r" and must be a JSON pointer: begin it with `/`, such as `/status`; an empty text '
+            "means the whole answer",
+        ),
+        (
+            "outcomes: {by: key, at: /r}",
+            "2: `outcomes`: `by: key` needs `key`, the pointer inside a result to the record's key",
+        ),
+        *(
+            (
+                f"success_when: {{at: /s{more}}}",
+                "2: `success_when`: write either `is`, what must stand there, or `absent: true`, one of the two",
+            )
+            for more in ("", ", is: ok, absent: true")
+        ),
         ("name: tag", "2: unknown key `name`: the file's own name is the name"),
         (
             "request: {url: x}",
@@ -135,6 +179,29 @@ def test_a_key_that_does_not_hold_is_named_with_line_value_and_way_out(
     project: Project, text: str, message: str
 ) -> None:
     assert refusal(project, f"endpoint: x\n{text}\n") == message
+
+
+def test_the_name_of_a_stage_is_refused_in_words(project: Project) -> None:
+    assert refusal(project, 'stages: [{name: "A b", endpoint: x, each: faces}, {name: b}]\n').split("\n") == [
+        '1: `stages[0].name` is "A b" and must be a name of small letters and digits, a letter first, with single '
+        "hyphens between words, such as `tag-image`",
+        '1: `stages[0].each` is "faces" and must be a JSON pointer: begin it with `/`, such as `/status`; an empty '
+        "text means the whole answer",
+        "1: `stages[1]`: write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, "
+        "one of the two",
+    ]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("setting", ["timeout_s", "limits.patience_s", "retry.cap_s", "params.x", "add.x"])
+def test_a_number_is_finite_wherever_one_is_taken(setting: str, number: float) -> None:
+    """In a file YAML refuses them; a program can hand them in."""
+    outer, _, inner = setting.partition(".")
+    written = {"name": "tag", "endpoint": "x", outer: {inner: number} if inner else number}
+    shown = {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
+    with pytest.raises(DestinationError) as caught:
+        destination_from(written)
+    assert str(caught.value) == f"destination `tag`: `{setting}` is {shown} and must be a finite number"
 
 
 def test_a_destination_by_hand_needs_its_url(project: Project) -> None:
@@ -312,7 +379,7 @@ def test_whatever_is_set_comes_back_as_it_was(
 
 def test_what_json_cannot_carry_is_not_written() -> None:
     with pytest.raises(DestinationError, match="nan is no number in JSON"):
-        dump_destination(Destination(name="x", endpoint="e", params={"a": float("nan")}))
+        dump_destination(Destination(name="x", endpoint="e", format_settings={"a": math.nan}))
     with pytest.raises(DestinationError, match=r"the key k{40}\.\.\.: a key .* is at most 1,000 characters"):
         dump_destination(Destination(name="x", endpoint="e", params={"k" * 1001: 1}))
     longest = Destination(

@@ -13,7 +13,7 @@ from haulier.model.fault_words import fault_words
 class Model(BaseModel):
     text: str = "a"
     count: Annotated[int, Field(ge=1, le=9)] = 1
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    share: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.5
     flag: bool = True
     kind: Literal["a", "b"] = "a"
     name: Annotated[str, StringConstraints(min_length=1, max_length=3, pattern="^[a-z]*$")] = "a"
@@ -36,9 +36,10 @@ class Model(BaseModel):
         ({"count": "x"}, "must be a whole number"),
         ({"count": 0}, "must be at least 1"),
         ({"count": 10}, "must be at most 9"),
-        ({"share": 0}, "must be above 0.0"),
-        ({"share": 1}, "must be below 1.0"),
+        ({"share": 0}, "must be above 0"),
+        ({"share": 1}, "must be below 1"),
         ({"share": "x"}, "must be a number"),
+        ({"share": float("nan")}, "must be a finite number"),
         ({"flag": "perhaps"}, "must be true or false"),
         ({"kind": "c"}, "must be 'a' or 'b'"),
         ({"name": ""}, "must have at least 1 character"),

@@ -143,8 +143,8 @@ def test_hook_modules_may_be_objects_and_hooks_generators(install: Install) -> N
 
             ACME = Connector(name="Acme!", title="Acme", description="Orders.")
             """,
-            r"importing zz_bad raised ValidationError of Connector: name: is not written as it must "
-            r"be (pattern ^[a-z][a-z0-9]*(-[a-z0-9]+)*$)",
+            "importing zz_bad raised ValidationError of Connector: name: must be a name of small letters and digits, a "
+            "letter first, with single hyphens between words, such as `tag-image`",
         ),
         (
             """

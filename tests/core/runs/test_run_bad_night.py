@@ -98,7 +98,7 @@ def test_what_nobody_can_trust_gets_nothing() -> None:
 
 STOPS: dict[str, tuple[bytes, str]] = {
     "301": (answer(301, b"", Location="https://elsewhere.example/"), "https://elsewhere.example/"),
-    "401": (answer(401, b"bad key"), "credential check"),
+    "401": (answer(401, b"bad key"), "no credential is written"),
     "403": (answer(403, b"forbidden"), "credential may not do this"),
     "a web page": (answer(200, b"<!doctype html><p>Log in", media_type="text/html"), "web page"),
 }
@@ -124,6 +124,32 @@ def test_the_same_call_goes_on_when_it_is_mended(kind: str) -> None:
         assert (report.state, counts(report)) == ("finished", {"delivered": 50})
         assert sorted(id_of(asked) for asked in wire.asked[1:]) == list(range(50))
         assert wire.asked[0].header("idempotency-key") == wire.asked[1].header("idempotency-key")
+
+
+WRITTEN = {"headers": {"Authorization": "Bearer t"}, "override_authorization": True}
+GIVEN = {"type": "bearer", "token": "t"}
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "told"),
+    [
+        (
+            {},
+            None,
+            "no credential is written: store one with `haulier credential add`, then write `credential: NAME`",
+        ),
+        ({}, GIVEN, "it does not accept the credential that was given"),
+        (WRITTEN, None, "it does not accept the Authorization that `headers` has"),
+    ],
+)
+def test_a_401_says_whose_it_is(written: dict[str, Any], given: dict[str, str] | None, told: str) -> None:
+    """A run and a test send alike."""
+    with Wire(lambda asked: answer(401, b"bad key")) as wire:
+        made = destination(wire.url, **written)
+        report = within(20, lambda: haulier.send(made, records(3), credential=given, state="state"))
+        check_stopped(report)
+        tried = haulier.test_send(made, records(1), credential=given)
+    assert report.reason == tried.reason == f"the service answered 401: bad key: {told}"
 
 
 # -- the first twenty ------------------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ class History(msgspec.Struct, gc=False):
 class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The rules of one destination. verdicts: status -> verdict, the destination's before the template's.
 
-    credential: name of the stored one that requests go out with; key: attribute that names a record; outcomes: where
-    an answer speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
+    unaccepted: what a 401 comes to, and the way out. key: attribute that names a record; outcomes: where an answer
+    speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
     record makes the service refuse all with 400 or 422. remaining: names of headers that say how much of a quota is
     left, in lower case. body_kept: whether an output keeps what answers say. fixed_address: whether all records go to
     one address, so that a 404 hardly speaks of one of them.
@@ -46,7 +46,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason_at: str | None = None
     outcomes: OutcomeMapping | None = None
     key: str | None = None
-    credential: str = ""
+    unaccepted: str = "it does not accept the credential"
     container: bool = False
     all_or_nothing: bool = False
     body_kept: bool = False
@@ -134,11 +134,6 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return _redirected(response)
         return self._refused(request, response, resend=resend, history=history)
 
-    def _named(self) -> str:
-        if not self.credential:
-            return "the credential; see: haulier credential check"
-        return f"the credential `{self.credential}`; see: haulier credential check {self.credential}"
-
     def _told(self, response: Response) -> str:
         """The status and what the service says of it."""
         reason = text_at(self.reason_at, response) if self.reason_at is not None else ""
@@ -149,7 +144,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ) -> Verdict | Stop:
         status, told = response.status, self._told(response)
         if status == 401:
-            return Stop(f"the service answered {told}: it does not accept {self._named()}")
+            return Stop(f"the service answered {told}: {self.unaccepted}")
         if status == 403:
             if retry_after(response) is not None or self._is_used_up(response):
                 return Verdict("retry", f"the service answered {told}", retry_after(response))

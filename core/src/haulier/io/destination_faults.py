@@ -75,11 +75,15 @@ def _sentence(path: _Path, faults: list[Mapping[str, Any]], written: Any) -> str
     if fault["type"] == "extra_forbidden":
         return _unknown_key(path)
     if fault["loc"][-1:] == ("[key]",):
-        return f"the key `{path[-1]}` in `{key_text(path[:-1])}` must be a number without quotes"
+        wrong = "must be a number without quotes" if fault["type"] in KINDS else fault_words(fault)
+        return f"the key `{path[-1]}` in `{key_text(path[:-1])}` {wrong}"
     if not path:
         return fault_words(fault)
     value = _value_at(path, written)
-    return f"`{key_text(path)}` {_shown(path, value)} {_must_be(faults, value)}"
+    said = _must_be(faults, value)
+    if fault["type"] == "value_error" and not said.startswith("must "):
+        return f"`{key_text(path)}`: {said}"  # a sentence of its own, which names what is wrong
+    return f"`{key_text(path)}` {_shown(path, value)} {said}"
 
 
 def _must_be(faults: list[Mapping[str, Any]], value: Any) -> str:
@@ -89,6 +93,10 @@ def _must_be(faults: list[Mapping[str, Any]], value: Any) -> str:
         close = get_close_matches(str(value).lower(), words, n=1)
         hint = f"; did you mean {words[close[0]]}?" if close else ""
         return f"must be {fault['ctx']['expected']}{hint}"
+    if any(
+        each["type"] == "finite_number" for each in faults
+    ):  # it is a number, whatever else may stand there
+        return fault_words({**fault, "type": "finite_number"})
     kinds = list(dict.fromkeys(KINDS[each["type"]] for each in faults if each["type"] in KINDS))
     if not kinds:
         return fault_words(fault)

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["Condition", "OutcomeMapping", "Place", "StatusWord"]
+from haulier.model.spelling import Spelling
+
+__all__ = ["Condition", "OutcomeMapping", "Place", "Pointer", "StatusWord", "Verdicts"]
 
 StatusWord: TypeAlias = int | str | bool
+_POINTER = "must be a JSON pointer: begin it with `/`, such as `/status`"
 # A JSON pointer into the body (`/status/text`, RFC 6901) or `header:NAME`.
-Place: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(/.*|header:[!-~]+)$")]
-_Pointer: TypeAlias = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
+Place: TypeAlias = Annotated[str, Spelling(r"/.*|header:[!-~]+", f"{_POINTER}, or write `header:NAME`")]
+Pointer: TypeAlias = Annotated[str, Spelling(r"(/.*)?", f"{_POINTER}; an empty text means the whole answer")]
+_PointerInside: TypeAlias = Annotated[
+    str, Spelling(r"(/.*)?", f"{_POINTER}; an empty text means the whole result")
+]
+
+
+def _answered(status: int) -> int:
+    # A 1xx is never the last word: https://www.rfc-editor.org/rfc/rfc9110#section-15
+    if not 200 <= status <= 599:
+        raise ValueError("must be the status of an answer, from 200 to 599")
+    return status
+
+
+# Status -> what it means.
+Verdicts: TypeAlias = Mapping[
+    Annotated[int, AfterValidator(_answered)],
+    Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"],
+]
 
 
 class _Written(BaseModel):
@@ -22,6 +43,7 @@ class _Written(BaseModel):
         strict=True,
         populate_by_name=True,
         defer_build=True,
+        allow_inf_nan=False,
     )
 
 
@@ -44,7 +66,7 @@ class Condition(_Written):
     @model_validator(mode="after")
     def _one_of_them(self) -> Condition:
         if bool(self.values) == self.absent:
-            raise ValueError("write either `is`, what must stand there, or `absent: true`")
+            raise ValueError("write either `is`, what must stand there, or `absent: true`, one of the two")
         return self
 
 
@@ -55,17 +77,19 @@ class OutcomeMapping(_Written):
         description="index: one result a record, in their order; key: results name their record; "
         "errors: only records that failed are listed, the others were delivered"
     )
-    at: _Pointer = Field(description="JSON pointer to the list of results")
-    key: _Pointer | None = Field(
+    at: Pointer = Field(description="JSON pointer to the list of results")
+    key: _PointerInside | None = Field(
         default=None, description="pointer inside a result to the value of the record's `key`"
     )
-    index: _Pointer | None = Field(
+    index: _PointerInside | None = Field(
         default=None, description="pointer inside a result to the record's place in the batch, from 0"
     )
-    status: _Pointer | None = Field(
+    status: _PointerInside | None = Field(
         default=None, description="pointer inside a result to its status, a number or a word"
     )
-    reason: _Pointer | None = Field(default=None, description="pointer inside a result to why it failed")
+    reason: _PointerInside | None = Field(
+        default=None, description="pointer inside a result to why it failed"
+    )
     delivered: list[StatusWord | None] | None = Field(
         default=None,
         description="statuses that mean delivered, null for a result that has none; unless written: 200 to 299, true, "

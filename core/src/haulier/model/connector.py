@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from haulier.model.answers import Condition, OutcomeMapping, Place
+from haulier.model.answers import Condition, OutcomeMapping, Place, Verdicts
 from haulier.model.delivery import Judge
+from haulier.model.spelling import Spelling
 
 __all__ = [
     "Attributes",
@@ -27,7 +28,15 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 ParameterPlace: TypeAlias = Literal["path", "query", "header", "body", "file"]
 BatchKind: TypeAlias = Literal["unit", "container", "whole"]
 Attributes: TypeAlias = Literal["body", "query", "none"]
-Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
+Name: TypeAlias = Annotated[
+    str,
+    StringConstraints(max_length=60),
+    Spelling(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "must be a name of small letters and digits, a letter first, with single hyphens between words, such as "
+        "`tag-image`",
+    ),
+]
 
 
 class Described(BaseModel):
@@ -38,6 +47,7 @@ class Described(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
+        allow_inf_nan=False,
         defer_build=True,  # a start uses few of the models, and to build them all takes longer than the rest of it
     )
 
@@ -98,7 +108,7 @@ class EndpointTemplate(Described):
     title: str
     description: str
     method: Method
-    path: str = Field(pattern=r"^/")
+    path: Annotated[str, Spelling(r"/.*", "must begin with `/`")]
     parameters: tuple[Parameter, ...] = ()
     one_of: tuple[tuple[str, ...], ...] = Field(
         default=(), description="groups of parameters of which exactly one is given"
@@ -113,9 +123,7 @@ class EndpointTemplate(Described):
         default_factory=dict, description="what always stands in the query, before the parameters"
     )
     takes: Mapping[str, str] = Field(default_factory=dict)
-    verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
-        default_factory=dict
-    )
+    verdicts: Verdicts = Field(default_factory=dict)
     judge: Judge | None = Field(default=None, description="reads an answer where statuses do not tell enough")
     answers: Literal["json", "file", "any"] = Field(
         default="any", description="what a success is: json, or a file such as a picture"

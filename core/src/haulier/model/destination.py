@@ -10,13 +10,13 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
-from haulier.model.answers import Condition, OutcomeMapping, Place
+from haulier.model.answers import Condition, OutcomeMapping, Place, Pointer, Verdicts
 from haulier.model.connector import Attributes, Method, Name
+from haulier.model.spelling import Spelling
 
 __all__ = [
     "AttributeType",
@@ -36,13 +36,23 @@ AttributeType: TypeAlias = Literal[
     "text", "integer", "number", "boolean", "json", "text?", "integer?", "number?", "boolean?", "json?"
 ]
 ParamValue: TypeAlias = str | int | float | bool | list[str] | None
+_DAY_S = 86_400
+_SHARE = Spelling(
+    r"[0-9]+|(100|[0-9]{1,2})%",
+    "must be a number of records, or a share of them in whole percent from 0% to 100%, such as `5%`",
+)
 
 
 class Written(BaseModel):
     """What a person writes: strict types, nothing unknown allowed, frozen once read."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, strict=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        strict=True,
+        defer_build=True,
+        allow_inf_nan=False,
     )
 
 
@@ -93,7 +103,7 @@ class Batching(Written):
         description="bytes a body has at most, before it is compressed; a record that exceeds it alone goes alone, and "
         "is named",
     )
-    max_wait: Annotated[float, Field(gt=0)] | None = Field(
+    max_wait: Annotated[float, Field(gt=0, le=_DAY_S)] | None = Field(
         default=None, description="seconds a record waits for company at most, where the input is slow"
     )
     group_by: list[str] = Field(
@@ -109,11 +119,6 @@ class Batching(Written):
         "attributes alone",
     )
 
-    @field_validator("max_wait", mode="before")
-    @classmethod
-    def _whole_seconds_too(cls, value: Any) -> Any:
-        return float(value) if type(value) is int else value
-
     @field_validator("group_by", mode="before")
     @classmethod
     def _one_attribute_too(cls, value: Any) -> Any:
@@ -128,34 +133,35 @@ class Batching(Written):
 class Limits(Written):
     """What paces requests; no part of the settings that a resume compares."""
 
-    requests_per_second: Annotated[float, Field(gt=0)] | None = Field(
+    requests_per_second: Annotated[float, Field(ge=0.0001)] | None = Field(
         default=None, description="evenly spaced, without bursts; shared by all runs with the same credential"
     )
     max_in_flight: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None,
         description="requests under way at once; unless written, found from the service's latency, at most 100",
     )
-    patience_s: Annotated[float, Field(ge=0)] = Field(
+    patience_s: Annotated[float, Field(ge=0, le=31 * _DAY_S)] = Field(
         default=300, description="longest wait for the service, or for its quota, before the run stops"
     )
-
-    @field_validator("requests_per_second", "patience_s", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: Any) -> Any:
-        return float(value) if type(value) is int else value
 
 
 class Retry(Written):
     """How often and how patiently a delivery is tried; full jitter."""
 
     attempts: Annotated[int, Field(ge=1, le=100)] = Field(default=5, description="tries per delivery")
-    base_s: Annotated[float, Field(ge=0)] = Field(default=0.5, description="longest first wait, seconds")
-    cap_s: Annotated[float, Field(ge=0)] = Field(default=30, description="longest wait, seconds")
+    base_s: Annotated[float, Field(ge=0, le=_DAY_S)] = Field(
+        default=0.5, description="longest first wait, seconds"
+    )
+    cap_s: Annotated[float, Field(ge=0, le=_DAY_S)] = Field(default=30, description="longest wait, seconds")
 
-    @field_validator("base_s", "cap_s", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: Any) -> Any:
-        return float(value) if type(value) is int else value
+    @model_validator(mode="after")
+    def _can_grow(self) -> Self:
+        if "base_s" in self.model_fields_set and self.base_s > self.cap_s:
+            raise ValueError(
+                f"the first wait, `base_s`, may be as long as the longest one at most: `cap_s` is {self.cap_s:g}"
+                f"{'' if 'cap_s' in self.model_fields_set else ' unless written'}; raise it, or lower `base_s`"
+            )
+        return self
 
 
 class OutputChoice(BaseModel):
@@ -252,7 +258,7 @@ class Call(Written):
     base_url: str | None = Field(
         default=None, description="replaces the connector's origin and base path (emulator, region, gateway)"
     )
-    timeout_s: Annotated[float, Field(gt=0)] = Field(
+    timeout_s: Annotated[float, Field(gt=0, le=_DAY_S)] = Field(
         default=30, description="longest silence of the server during a request"
     )
     transport: Literal["auto", "http1", "httpx"] = Field(
@@ -277,12 +283,10 @@ class Call(Written):
         default=None,
         description="a 400 or 422 refuses the whole batch for one bad record: halve it until that stands alone",
     )
-    max_rejected: Annotated[str, StringConstraints(pattern=r"^\d+%?$")] | None = Field(
+    max_rejected: Annotated[str, _SHARE] | None = Field(
         default=None, description="rejected records, a number or a share such as `5%`, that stop the run"
     )
-    verdicts: Mapping[int, Literal["delivered", "accepted", "retry", "rejected", "unknown", "stop"]] = Field(
-        default_factory=dict, description="status -> what it means here"
-    )
+    verdicts: Verdicts = Field(default_factory=dict, description="status -> what it means here")
 
     @field_validator("save_body")
     @classmethod
@@ -294,12 +298,7 @@ class Call(Written):
     @field_validator("max_rejected", mode="before")
     @classmethod
     def _a_number_too(cls, value: Any) -> Any:
-        return str(value) if type(value) is int else value
-
-    @field_validator("timeout_s", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: Any) -> Any:
-        return float(value) if type(value) is int else value
+        return str(value) if type(value) in (int, float) else value
 
 
 class Stage(Call):
@@ -314,7 +313,7 @@ class Stage(Call):
         description="which records come here: those the stage before delivered; or, where something is to be cleaned "
         "up, also those that any stage but the first rejected",
     )
-    each: Annotated[str, StringConstraints(pattern=r"^(/.*)?$")] | None = Field(
+    each: Pointer | None = Field(
         default=None,
         description="JSON pointer to a list in the answer of the stage before: one record for each element of it",
     )

@@ -15,7 +15,7 @@ KINDS = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
-    "finite_number": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",
@@ -43,6 +43,11 @@ _SAID = {
 }
 
 
+def _plain(bound: Any) -> Any:
+    """A bound as people write it: 86400, not 86400.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
 def fault_words(fault: Mapping[str, Any]) -> str:
     """One of pydantic's error dicts as words that follow the name of the setting; never holds the input."""
     kind, context, said = fault["type"], fault.get("ctx", {}), str(fault["msg"])
@@ -50,7 +55,7 @@ def fault_words(fault: Mapping[str, Any]) -> str:
         return f"must be {KINDS[kind]}"
     if kind in _BOUNDS and _BOUNDS[kind][1] in context:
         words, name = _BOUNDS[kind]
-        return f"must be {words} {context[name]}"
+        return f"must be {words} {_plain(context[name])}"
     if kind in _LENGTHS and _LENGTHS[kind][1] in context:
         words, name, thing = _LENGTHS[kind]
         count = context[name]

@@ -51,7 +51,9 @@ Payload: TypeAlias = Any
 class Settings(BaseModel):
     """Base of every settings model: nothing unknown allowed, inputs hidden in errors, frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 class NoSettings(Settings):

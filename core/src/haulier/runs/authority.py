@@ -77,6 +77,21 @@ class Authority:
         """Whether a token is asked for before the first request."""
         return self.type is not None and self.type.acquire is not None and self.credential is not None
 
+    @property
+    def unaccepted(self) -> str:
+        """What a 401 comes to, and the way out."""
+        if self.stored:
+            return (
+                f"it does not accept the credential `{self.name}`; see: haulier credential check {self.name}"
+            )
+        if self.credential is not None:
+            return "it does not accept the credential that was given"
+        if self.yields:
+            return "it does not accept the Authorization that `headers` has"
+        return (
+            "no credential is written: store one with `haulier credential add`, then write `credential: NAME`"
+        )
+
     def authorize(self) -> Callable[[Request], Added]:
         """What a credential adds to a request, asked at each attempt."""
         kind, credential = self.type, self.credential
@@ -113,7 +128,7 @@ def authority_of(
     choice = given if given is not None else destination.credential
     if choice is None:
         if wanted in ("", "none") or destination.override_authorization:
-            return Authority()
+            return Authority(yields=destination.override_authorization)
         raise CredentialError(
             f"{place_of(destination, resolved.stage)}: {resolved.connector.title} needs a credential; store one with "
             f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`"

@@ -36,15 +36,15 @@ def course_of(orders: Orders, at: int, run_key: str, *, spooled: bool) -> Course
     again = at > 0 or spooled or orders.intake.repeatable
     last = at == len(orders.stages) - 1
     judging = resolved.judging(body_kept=not last or answers_are_kept(resolved, orders.registry))
-    if orders.authorities[at].stored:
-        judging = msgspec.structs.replace(judging, credential=orders.authorities[at].name)
+    authority = orders.authorities[at]
+    judging = msgspec.structs.replace(judging, unaccepted=authority.unaccepted)
     return Course(
         judging=judging,
         policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
         max_in_flight=in_flight,
         patience_s=resolved.limits.patience_s,
         longest_s=_MOST_TIMEOUTS * resolved.destination.timeout_s,
-        authorize=orders.authorities[at].authorize(),
+        authorize=authority.authorize(),
         stored=_nothing if again and _remakes(resolved) else store,
         paused=_pause_of(orders),
         lane=lane_of(resolved.destination),

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from haulier.delivery.judging import History
+from haulier.delivery.judging import History, Judging
 from haulier.errors import ConfigurationError, CredentialError, TransportError
 from haulier.io.accounts import AccountBook
 from haulier.io.credentials import CredentialStore, Redactor
@@ -224,7 +224,8 @@ async def _try(request: Request, resolved: Resolved, authority: Authority) -> Te
     finally:
         await transport.close()
     seconds = asyncio.get_running_loop().time() - started
-    verdict, said = _judged(request, response, resolved)
+    judging = msgspec.structs.replace(resolved.judging(), unaccepted=authority.unaccepted)
+    verdict, said = _judged(request, response, judging)
     return TestAnswer(
         sample=sample_of(request, resolved),
         status=response.status if response is not None else None,
@@ -239,10 +240,10 @@ async def _try(request: Request, resolved: Resolved, authority: Authority) -> Te
     )
 
 
-def _judged(request: Request, response: Response | None, resolved: Resolved) -> tuple[str, str]:
+def _judged(request: Request, response: Response | None, judging: Judging) -> tuple[str, str]:
     if response is None:
         return "no answer", ""
-    verdict = resolved.judging()(request, response, resend=False, history=History())
+    verdict = judging(request, response, resend=False, history=History())
     if isinstance(verdict, Stop):
         return "stop", verdict.reason
     if isinstance(verdict, Outcomes):
