@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from haulier.io.accounts import AccountBook, KnownAccount, Noting
 from haulier.io.transports.protocol import Transport
 from haulier.model.destination import Limits
-from haulier.runs.authority import CredentialLike
-from haulier.runs.orders import Orders
+from haulier.runs.authority import Authority, CredentialLike
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import Site
 
@@ -41,13 +41,12 @@ def learned(resolved: Resolved, account: KnownAccount | None) -> Resolved:
     return replace(resolved, limits=resolved.limits.model_copy(update=better))
 
 
-def noted(transport: Transport, orders: Orders, at: int) -> Transport:
+def noted(transport: Transport, stage: Resolved, authority: Authority, root: Path) -> Transport:
     """The transport of a stage of a run, with its last word of the quota kept for the next plan."""
-    authority = orders.authorities[at]
-    headers, name = dict(orders.stages[at].connector.quota_headers), authority.name
+    headers = dict(stage.connector.quota_headers)
     if not headers.get("remaining") or not authority.stored:
         return transport
-    return Noting(transport, headers, AccountBook(orders.root / ".haulier" / "credentials.json"), name)
+    return Noting(transport, headers, AccountBook(root / ".haulier" / "credentials.json"), authority.name)
 
 
 def over_quota(account: KnownAccount | None, requests: int) -> tuple[str, ...]:

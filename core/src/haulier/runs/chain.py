@@ -138,7 +138,7 @@ class Chain:
             onward=passing,
         )
         transport = transport_of(leg.resolved, in_flight=course.max_in_flight, saved=saved)
-        transport = noted(transport, orders, at)
+        transport = noted(transport, leg.resolved, orders.authorities[at], orders.root)
         transport = with_tokens(
             transport, orders.authorities[at], timeout_s=leg.resolved.destination.timeout_s
         )
