@@ -260,6 +260,16 @@ def test_a_mapping_needs_a_name_and_is_named_in_messages() -> None:
     assert str(caught.value) == "destination `tag`: `batching.size` is 0 and must be at least 1"
 
 
+@pytest.mark.parametrize(
+    "setting", ["timeout_s", "limits.requests_per_second", "batching.max_wait", "retry.base_s"]
+)
+def test_a_whole_number_that_no_double_holds_is_refused_by_name(setting: str) -> None:
+    group, _, name = setting.rpartition(".")
+    written = {group: {name: 10**400}} if group else {name: 10**400}
+    with pytest.raises(DestinationError, match=f"`{setting}` is 10+... and must be a number"):
+        destination_from({"name": "x", "endpoint": "e", **written})
+
+
 def test_one_broken_file_hides_none_of_the_others(project: Project) -> None:
     good, bad = write(project, "endpoint: x\n", "good"), write(project, "endpont: x\n", "bad")
     assert list_destinations(project) == (

@@ -81,17 +81,21 @@ class ManualRequest(Written):
     idempotency_key: bool = Field(default=True, description="send an Idempotency-Key header (never on GET)")
 
 
-class GroupingChoice(BaseModel):
-    """The grouping algorithm and its own settings, checked by the algorithm's settings model."""
+class Choice(BaseModel):
+    """One of what plugins offer, by name, with settings of its own beside it: its settings model checks them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
-
-    name: str = Field(description="name of a grouping algorithm")
 
     @property
     def settings(self) -> dict[str, Any]:
         """What was written beside the name."""
         return dict(self.model_extra or {})
+
+
+class GroupingChoice(Choice):
+    """The grouping algorithm and its own settings, checked by the algorithm's settings model."""
+
+    name: str = Field(description="name of a grouping algorithm")
 
 
 class Batching(Written):
@@ -164,17 +168,10 @@ class Retry(Written):
         return self
 
 
-class OutputChoice(BaseModel):
+class OutputChoice(Choice):
     """One output: its type and the type's own settings, checked by the type's settings model."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
-
     to: str = Field(description="name of an output type")
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What was written beside `to`."""
-        return dict(self.model_extra or {})
 
 
 class Call(Written):

@@ -21,7 +21,7 @@ from haulier.runs.authority import Authority, CredentialLike, authority_of
 from haulier.runs.builtins import load_registry
 from haulier.runs.follow import Clock, Follower
 from haulier.runs.history import replay_target
-from haulier.runs.loop import LoopThread
+from haulier.runs.loop import carried
 from haulier.runs.orders import Orders, kept_paths
 from haulier.runs.outputs import authorities_of_outputs, close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
@@ -318,10 +318,4 @@ def follow(
     sitting = prepare_follow(
         run, state=state, credential=credential, base_url=base_url, timeout_s=timeout_s, lost=lost
     )
-    thread = LoopThread(sitting.run)
-    try:
-        return thread.result()
-    except KeyboardInterrupt:
-        sitting.stop("interrupted")
-        thread.result()
-        raise
+    return carried(sitting)

@@ -5,11 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["LoopThread", "new_loop"]
+__all__ = ["LoopThread", "carried", "new_loop"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Stoppable(Protocol[T_co]):
+    """What is run in a loop, and can be told from outside to stop."""
+
+    async def run(self) -> T_co:
+        """Run to the end, or to a stop."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """Stop, resumably; from any thread."""
+        ...
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -54,3 +67,14 @@ class LoopThread(Generic[T]):
             self._error = error
         finally:
             self._ended.set()
+
+
+def carried(sitting: Stoppable[T]) -> T:
+    """Carry out a sitting in a thread of its own, so that this works inside a running event loop too."""
+    thread = LoopThread(sitting.run)
+    try:
+        return thread.result()
+    except KeyboardInterrupt:
+        sitting.stop("interrupted")
+        thread.result()
+        raise

@@ -24,11 +24,12 @@ from haulier.model.delivery import State
 from haulier.runs.authority import CredentialLike
 from haulier.runs.delivered import Delivered
 from haulier.runs.intake import Shaped
+from haulier.runs.loop import carried
 from haulier.runs.mending import read_mended
 from haulier.runs.positions import PositionSet
 from haulier.runs.replay_stages import begun_at
 from haulier.runs.report import Report
-from haulier.runs.sending import carried, prepare
+from haulier.runs.sending import prepare
 from haulier.runs.site import DestinationLike, site_of
 from haulier.runs.sitting import Sitting
 

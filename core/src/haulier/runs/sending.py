@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from haulier.errors import ConfigurationError
@@ -15,18 +15,19 @@ from haulier.runs.builtins import load_registry
 from haulier.runs.coding import code_room
 from haulier.runs.delivered import Delivered
 from haulier.runs.intake import Input, Intake, RecordsLike
-from haulier.runs.loop import LoopThread
+from haulier.runs.loop import carried
 from haulier.runs.orders import Orders, outputs_of
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
 from haulier.runs.preview import PREVIEW_RUN_ID
 from haulier.runs.report import Report
 from haulier.runs.resolve import resolve_stages
-from haulier.runs.site import DestinationLike, site_of
+from haulier.runs.resolved import Resolved
+from haulier.runs.site import DestinationLike, Site, site_of
 from haulier.runs.sitting import Sitting
 from haulier.runs.spooling import spooled_run_key
 from haulier.runs.trust import code_is_trusted
 
-__all__ = ["asend", "carried", "prepare", "send"]
+__all__ = ["asend", "prepare", "send"]
 
 _MOST_OF_A_KEY = 200
 
@@ -52,24 +53,18 @@ def prepare(
 
     resume: id of a run whose standard input broke off or that stopped; it goes on with what it had read.
     """
-    if run_key == "":
-        raise ConfigurationError("the run key is empty; give it a value, or leave it out")
-    if run_key is not None and (len(run_key) > _MOST_OF_A_KEY or not run_key.isprintable()):
-        raise ConfigurationError(
-            f"the run key {run_key[:40]!r} has {len(run_key):,} characters; it may have {_MOST_OF_A_KEY}, on one line, "
-            "all of them printable"
-        )
+    _check_run_key(run_key)
     site = site_of(destination, state=state)
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)
-    # What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind.
-    for resolved in stages:
-        resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
-        if (room := code_room(resolved, site.root, time.time())) is not None:
-            room.close()
-        saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
+    _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
+    if isinstance(records, Input):
+        intake: Input = records
+    else:
+        given, readers = "-" if resume else records, registry.readers.values()
+        intake = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
     return Sitting(
         Orders(
             destination=site.destination,
@@ -79,15 +74,7 @@ def prepare(
             output_authorities=authorities_of_outputs(site, outputs_of(site.destination), registry),
             root=site.root,
             state_dir=site.state_dir(),
-            intake=records
-            if isinstance(records, Input)
-            else Intake(
-                "-" if resume else records,
-                format=format,
-                limit=limit,
-                readers=registry.readers.values(),
-                resumed=bool(resume),
-            ),
+            intake=intake,
             run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
             again=again,
             trusted=code_is_trusted(),
@@ -97,6 +84,25 @@ def prepare(
             follow=follow,
         )
     )
+
+
+def _check_run_key(run_key: str | None) -> None:
+    if run_key == "":
+        raise ConfigurationError("the run key is empty; give it a value, or leave it out")
+    if run_key is not None and (len(run_key) > _MOST_OF_A_KEY or not run_key.isprintable()):
+        raise ConfigurationError(
+            f"the run key {run_key[:40]!r} has {len(run_key):,} characters; it may have {_MOST_OF_A_KEY}, on one line, "
+            "all of them printable"
+        )
+
+
+def _check_run(stages: Sequence[Resolved], site: Site, facts: RunFacts) -> None:
+    """What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind."""
+    for resolved in stages:
+        resolved.planner(facts)
+        if (room := code_room(resolved, site.root, facts.started)) is not None:
+            room.close()
+        saved_bodies(resolved, site.root, facts.run_id)
 
 
 def send(
@@ -131,17 +137,6 @@ def send(
         **more,
     )
     return carried(sitting)
-
-
-def carried(sitting: Sitting) -> Report:
-    """Carry out a sitting in a thread of its own, so that this works inside a running event loop too."""
-    thread = LoopThread(sitting.run)
-    try:
-        return thread.result()
-    except KeyboardInterrupt:
-        sitting.stop("interrupted")
-        thread.result()
-        raise
 
 
 async def asend(

@@ -23,75 +23,81 @@ def _words(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> lis
     return [word.strip() for text in given for word in text.split(",") if word.strip()]
 
 
+_MANY: dict[str, Any] = {"multiple": True}
+_CALL = (
+    click.option("--description", metavar="TEXT", help="For people."),
+    click.option("--connector", metavar="NAME", help="The service (see: haulier connectors)."),
+    click.option(
+        "--endpoint", metavar="NAME", help="The call, by template (see: haulier endpoints CONNECTOR)."
+    ),
+    click.option(
+        "--url", metavar="URL", help="The call, by hand: http(s), with {record.NAME} in path and query."
+    ),
+    click.option("--method", type=_METHODS, help="Method of a call by hand; POST when left out."),
+    click.option(
+        "--content-format", metavar="NAME", help="json, form, multipart, ... (see: haulier encoders)."
+    ),
+    click.option("--headers", metavar="A:1,B:2", help="Header pairs."),
+    click.option("--credential", metavar="NAME", help="A stored credential (see: haulier credential list)."),
+    click.option(
+        "--key", metavar="ATTRIBUTE", help="The attribute that names a record in reports and answers."
+    ),
+)
+_SENT = (
+    click.option(
+        "--param",
+        "params",
+        metavar="NAME=VALUE",
+        callback=pairs,
+        help="A parameter of the endpoint; repeatable.",
+        **_MANY,
+    ),
+    click.option(
+        "--exclude",
+        metavar="A,B",
+        callback=_words,
+        help="Attributes that are not sent; repeatable.",
+        **_MANY,
+    ),
+)
+_BATCHES = (
+    click.option(
+        "--batch-size", metavar="N", type=click.IntRange(min=1), help="Send up to N records a request."
+    ),
+    click.option("--grouping", metavar="NAME", help="Shape of a batch (see: haulier groupings)."),
+    click.option(
+        "--grouping-setting",
+        "grouping_settings",
+        metavar="NAME=VALUE",
+        callback=pairs,
+        help="A setting of the grouping; repeatable.",
+        **_MANY,
+    ),
+    click.option(
+        "--item",
+        metavar="ATTRIBUTE",
+        help="Send one attribute's value per record instead of the whole record.",
+    ),
+)
+_REST = (
+    click.option(
+        "--output",
+        "outputs",
+        metavar="TYPE:PATH",
+        help="Where answers go: jsonl:out/answers.jsonl.",
+        **_MANY,
+    ),
+    click.option("--files-root", metavar="FOLDER", help="The folder below which records may name files."),
+    click.option("--base-url", metavar="URL", help="Replace origin and base path of the service."),
+    set_option,
+    click.option("--dry-run", is_flag=True, help="Show the file that would be written; write nothing."),
+    json_option,
+)
+
+
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options in the order of help: template, by hand, what is sent, how, and where answers go."""
-    many: dict[str, Any] = {"multiple": True}
-    options = (
-        click.option("--description", metavar="TEXT", help="For people."),
-        click.option("--connector", metavar="NAME", help="The service (see: haulier connectors)."),
-        click.option(
-            "--endpoint", metavar="NAME", help="The call, by template (see: haulier endpoints CONNECTOR)."
-        ),
-        click.option(
-            "--url", metavar="URL", help="The call, by hand: http(s), with {record.NAME} in path and query."
-        ),
-        click.option("--method", type=_METHODS, help="Method of a call by hand; POST when left out."),
-        click.option(
-            "--content-format", metavar="NAME", help="json, form, multipart, ... (see: haulier encoders)."
-        ),
-        click.option("--headers", metavar="A:1,B:2", help="Header pairs."),
-        click.option(
-            "--credential", metavar="NAME", help="A stored credential (see: haulier credential list)."
-        ),
-        click.option(
-            "--key", metavar="ATTRIBUTE", help="The attribute that names a record in reports and answers."
-        ),
-        click.option(
-            "--param",
-            "params",
-            metavar="NAME=VALUE",
-            callback=pairs,
-            help="A parameter of the endpoint; repeatable.",
-            **many,
-        ),
-        click.option(
-            "--exclude",
-            metavar="A,B",
-            callback=_words,
-            help="Attributes that are not sent; repeatable.",
-            **many,
-        ),
-        click.option(
-            "--batch-size", metavar="N", type=click.IntRange(min=1), help="Send up to N records a request."
-        ),
-        click.option("--grouping", metavar="NAME", help="Shape of a batch (see: haulier groupings)."),
-        click.option(
-            "--grouping-setting",
-            "grouping_settings",
-            metavar="NAME=VALUE",
-            callback=pairs,
-            help="A setting of the grouping; repeatable.",
-            **many,
-        ),
-        click.option(
-            "--item",
-            metavar="ATTRIBUTE",
-            help="Send one attribute's value per record instead of the whole record.",
-        ),
-        click.option(
-            "--output",
-            "outputs",
-            metavar="TYPE:PATH",
-            help="Where answers go: jsonl:out/answers.jsonl.",
-            **many,
-        ),
-        click.option("--files-root", metavar="FOLDER", help="The folder below which records may name files."),
-        click.option("--base-url", metavar="URL", help="Replace origin and base path of the service."),
-        set_option,
-        click.option("--dry-run", is_flag=True, help="Show the file that would be written; write nothing."),
-        json_option,
-    )
-    for option in reversed(options):
+    """The options in the order of help: the call, what is sent, how it is batched, where answers go."""
+    for option in reversed((*_CALL, *_SENT, *_BATCHES, *_REST)):
         command = option(command)
     return command
 

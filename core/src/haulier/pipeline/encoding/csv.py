@@ -16,6 +16,7 @@ from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.json import json_text
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 from haulier.pipeline.encoding.values import (
+    Booleans,
     NumberText,
     attributes_of,
     decoded_at_once,
@@ -61,10 +62,7 @@ class CsvSettings(MediaSettings):
         default="needed", description="which cells stand in quotes: those that need them, or all"
     )
     line_end: Literal["crlf", "lf"] = Field(default="crlf", description="what ends each row")
-    booleans: Literal["words", "digits"] = Field(
-        default="words",
-        description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
-    )
+    booleans: Booleans = "words"
     null: str = Field(
         default="", description='the text of a null; in YAML this key stands in quotes, `"null": NA`'
     )

@@ -12,7 +12,7 @@ from haulier.errors import DestinationError, RecordError
 from haulier.model.parts import Payload, Settings
 from haulier.model.request import FilePart
 from haulier.pipeline.encoding.json import json_text
-from haulier.pipeline.encoding.values import is_nested, opened, scalar_text
+from haulier.pipeline.encoding.values import Booleans, is_nested, opened, scalar_text
 
 __all__ = ["FieldSettings", "Leaf", "fields_of"]
 
@@ -23,10 +23,7 @@ Leaf: TypeAlias = "str | Raw | bytes | FilePart"
 class FieldSettings(Settings):
     """How values that are no text become fields."""
 
-    booleans: Literal["words", "digits"] = Field(
-        default="words",
-        description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
-    )
+    booleans: Booleans = "words"
     null: Literal["omit", "empty"] = Field(
         default="omit", description="`omit`: no field for a null; `empty`: a field with empty text"
     )

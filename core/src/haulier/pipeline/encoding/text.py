@@ -18,7 +18,7 @@ from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body
 from haulier.pipeline.encoding.json import json_text
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
-from haulier.pipeline.encoding.values import attributes_of, records_of
+from haulier.pipeline.encoding.values import Booleans, attributes_of, records_of
 from haulier.pipeline.encoding.xml import xml_text
 
 __all__ = ["TEXT", "TextSettings", "encode"]
@@ -56,10 +56,7 @@ class TextSettings(MediaSettings):
         default="refuse",
         description="an attribute that is missing or null. `refuse`: the record is rejected; `empty`: no text",
     )
-    booleans: Literal["words", "digits"] = Field(
-        default="words",
-        description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
-    )
+    booleans: Booleans = "words"
     media_type: MediaType = media_type_field(_MEDIA_TYPE)
 
 

@@ -7,15 +7,17 @@ empty, by choice. Dates, decimals and bytes were made text when the record was r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
+from pydantic import Field
 
 from haulier.errors import DestinationError, RecordError
 from haulier.pipeline.encoding.json import json_text
 
 __all__ = [
+    "Booleans",
     "NumberText",
     "attributes_of",
     "decoded_at_once",
@@ -25,6 +27,11 @@ __all__ = [
     "records_of",
     "scalar_text",
     "utf8",
+]
+
+Booleans: TypeAlias = Annotated[
+    Literal["words", "digits"],
+    Field(description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default"),
 ]
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -124,7 +131,7 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, dict | list | tuple)
 
 
-def scalar_text(value: Any, attribute: str, booleans: str) -> str:
+def scalar_text(value: Any, attribute: str, booleans: Booleans) -> str:
     """An opened value that is neither null nor nested, as text; RecordError where it has none."""
     if isinstance(value, str):
         return value

@@ -14,7 +14,7 @@ from haulier.model.media_type import MediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
-from haulier.pipeline.encoding.values import decoded_at_once, holds_records, opened, scalar_text
+from haulier.pipeline.encoding.values import Booleans, decoded_at_once, holds_records, opened, scalar_text
 
 __all__ = ["XML", "XmlSettings", "encode", "xml_text"]
 
@@ -88,10 +88,7 @@ class XmlSettings(MediaSettings):
         default="omit",
         description="`omit`: no element for a null, but in lists an empty one; `empty`: an empty element",
     )
-    booleans: Literal["words", "digits"] = Field(
-        default="words",
-        description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default",
-    )
+    booleans: Booleans = "words"
     namespace: str = Field(default="", description="the default namespace of the document, as its `xmlns`")
     declaration: bool = Field(default=True, description='begin with `<?xml version="1.0" encoding="UTF-8"?>`')
     media_type: MediaType = media_type_field(_MEDIA_TYPE)
