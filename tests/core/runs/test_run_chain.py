@@ -14,7 +14,7 @@ from tests.core.runs.carrying import QUICK, counts, records, rows, within
 from tests.core.runs.wire import Asked, Stall, Wire, answer
 
 import haulier
-from haulier.errors import CredentialError, DestinationError
+from haulier.errors import ConfigurationError, CredentialError, DestinationError
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.runs.report import report_of
 
@@ -586,7 +586,30 @@ def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None
     carried = [{"id": 1}, {"id": 2, "rare": 3}]
     warnings = haulier.preview({"name": "d", "stages": stages}, carried).warnings
     nowhere = "is no earlier stage, and none of the first 2 records has an attribute of that name"
+    planned = haulier.plan({"name": "d", "stages": stages}, carried)
+    assert set(warnings) < set(planned.warnings)
     assert [one for one in warnings if one.startswith("stage `b`")] == [
         f"stage `b`: {{record.c.id}}: `c` {nowhere}",
         f"stage `b`: {{record.b.x}}: `b` {nowhere}",
     ]
+
+
+def test_preview_plan_and_test_send_refuse_what_a_run_refuses_for_the_name_of_a_stage() -> None:
+    carried = [{"id": 0, "tag": "mine"}, {"id": 1}, {"id": 2, "delete": None}]
+    refused = "has the name of a stage, whose answer stands under it; rename one of the two"
+    with Wire(service) as wire:
+        chain = pictures(wire)
+        shown, counted = haulier.preview(chain, carried), haulier.plan(chain, carried)
+        with pytest.raises(ConfigurationError) as caught:
+            haulier.test_send(chain, carried[:1])
+        assert wire.asked == []
+        report = send(chain, carried)
+    assert [one.told for one in shown.rejected] == [
+        f"record 0: the attribute `tag` {refused}",
+        f"record 2: the attribute `delete` {refused}",
+    ]
+    assert [one.positions for one in shown.samples] == [(1,)]
+    assert (counted.requests, counted.rejected) == (1, 2)
+    assert list(counted.first_rejections) == [one.told for one in shown.rejected]
+    assert str(caught.value).endswith(f"(record 0: the attribute `tag` {refused})")
+    assert by_stage(report)["upload"] == {"delivered": 1, "rejected": 2}

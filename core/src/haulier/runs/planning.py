@@ -15,7 +15,7 @@ from haulier.runs.accounts import known_account, learned, over_quota
 from haulier.runs.builtins import load_registry
 from haulier.runs.describing import first_stage_alone
 from haulier.runs.intake import Intake, RecordsLike
-from haulier.runs.preview import PREVIEW_RUN_ID, planned
+from haulier.runs.preview import PREVIEW_RUN_ID, chain_warnings, planned
 from haulier.runs.resolve import resolve_stages
 from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import DestinationLike, site_of
@@ -72,7 +72,7 @@ def plan(
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     filled = 0.0
     planner = resolved.planner(facts)
-    for piece in planned(resolved, facts, intake, site.root, planner, twice=False):
+    for piece in planned(stages, facts, intake, site.root, planner, twice=False):
         for request in piece.requests:
             requests += 1
             read += len(request.positions)
@@ -97,6 +97,7 @@ def plan(
         warnings=(
             *warnings_of(stages),
             *first_stage_alone(stages),
+            *chain_warnings(stages, intake),
             *planner.remarks(),
             *intake.hints(),
             *over_quota(account, requests),

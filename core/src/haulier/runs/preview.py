@@ -26,11 +26,21 @@ from haulier.runs.coding import carried_out, carrier_of
 from haulier.runs.describing import LaterStage, later_stages, unknown_attributes
 from haulier.runs.filing import with_files
 from haulier.runs.intake import Intake, RecordsLike
+from haulier.runs.passing import apart_from
 from haulier.runs.resolve import resolve_stages
 from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import DestinationLike, site_of
 
-__all__ = ["PREVIEW_RUN_ID", "Preview", "Sample", "pick_sample", "planned", "preview", "sample_of"]
+__all__ = [
+    "PREVIEW_RUN_ID",
+    "Preview",
+    "Sample",
+    "chain_warnings",
+    "pick_sample",
+    "planned",
+    "preview",
+    "sample_of",
+]
 
 # Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
 PREVIEW_RUN_ID = "0" * 32
@@ -114,7 +124,7 @@ def preview(
     rejected: list[RejectedRecord] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     planner = resolved.planner(facts)
-    for piece in planned(resolved, facts, intake, site.root, planner):
+    for piece in planned(stages, facts, intake, site.root, planner):
         refused += len(piece.rejected)
         rejected += piece.rejected[: max(0, _MOST_REJECTED - len(rejected))]
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
@@ -128,12 +138,12 @@ def preview(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*warnings_of(stages), *_of_chain(stages, intake), *planner.remarks(), *intake.hints()),
+        warnings=(*warnings_of(stages), *chain_warnings(stages, intake), *planner.remarks(), *intake.hints()),
         later=later_stages(stages),
     )
 
 
-def _of_chain(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
+def chain_warnings(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
     """Warnings of what later stages read, held against the first records where they can be read once more."""
     if len(stages) == 1 or not intake.repeatable:
         return ()
@@ -142,7 +152,7 @@ def _of_chain(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
 
 
 def planned(
-    resolved: Resolved,
+    stages: Sequence[Resolved],
     facts: RunFacts,
     intake: Intake,
     root: Path,
@@ -150,12 +160,16 @@ def planned(
     *,
     twice: bool = True,
 ) -> Iterator[Planned]:
-    """The whole plan, lazily: what comes of each block, and at the end of the records that waited for company.
+    """The plan of the first stage, lazily: what comes of each block, at the end of records that waited for company.
 
     twice: what code makes is made twice and compared.
     """
+    resolved = stages[0]
     planner = planner or resolved.planner(facts)
-    blocks: Iterator[Block] = iter(with_files(intake.plain_blocks(), resolved, facts, root))
+    records = intake.plain_blocks()
+    if resolved.stage is not None:
+        records = apart_from([stage.name for stage in stages], records)
+    blocks: Iterator[Block] = iter(with_files(records, resolved, facts, root))
     with ExitStack() as stack:
         carry = carrier_of(resolved, root, facts.started, twice=twice, stack=stack)
         for block in blocks:
@@ -184,12 +198,12 @@ def sample_of(request: Request, resolved: Resolved) -> Sample:
 
 
 def pick_sample(
-    resolved: Resolved, facts: RunFacts, intake: Intake, root: os.PathLike[str], number: int
+    stages: Sequence[Resolved], facts: RunFacts, intake: Intake, root: os.PathLike[str], number: int
 ) -> Request:
-    """The request numbered `number` of a plan; ConfigurationError where the plan has fewer."""
+    """The request numbered `number` of the first stage; ConfigurationError where the plan has fewer."""
     found = 0
     reasons: list[str] = []
-    for piece in planned(resolved, facts, intake, Path(root)):
+    for piece in planned(stages, facts, intake, Path(root)):
         reasons += [record.told for record in piece.rejected[:1]]
         for request in piece.requests:
             found += 1

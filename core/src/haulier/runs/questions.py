@@ -39,7 +39,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self, ticket: str) -> Request:
         """The question for one ticket; ConfigurationError where the ticket cannot stand in an address."""
-        return pick_sample(self.resolved, self.facts, Intake([{"ticket": ticket}]), self.root, 0)
+        return pick_sample([self.resolved], self.facts, Intake([{"ticket": ticket}]), self.root, 0)
 
     def patience(self, timeout_s: float | None) -> Patience:
         """How often, and for how long."""

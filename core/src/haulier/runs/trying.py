@@ -136,11 +136,12 @@ def test_send(
     """
     site = site_of(destination)
     registry = load_registry()
-    resolved = resolve(site.destination, registry, base_url=base_url)
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
+    resolved = stages[0]
     authority = authority_of(site, resolved, registry, credential)
     facts = RunFacts(uuid.uuid4().hex, time.time(), dict(params or {}))
     intake = Intake(records, format=format, readers=registry.readers.values())
-    request = pick_sample(resolved, facts, intake, site.root, sample)
+    request = pick_sample(stages, facts, intake, site.root, sample)
     if payload is not None:
         request = _replaced(request, gzipped(payload) if site.destination.compress else payload, facts.run_id)
     return LoopThread(lambda: _try(request, resolved, authority)).result()
@@ -178,7 +179,7 @@ def check_credential(
     at = Site(destination=destination, root=folder.root, in_code=True, _state=(folder.root, None))
     resolved = resolve(destination, registry)
     authority = authority_of(at, resolved, registry, values)
-    request = pick_sample(resolved, RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
+    request = pick_sample([resolved], RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
     answer = LoopThread(lambda: _try(request, resolved, authority)).result()
     if kind.learn is None or answer.verdict != "delivered" or answer.status is None:
         return answer
