@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from haulier.model.block import Block
-from haulier.pipeline.attributes import Way, decode, drop, pick
+from haulier.pipeline.attributes import Way, decode, drop
 
 WAYS: tuple[Way, ...] = ("untouched", "shallow", "full")
 encode = msgspec.json.Encoder().encode
@@ -203,11 +203,3 @@ def test_drop_leaves_out_all_names_and_minds_no_missing_one() -> None:
     assert encode(items) == b'[{"b":2,"c":3},{"c":4},null]'
     drop(items, frozenset({"b", "c", "x"}))
     assert encode(items) == b"[{},{},null]"
-
-
-def test_pick_names_the_record_that_lacks_the_attribute() -> None:
-    items, faults = decode(block_of(b'{"id":7}', b'{"x":1}', b"[", b'{"id":null}'), "shallow")
-    picked = pick(items, "id", faults)
-    assert encode(picked) == b"[7,null,null,null]"
-    assert faults[1] == "has no attribute `id`, which `batching.item` asks for (by its name after `rename`)"
-    assert sorted(faults) == [1, 2]

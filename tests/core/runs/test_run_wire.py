@@ -57,6 +57,10 @@ DESTINATIONS: dict[str, dict[str, Any]] = {
     },
     "chosen attributes of each": {"batching": {"size": 2, "item": ["id", "text"]}},
     "one attribute of each": {"batching": {"size": 2, "item": "text"}},
+    "nested attributes of each": {
+        "add": {"meta.tag": ["x"], "meta.at": "{record.id}"},
+        "batching": {"size": 2, "item": ["meta.at", "text"]},
+    },
     "by group": {"batching": {"size": 2, "group_by": ["file"]}},
     "by bytes": {"batching": {"max_bytes": 200}},
     "by code": {"batching": {"size": 3, "grouping": {"name": "code", "code": CODE}}},

@@ -119,8 +119,8 @@ class Batching(Written):
     )
     item: str | list[str] = Field(
         default="",
-        description="what each record becomes inside the batch: whole, one attribute's value, or with a list those "
-        "attributes alone",
+        description="what each record becomes inside the batch: whole; one attribute's value, such as `sku` or "
+        "`address.city`; or with a list those attributes alone. A record that lacks one of them is rejected",
     )
 
     @field_validator("group_by", mode="before")

@@ -21,7 +21,7 @@ import msgspec
 
 from haulier.model.block import Block
 
-__all__ = ["Way", "choose", "decode", "drop", "pick"]
+__all__ = ["Way", "decode", "drop"]
 
 Way: TypeAlias = Literal["untouched", "shallow", "full"]
 
@@ -118,21 +118,3 @@ def drop(items: Sequence[dict[str, Any] | None], names: frozenset[str]) -> None:
         if item is not None:
             for name in names:
                 item.pop(name, None)
-
-
-def pick(items: Sequence[dict[str, Any] | None], name: str, faults: dict[int, str]) -> list[Any]:
-    """The one attribute each record is reduced to; a record without it is added to the faults."""
-    picked: list[Any] = []
-    for index, item in enumerate(items):
-        if item is not None and name not in item:
-            faults.setdefault(
-                index,
-                f"has no attribute `{name}`, which `batching.item` asks for (by its name after `rename`)",
-            )
-        picked.append(None if item is None else item.get(name))
-    return picked
-
-
-def choose(items: Sequence[dict[str, Any] | None], names: Sequence[str]) -> list[dict[str, Any] | None]:
-    """Each record with the named attributes alone, in the order of the names; those it has not are left out."""
-    return [None if item is None else {name: item[name] for name in names if name in item} for item in items]

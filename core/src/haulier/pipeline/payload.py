@@ -12,7 +12,8 @@ from haulier.model.expression import Fault
 from haulier.model.paths import written_path
 from haulier.model.request import FilePart
 from haulier.pipeline.address import Address, with_attributes
-from haulier.pipeline.attributes import choose, decode, pick
+from haulier.pipeline.attributes import decode
+from haulier.pipeline.items import items_of
 from haulier.pipeline.keys import Key, keys_of
 from haulier.pipeline.shaping import Shaper
 from haulier.pipeline.spec import PlanSpec
@@ -40,33 +41,26 @@ class Payloads:
         self._spec = spec
         self._shaper = Shaper(spec.shape, values=spec.way == "full") if spec.shape.asks else None
         self._ungrouped = set(range(len(spec.group_by)))
-        self._unchosen = set(spec.item) if not isinstance(spec.item, str) else set()
         self._any = False
 
     def unseen(self) -> tuple[str, ...]:
         """What was asked for attributes that no record has had so far, in words."""
         told = list(self._shaper.unseen()) if self._shaper is not None else []
         if self._any:
-            asked = [("group_by", written_path(self._spec.group_by[at])) for at in sorted(self._ungrouped)]
-            asked += [("item", name) for name in self._spec.item if name in self._unchosen]
             told += (
-                f"batching.{setting}: no record so far has the attribute `{name}`; is it spelt so?"
-                for setting, name in asked
+                f"batching.group_by: no record so far has the attribute `{written_path(self._spec.group_by[at])}`; "
+                "is it spelt so?"
+                for at in sorted(self._ungrouped)
             )
         return tuple(told)
 
     def _look(self, items: list[Any], keys: list[Key] | None) -> None:
-        """Note which of the attributes that batches are made by there are."""
+        """Note which of the attributes that records are grouped by there are."""
         self._any = self._any or any(item is not None for item in items)
         for key in keys or ():
             self._ungrouped.difference_update(at for at, text in enumerate(key) if text is not None)
             if not self._ungrouped:
                 break
-        for item in items:
-            if not self._unchosen:
-                break
-            if isinstance(item, dict):
-                self._unchosen.difference_update(item)
 
     def read(self, block: Block) -> ReadBlock:
         """The items, addresses, faults and keys of a block."""
@@ -79,10 +73,10 @@ class Payloads:
         values = self._body_values(items, faults) if spec.grouping is None else []
         if self._shaper is not None:
             items = self._shaper.send(items, faults)
-        if self._ungrouped or self._unchosen:
+        if self._ungrouped:
             self._look(items, keys)
-        if spec.item:
-            items = pick(items, spec.item, faults) if isinstance(spec.item, str) else choose(items, spec.item)
+        if spec.item is not None:
+            items = items_of(items, spec.item, faults, values=spec.way == "full")
         elif spec.grouping is None and spec.attributes != "body":
             if spec.attributes == "query":
                 addresses = self._queried(items, addresses, faults)

@@ -12,6 +12,7 @@ from haulier.model.parts import Grouping
 from haulier.model.request import Body, Header
 from haulier.pipeline.address import Address
 from haulier.pipeline.attributes import Way
+from haulier.pipeline.items import ItemAsked
 from haulier.pipeline.shaping import Shape
 
 __all__ = ["AddressBook", "BodyValue", "Constant", "PlanSpec"]
@@ -74,7 +75,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     compress: what becomes of a body without files before it is sent, hashed and counted.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
-    item: the one attribute a record becomes, or those it keeps. media_type: of bytes that a grouping made itself.
+    item: what a record becomes inside of a batch; None: it stays whole.
+    media_type: of bytes that a grouping made itself.
     """
 
     method: str
@@ -95,7 +97,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     group_by: tuple[tuple[str, ...], ...] = ()
     weighed: bool = False
     minimum: int = 1
-    item: str | tuple[str, ...] = ""
+    item: ItemAsked | None = None
     media_type: str = ""
     booleans: str = "words"
     idempotency_key: bool = True

@@ -24,7 +24,7 @@ from haulier.runs.joining import Joining, Lines
 from haulier.runs.orders import Orders
 from haulier.runs.resolved import Resolved
 from haulier.runs.served import Served
-from haulier.runs.shape import sends_attribute, shape_of
+from haulier.runs.shape import item_of, sends_attribute, shape_of
 from haulier.runs.site import Site
 
 __all__ = [
@@ -139,11 +139,12 @@ def sends(resolved: Resolved) -> Callable[[str], bool]:
     paths = (path[0] for path in resolved.address.record_paths)
     body = (path[0] for value in resolved.body for path in value.record_paths)
     files = (path[0] for file in resolved.files for path in file.path.record_paths)
-    item = resolved.batching.item if resolved.batching is not None else ""
+    item = item_of(resolved.batching)
     shape = shape_of(resolved.destination)
     added = (path[0] for path in shape.record_paths)
-    used = frozenset((*paths, *body, *files, *added, *([item] if isinstance(item, str) else item)))
-    all_sent = resolved.attributes != "none" and not item
+    items = (path[0] for path in item.paths) if item is not None else ()
+    used = frozenset((*paths, *body, *files, *added, *items))
+    all_sent = resolved.attributes != "none" and item is None
     return lambda name: name in used or (all_sent and sends_attribute(shape, name))
 
 

@@ -10,9 +10,11 @@ import msgspec
 
 from haulier.delivery.follow import Patience
 from haulier.io.ledger.rows import RunRow
+from haulier.model.column import Fault, values_at
 from haulier.model.connector import Following
 from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
+from haulier.model.paths import written_path
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 from haulier.plugins.registry import Registry
@@ -21,6 +23,7 @@ from haulier.runs.intake import Intake
 from haulier.runs.preview import pick_sample
 from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
+from haulier.runs.shape import item_of
 
 __all__ = ["Questioner", "questioner_of"]
 
@@ -28,14 +31,14 @@ __all__ = ["Questioner", "questioner_of"]
 class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     """How jobs of a destination are asked for. resolved: the call; following: how its template says it is done.
 
-    item: the attribute that each record put into the call; empty: all of it.
+    item: path of the attribute that each record put into the call; empty: all of it.
     """
 
     resolved: Resolved
     following: Following
     facts: RunFacts
     root: Path
-    item: str
+    item: tuple[str, ...]
 
     def request(self, ticket: str) -> Request:
         """The question for one ticket; ConfigurationError where the ticket cannot stand in an address."""
@@ -58,12 +61,13 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if spread is None or not texts:
             return None
         records = [msgspec.json.decode(text) for text in texts]
-        items = [record.get(self.item) for record in records] if self.item else records
+        items = values_at(self.item)(records) if self.item else records
+        items = [None if isinstance(item, Fault) else item for item in items]
         found = guarded(spread, f"spread of {self.following.endpoint}")(look_up(response.body, ""), items)
         if found is None or len(found) != len(items):
             return None
         return [
-            ({self.item: item} if self.item else {}) | dict(part)
+            ({written_path(self.item): item} if self.item else {}) | dict(part)
             for item, part in zip(items, found, strict=True)
         ]
 
@@ -74,7 +78,7 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
     if template is None or template.follow is None:
         return None
     how = template.follow
-    item = resolved.batching.item if resolved.batching is not None else ""
+    item = item_of(resolved.batching)
     asking = Destination.model_validate(
         {
             "name": destination.name,
@@ -93,5 +97,5 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
         following=how,
         facts=RunFacts(run.run_id, run.started),
         root=root,
-        item=item if isinstance(item, str) else "",
+        item=item.paths[0] if item is not None and item.alone else (),
     )

@@ -21,7 +21,7 @@ from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.columns import empty_columns
 from haulier.runs.formatting import settings_for_run, settings_vary
 from haulier.runs.guarding import GuardedGrouping, guarded
-from haulier.runs.shape import shape_of
+from haulier.runs.shape import item_of, shape_of
 
 __all__ = ["FileParameter", "Pieces", "Resolved", "gzipped", "place_of", "warnings_of"]
 
@@ -213,7 +213,7 @@ class Resolved:
             group_by=tuple(attribute_path(name, place="batching.group_by") for name in batching.group_by),
             weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
             minimum=self.pieces.minimum,
-            item=batching.item if isinstance(batching.item, str) else tuple(batching.item),
+            item=item_of(batching),
             media_type=self.encoder.media_type,
             booleans=self.address.booleans,
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from haulier.errors import DestinationError, ExpressionError
-from haulier.model.destination import Destination
+from haulier.model.destination import Batching, Destination
 from haulier.model.expression import Expression, parse
-from haulier.model.paths import attribute_path
+from haulier.model.paths import attribute_path, written_path
+from haulier.pipeline.items import ItemAsked
 from haulier.pipeline.shaping import Shape, TypeAsked
 from haulier.pipeline.types import Type
 
-__all__ = ["sends_attribute", "shape_of"]
+__all__ = ["item_of", "sends_attribute", "shape_of"]
 
 
 def shape_of(destination: Destination) -> Shape:
@@ -51,6 +52,23 @@ def sends_attribute(shape: Shape, name: str) -> bool:
     if any(path[0] == name for path in shape.exclude):
         return False
     return not shape.include or (name,) in shape.include
+
+
+def item_of(batching: Batching | None) -> ItemAsked | None:
+    """What each record becomes inside of its batch; None where it stays whole. Raises as `shape_of`."""
+    if batching is None or not batching.item:
+        return None
+    alone = isinstance(batching.item, str)
+    names = [batching.item] if isinstance(batching.item, str) else batching.item
+    paths = [attribute_path(name, place="batching.item") for name in names]
+    for at, path in enumerate(paths):
+        for other in (*paths[:at], *paths[at + 1 :]):
+            if path[: len(other)] == other:
+                raise DestinationError(
+                    f"batching.item: `{written_path(path)}` stands in `{written_path(other)}`, which is there as well; "
+                    "leave out one of the two"
+                )
+    return ItemAsked(tuple(paths), alone)
 
 
 def _renames(written: Mapping[str, str]) -> list[tuple[str, str]]:
