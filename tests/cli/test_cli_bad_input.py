@@ -56,6 +56,18 @@ FILES = {
     "batch-size": (HAND + "batching: {size: 0}\n", "destinations/broken.yaml:2: `batching.size` is 0"),
     "header-pair": (HAND + "headers: 'X-A'\n", "X-A"),
     "header-line-break": (HAND + 'headers: {X-A: "a\\r\\nX-B: b"}\n', "X-A"),
+    "pointer": (
+        HAND + "success_when: {at: '/tags/~2', is: ok}\n",
+        '`success_when.at` is "/tags/~2" and must be a JSON pointer: begin it with `/`',
+    ),
+    "column": (
+        HAND + "outputs: [{to: csv, path: x.csv, columns: {a: /a~2}}]\n",
+        "outputs csv.columns: column a: /a~2 is no JSON pointer",
+    ),
+    "condition-null": (
+        HAND + "outputs: [{to: jsonl, path: x.jsonl, when: {at: /a, is: [null]}}]\n",
+        "outputs jsonl.when.is: cannot be null: write `absent: true` in place of `is`",
+    ),
     "url-scheme": ("request: {url: 'ftp://h/x'}\n", "ftp://h/x"),
     "url-host": ("request: {url: 'https://{record.host}/x'}\n", "host"),
     "expression": ("request: {url: 'http://h/{recrd.x}'}\n", "recrd"),

@@ -12,12 +12,17 @@ from haulier.model.spelling import Spelling
 __all__ = ["Condition", "OutcomeMapping", "Place", "Pointer", "StatusWord", "Verdicts"]
 
 StatusWord: TypeAlias = int | str | bool
-_POINTER = "must be a JSON pointer: begin it with `/`, such as `/status`"
+_STEPS = r"/([^~]|~[01])*"
+_POINTER = (
+    "must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 for a `~` in a name, ~1 for a `/`"
+)
 # A JSON pointer into the body (`/status/text`, RFC 6901) or `header:NAME`.
-Place: TypeAlias = Annotated[str, Spelling(r"/.*|header:[!-~]+", f"{_POINTER}, or write `header:NAME`")]
-Pointer: TypeAlias = Annotated[str, Spelling(r"(/.*)?", f"{_POINTER}; an empty text means the whole answer")]
+Place: TypeAlias = Annotated[str, Spelling(rf"{_STEPS}|header:[!-~]+", f"{_POINTER}, or write `header:NAME`")]
+Pointer: TypeAlias = Annotated[
+    str, Spelling(rf"({_STEPS})?", f"{_POINTER}; an empty text means the whole answer")
+]
 _PointerInside: TypeAlias = Annotated[
-    str, Spelling(r"(/.*)?", f"{_POINTER}; an empty text means the whole result")
+    str, Spelling(rf"({_STEPS})?", f"{_POINTER}; an empty text means the whole result")
 ]
 
 
@@ -52,7 +57,9 @@ class Condition(_Written):
 
     at: Place = Field(description="JSON pointer into the body, or `header:NAME`")
     values: list[StatusWord] = Field(
-        default_factory=list, alias="is", description="the value, or the values, that it must have"
+        default_factory=list,
+        alias="is",
+        description="the value, or the values, that it must have; small and capital letters count as the same",
     )
     absent: bool = Field(
         default=False, description="instead of `is`: nothing may stand there, such as errors"
@@ -61,7 +68,10 @@ class Condition(_Written):
     @field_validator("values", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        return value if isinstance(value, list) else [value]
+        values = value if isinstance(value, list) else [value]
+        if None in values:
+            raise ValueError("cannot be null: write `absent: true` in place of `is`")
+        return values
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Condition:

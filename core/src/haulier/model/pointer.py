@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,8 +13,12 @@ _decode = msgspec.json.Decoder().decode
 
 
 def check_pointer(pointer: str) -> str:
-    """Why this is no JSON pointer, or an empty text."""
-    return "" if pointer == "" or pointer.startswith("/") else "a JSON pointer begins with `/`"
+    """What is wrong with a JSON pointer, as words that follow it, or an empty text."""
+    if pointer and not pointer.startswith("/"):
+        return "is no JSON pointer: one begins with `/`"
+    if re.search("~(?![01])", pointer):
+        return "is no JSON pointer: ~ is written ~0 there, and / in a name ~1"
+    return ""
 
 
 def pick(value: Any, pointer: str) -> Any:

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.model.answers import Condition
 from haulier.model.parts import Doors, OutputType, Settings
-from haulier.model.pointer import pick
+from haulier.model.pointer import check_pointer, pick
 
 __all__ = ["CSV", "CsvOutput", "CsvSettings"]
 
@@ -42,6 +42,14 @@ class CsvSettings(Settings):
             value = {str(name).rpartition("/")[2]: str(name) for name in value}
         if not value:
             raise ValueError("name at least one column")
+        return value
+
+    @field_validator("columns", mode="after")
+    @classmethod
+    def _pointers(cls, value: dict[str, str]) -> dict[str, str]:
+        for column, at in value.items():
+            if at.startswith("/") and (fault := check_pointer(at)):
+                raise ValueError(f"column {column}: {at} {fault}")
         return value
 
 
