@@ -465,6 +465,14 @@ def test_f16_face_groupings(project: Project, imagga: Imagga) -> None:
     assert (imagga.only.method, imagga.only.target) == ("POST", "/v2/faces/groupings")
     assert imagga.only.body is not None
     assert json.loads(imagga.only.body) == {"faces": faces}
+    odd = [{"face_id": value} for value in (*faces, None, 7)]
+    report = haulier.send(imagga.to("group-faces"), odd, credential=imagga.credential, follow=False)
+    assert (report.accepted, report.rejected) == (6, 2), "one without an id takes no other along"
+    imagga.emulator.log.clear()
+    few = haulier.send(imagga.to("group-faces"), odd[2:], credential=imagga.credential)
+    assert (few.rejected, few.attempts, imagga.requests) == (6, 0, []), (
+        "four ids are not enough: nothing is sent"
+    )
 
 
 def test_f17_ticket_id_is_surfaced(project: Project, imagga: Imagga) -> None:

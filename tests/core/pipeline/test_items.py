@@ -129,3 +129,26 @@ def test_both_ways_of_reading_make_the_same_of_records(
         assert (one is not None) == has
         if has:
             assert [one[a][b] for a, b in paths] == [record[a][b] for a, b in paths]
+
+
+@pytest.mark.parametrize("way", ["shallow", "full"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_value_of_another_kind_than_the_call_takes_rejects_its_record_alone(way: Way, alone: bool) -> None:
+    lines = [
+        b'{"f": "a"}',
+        b'{"f": null}',
+        b'{"f": 7}',
+        b'{"g": 1}',
+        b'{"f": {"x": 1}}',
+        b'{"f": ["a"]}',
+        b"[",
+    ]
+    items, faults = decode(Block(first=0, lines=lines, plain=True), way)
+    made = items_of(items, ItemAsked((("f",),), alone, "text"), faults, values=way == "full")
+    kinds = {1: "null", 2: "a number", 4: "an object", 5: "a list"}
+    assert {index: faults[index] for index in kinds} == {
+        index: f"attribute `f` is {kind}; what goes into the list of this call is a text"
+        for index, kind in kinds.items()
+    }
+    assert sorted(faults) == [1, 2, 3, 4, 5, 6]
+    assert json.loads(msgspec.json.encode(made)) == ["a" if alone else {"f": "a"}, *[None] * 6]

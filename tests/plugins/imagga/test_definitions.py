@@ -187,6 +187,7 @@ def test_faces_are_grouped_in_one_call_of_at_least_five_ids() -> None:
         "item": "face_id",
     }
     assert (faces.batch, faces.minimum_records, faces.ticket) == ("whole", 5, "/result/ticket_id")
+    assert (faces.item_type, BY_NAME["start-batch"].item_type) == ("text", "object")
 
 
 def test_only_what_cannot_be_undone_says_so() -> None:

@@ -78,9 +78,10 @@ def _page(service: Connector, one: EndpointTemplate) -> Iterator[str]:
             ("format", ", or ".join(one.content_formats) or "no body"),
             (
                 "records",
-                _BATCH[one.batch] + (f", at least {one.minimum_records}" if one.minimum_records > 1 else ""),
+                _BATCH[one.batch]
+                + (f", at least {one.minimum_records} records" if one.minimum_records > 1 else ""),
             ),
-            ("attributes", _ATTRIBUTES[one.attributes]),
+            ("attributes", _gathered(one) or _ATTRIBUTES[one.attributes]),
             (
                 "taken",
                 ", ".join(f"{name} (from {pointer})" for name, pointer in one.takes.items()) or "nothing",
@@ -103,6 +104,16 @@ def _page(service: Connector, one: EndpointTemplate) -> Iterator[str]:
             yield f"  - {first.strip()}"
             yield from rest
     yield f"\nuse it: {_example(service, one)}"
+
+
+def _gathered(one: EndpointTemplate) -> str:
+    """What of each record goes into the list of a batch, where it is not the whole record; else an empty text."""
+    item = dict(one.batching or {}).get("item")
+    if not item:
+        return ""
+    names = ", ".join(f"`{name}`" for name in ([item] if isinstance(item, str) else item))
+    kind = {"text": ", a text,", "object": ", an object,"}.get(one.item_type, "")
+    return f"{names}{kind} of each record goes into the body; `batching.item` names another attribute"
 
 
 def _beyond(one: EndpointTemplate) -> Iterator[tuple[str, str]]:

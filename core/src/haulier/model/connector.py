@@ -18,6 +18,7 @@ __all__ = [
     "Connector",
     "EndpointTemplate",
     "Following",
+    "ItemType",
     "Method",
     "Name",
     "Parameter",
@@ -27,6 +28,7 @@ __all__ = [
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 ParameterPlace: TypeAlias = Literal["path", "query", "header", "body", "file"]
 BatchKind: TypeAlias = Literal["unit", "container", "whole"]
+ItemType: TypeAlias = Literal["any", "text", "object"]
 Attributes: TypeAlias = Literal["body", "query", "none"]
 Name: TypeAlias = Annotated[
     str,
@@ -118,6 +120,10 @@ class EndpointTemplate(Described):
     batch: BatchKind = "unit"
     batching: Mapping[str, Any] | None = None
     minimum_records: int = Field(default=1, ge=1, description="fewest records a call may carry")
+    item_type: ItemType = Field(
+        default="any",
+        description="what the attributes that `batching.item` names must hold; null counts as missing",
+    )
     booleans: Literal["words", "digits"] = "words"
     query: Mapping[str, str] = Field(
         default_factory=dict, description="what always stands in the query, before the parameters"

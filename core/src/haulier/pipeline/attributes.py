@@ -21,7 +21,7 @@ import msgspec
 
 from haulier.model.block import Block
 
-__all__ = ["Way", "decode", "drop"]
+__all__ = ["Way", "decode", "drop", "kind_of"]
 
 Way: TypeAlias = Literal["untouched", "shallow", "full"]
 
@@ -74,7 +74,7 @@ def _one(line: bytes, way: Way) -> Any:
     try:
         if not line.startswith(b"{"):
             _check(line)
-            raise ValueError(f"is {_kind(line)}, not a JSON object")
+            raise ValueError(f"is {kind_of(line)}, not a JSON object")
         _check(line)
         return _DECODERS[way](line)
     except msgspec.ValidationError:
@@ -93,8 +93,9 @@ def _one_any_number(line: bytes) -> Any:
         raise ValueError(f"holds an integer of more than {_HUGE_DIGITS:,} digits") from None
 
 
-def _kind(line: bytes) -> str:
-    kinds = {b'"': "a text", b"[": "a list", b"t": "true", b"f": "false", b"n": "null"}
+def kind_of(line: bytes) -> str:
+    """What a JSON text is, in words."""
+    kinds = {b'"': "a text", b"[": "a list", b"{": "an object", b"t": "true", b"f": "false", b"n": "null"}
     return kinds.get(line[:1], "a number")
 
 

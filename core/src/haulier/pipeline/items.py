@@ -11,18 +11,25 @@ from typing import Any
 import msgspec
 
 from haulier.model.column import Fault, values_at
+from haulier.model.connector import ItemType
 from haulier.model.paths import written_path
+from haulier.pipeline.attributes import kind_of
 
 __all__ = ["ItemAsked", "items_of"]
 
 _encode = msgspec.json.Encoder().encode
+_KINDS = {"text": "a text", "object": "an object"}
 
 
 class ItemAsked(msgspec.Struct, frozen=True, gc=False):
-    """The attributes that a record is reduced to, by path. alone: the value of the only one, without its name."""
+    """The attributes that a record is reduced to, by path. alone: the value of the only one, without its name.
+
+    kind: what each of them must be; `any` leaves that to the service.
+    """
 
     paths: tuple[tuple[str, ...], ...]
     alone: bool = False
+    kind: ItemType = "any"
 
 
 def items_of(
@@ -38,6 +45,8 @@ def items_of(
         for index, value in enumerate(column):
             if type(value) is Fault and records[index] is not None:
                 faults.setdefault(index, _lacks(present[index], path))
+        if asked.kind != "any":
+            _add_misfits(path, column, _KINDS[asked.kind], faults)
     if asked.alone:
         ((_, column),) = columns
         return [None if index in faults else value for index, value in enumerate(column)]
@@ -51,6 +60,19 @@ def items_of(
         None if index in faults else _nested([(path, column[index]) for path, column in columns], values)
         for index in range(len(records))
     ]
+
+
+def _add_misfits(path: tuple[str, ...], column: Sequence[Any], wanted: str, faults: dict[int, str]) -> None:
+    """Add to the faults each record whose value is of another kind; null is of none."""
+    for index, value in enumerate(column):
+        if type(value) is Fault:
+            continue
+        kind = kind_of(bytes(value) if type(value) is msgspec.Raw else _encode(value))
+        if kind != wanted:
+            faults.setdefault(
+                index,
+                f"attribute `{written_path(path)}` is {kind}; what goes into the list of this call is {wanted}",
+            )
 
 
 def _nested(found: Sequence[tuple[tuple[str, ...], Any]], values: bool) -> dict[str, Any]:

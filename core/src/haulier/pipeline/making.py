@@ -126,7 +126,9 @@ class Making:
     def _check_count(self, count: int) -> None:
         least = self._spec.minimum
         if count < least:
-            raise RecordError(f"this call needs at least {least} records, and the input has {count}")
+            raise RecordError(
+                f"this call needs at least {least} records, and the input has {count} that can be sent"
+            )
 
     def _measure(self, made: Made, outcome: Outcome) -> Generator[Waiting, Any, None]:
         most, length, count = self._spec.max_bytes, length_of(made.body), len(made.cut.items)

@@ -84,9 +84,11 @@ def _endpoint(endpoint: EndpointTemplate) -> Iterator[str]:
     yield from _body(endpoint)
     for name, pointer in (*endpoint.takes.items(), ("ticket", endpoint.ticket)):
         if fault := check_pointer(pointer):
-            yield f"the pointer {pointer!r} of {name}: {fault}"
+            yield f"the pointer {pointer!r} of {name} {fault}"
     if endpoint.batch == "unit" and (endpoint.batching is not None or endpoint.minimum_records > 1):
         yield "takes one record a call (batch: unit), so batching and minimum_records must be left out"
+    if endpoint.item_type != "any" and not dict(endpoint.batching or {}).get("item"):
+        yield f"item_type is {endpoint.item_type}, but batching names no `item` that it speaks of"
     if endpoint.batching is not None:
         yield from _settings_hold(Batching, endpoint.batching, "batching")
     if not endpoint.source.strip():

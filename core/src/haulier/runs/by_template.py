@@ -50,6 +50,7 @@ def pieces_by_template(
         batching=batching,
         whole=template.batch == "whole",
         minimum=template.minimum_records,
+        item_type=template.item_type,
         idempotency_key=template.idempotency_key,
         warnings=tuple(warnings),
     )

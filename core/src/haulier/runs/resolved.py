@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError
-from haulier.model.connector import Attributes, Connector, EndpointTemplate
+from haulier.model.connector import Attributes, Connector, EndpointTemplate, ItemType
 from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import Expression, RunFacts
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
@@ -48,7 +48,8 @@ class FileParameter:
 class Pieces:
     """What a template, or a request made by hand, contributes. format_name: of the content encoder.
 
-    minimum: records a call needs at least; whole: one call for the whole input.
+    minimum: records a call needs at least; whole: one call for the whole input. item_type: of what
+    `batching.item` names.
     """
 
     address: AddressTemplate
@@ -62,6 +63,7 @@ class Pieces:
     template: EndpointTemplate | None = None
     whole: bool = False
     minimum: int = 1
+    item_type: ItemType = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +215,7 @@ class Resolved:
             group_by=tuple(attribute_path(name, place="batching.group_by") for name in batching.group_by),
             weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
             minimum=self.pieces.minimum,
-            item=item_of(batching),
+            item=item_of(batching, self.pieces.item_type),
             media_type=self.encoder.media_type,
             booleans=self.address.booleans,
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import DestinationError, ExpressionError
+from haulier.model.connector import ItemType
 from haulier.model.destination import Batching, Destination
 from haulier.model.expression import Expression, parse
 from haulier.model.paths import attribute_path, written_path
@@ -54,8 +55,11 @@ def sends_attribute(shape: Shape, name: str) -> bool:
     return not shape.include or (name,) in shape.include
 
 
-def item_of(batching: Batching | None) -> ItemAsked | None:
-    """What each record becomes inside of its batch; None where it stays whole. Raises as `shape_of`."""
+def item_of(batching: Batching | None, kind: ItemType = "any") -> ItemAsked | None:
+    """What each record becomes inside of its batch; None where it stays whole. Raises as `shape_of`.
+
+    kind: of the attributes it asks for.
+    """
     if batching is None or not batching.item:
         return None
     alone = isinstance(batching.item, str)
@@ -68,7 +72,7 @@ def item_of(batching: Batching | None) -> ItemAsked | None:
                     f"batching.item: `{written_path(path)}` stands in `{written_path(other)}`, which is there as well; "
                     "leave out one of the two"
                 )
-    return ItemAsked(tuple(paths), alone)
+    return ItemAsked(tuple(paths), alone, kind)
 
 
 def _renames(written: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ GROUP_FACES = imagga_call(
     content_formats=("json",),
     batch="whole",
     batching={"grouping": {"name": "property", "property_name": "faces"}, "item": "face_id"},
+    item_type="text",
     # Asked for by the types of a TypeScript client (public client code, address unknown, read 2026-11-22).
     minimum_records=5,
     takes={"ticket_id": TICKET},

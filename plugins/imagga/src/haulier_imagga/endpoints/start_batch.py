@@ -22,6 +22,7 @@ START_BATCH = imagga_call(
     batch="container",
     # The property is the path of the call that is made for each item.
     batching={"grouping": {"name": "property", "property_name": "/tags"}, "item": ["params"]},
+    item_type="object",
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
