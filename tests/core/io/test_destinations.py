@@ -143,12 +143,14 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
         ),
         (
             "reason_at: status",
-            '2: `reason_at` is "status" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 for a `~` in a name, ~1 for a `/`, or write '
+            '2: `reason_at` is "status" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 '
+            "for a `~` in a name, ~1 for a `/`, or write "
             "`header:NAME`",
         ),
         (
             "outcomes: {by: index, at: r}",
-            '2: `outcomes.at` is "r" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 for a `~` in a name, ~1 for a `/`; an empty text '
+            '2: `outcomes.at` is "r" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 '
+            "for a `~` in a name, ~1 for a `/`; an empty text "
             "means the whole answer",
         ),
         (
@@ -185,7 +187,8 @@ def test_the_name_of_a_stage_is_refused_in_words(project: Project) -> None:
     assert refusal(project, 'stages: [{name: "A b", endpoint: x, each: faces}, {name: b}]\n').split("\n") == [
         '1: `stages[0].name` is "A b" and must be a name of small letters and digits, a letter first, with single '
         "hyphens between words, such as `tag-image`",
-        '1: `stages[0].each` is "faces" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 for a `~` in a name, ~1 for a `/`; an empty '
+        '1: `stages[0].each` is "faces" and must be a JSON pointer: begin it with `/`, such as `/status`, with ~0 '
+        "for a `~` in a name, ~1 for a `/`; an empty "
         "text means the whole answer",
         "1: `stages[1]`: write either `endpoint: NAME` (see: haulier endpoints CONNECTOR) or `request: {url: ...}`, "
         "one of the two",
