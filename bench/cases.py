@@ -21,6 +21,7 @@ _BARE = "bare http1"
 _LANES = "bare httpx lanes"
 _CLIENT = "bare httpx client"
 _PLANNING = "haulier planning"
+_EVERY_WAY = (_LIMIT, *_SYSLOG, _BARE, _OURS, _OURS_WITHOUT, _LANES, _CLIENT, _HTTPX)
 _SLOW_IN_FLIGHT = 200
 
 
@@ -89,18 +90,7 @@ WORKLOADS = (
         title="1 M records in batches of 100",
         records=1_000_000,
         batch=100,
-        tools=(
-            _LIMIT,
-            *_SYSLOG,
-            _BARE,
-            _OURS,
-            _OURS_WITHOUT,
-            _LANES,
-            _CLIENT,
-            _HTTPX,
-            _HTTPX_WITHOUT,
-            *_PYTHON_PEERS,
-        ),
+        tools=(*_EVERY_WAY, _HTTPX_WITHOUT, *_PYTHON_PEERS),
         fewer={
             _LANES: 200_000,
             _CLIENT: 100_000,
@@ -130,16 +120,7 @@ WORKLOADS = (
         title="200 k records one by one",
         records=200_000,
         batch=1,
-        tools=(
-            _LIMIT,
-            *_SYSLOG,
-            _BARE,
-            _OURS,
-            _OURS_WITHOUT,
-            _LANES,
-            _CLIENT,
-            _HTTPX,
-        ),
+        tools=_EVERY_WAY,
         in_flight=64,
         fewer={_LANES: 6_000, _CLIENT: 4_000, _HTTPX: 10_000},
     ),

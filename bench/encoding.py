@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from records import make_records
+from timing import best
 
 from haulier.pipeline.encoding import encoders
 
@@ -24,17 +23,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "csv": {"missing": "fill", "nested": "json"},
     "text": {"template": "{record.sku}", "absent": "empty"},
 }
-
-
-def best(rounds: int, *calls: Callable[[], object]) -> list[float]:
-    """The shortest time of each call, seconds; the calls take turns."""
-    found = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for index, call in enumerate(calls):
-            began = time.perf_counter()
-            call()
-            found[index] = min(found[index], time.perf_counter() - began)
-    return found
 
 
 def main() -> int:

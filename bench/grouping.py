@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from records import make_records
+from timing import best
 
 from haulier.authoring import GroupingAlgorithm, NoSettings
 from haulier.io.code.room import CodeRoom
@@ -48,17 +48,6 @@ class Theirs:
     def build(self, items: Sequence[Any]) -> dict[str, Any]:
         """Return `{"meta": {...}, "records": [...]}`."""
         return {"source": "catalog", "records": list(items)}
-
-
-def best(rounds: int, *calls: Callable[[], object]) -> list[float]:
-    """The shortest time of each call, seconds; the calls take turns."""
-    found = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for index, call in enumerate(calls):
-            began = time.perf_counter()
-            call()
-            found[index] = min(found[index], time.perf_counter() - began)
-    return found
 
 
 def planned(registry: Registry, grouping: dict[str, Any], blocks: Sequence[Block]) -> Callable[[], None]:

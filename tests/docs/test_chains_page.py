@@ -6,16 +6,12 @@ import json
 from pathlib import Path
 
 from tests.docs.blocks import REPOSITORY
-from tests.docs.walkthrough import Walkthrough
+from tests.docs.walkthrough import follow
 
 
 def test_the_example_on_chains_can_be_followed_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    walkthrough = Walkthrough(tmp_path)
-    try:
-        walkthrough.carry_out(REPOSITORY / "docs" / "chains.md")
-    finally:
-        walkthrough.close()
+    follow(REPOSITORY / "docs" / "chains.md", tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "chain/out/gallery.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["delete"] * 6
     assert all(line["upload_id"] and line["tags"] for line in lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.blocks import REPOSITORY, blocks_of
-from tests.docs.walkthrough import Walkthrough
+from tests.docs.walkthrough import follow
 
 from haulier_batching import haulier_grouping_algorithms
 
@@ -28,8 +28,4 @@ def test_every_grouping_has_a_page_with_its_settings() -> None:
 def test_the_preview_of_a_grouping_is_what_the_command_prints(page: Path, tmp_path: Path) -> None:
     assert any(block.mark.startswith("run") for block in blocks_of(page))
     (tmp_path / "haulier.yaml").write_text("version: 1\n")
-    walkthrough = Walkthrough(tmp_path)
-    try:
-        walkthrough.carry_out(page)
-    finally:
-        walkthrough.close()
+    follow(page, tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.blocks import REPOSITORY
-from tests.docs.walkthrough import Walkthrough
+from tests.docs.walkthrough import follow
 
 RECIPES = sorted((REPOSITORY / "docs" / "recipes").glob("[a-z]*.md"))
 
@@ -14,11 +14,7 @@ RECIPES = sorted((REPOSITORY / "docs" / "recipes").glob("[a-z]*.md"))
 @pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
 def test_a_recipe_can_be_followed_as_it_stands(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    walkthrough = Walkthrough(tmp_path)
-    try:
-        walkthrough.carry_out(page)
-    finally:
-        walkthrough.close()
+    follow(page, tmp_path)
 
 
 def test_every_recipe_is_listed() -> None:

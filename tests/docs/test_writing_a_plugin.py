@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.blocks import REPOSITORY, blocks_of
-from tests.docs.walkthrough import Walkthrough
+from tests.docs.walkthrough import follow
 
 PAGE = REPOSITORY / "docs" / "writing-a-plugin.md"
 PLUGIN = REPOSITORY / "examples" / "plugin"
@@ -53,8 +53,4 @@ def test_its_own_tests_pass(installed: Path) -> None:
 
 
 def test_it_can_be_tried_as_the_page_shows(installed: Path, tmp_path: Path) -> None:
-    walkthrough = Walkthrough(tmp_path, environment={"PYTHONPATH": str(installed)})
-    try:
-        walkthrough.carry_out(PAGE)
-    finally:
-        walkthrough.close()
+    follow(PAGE, tmp_path, environment={"PYTHONPATH": str(installed)})

@@ -16,6 +16,15 @@ PORTS = ("8123", "8124")
 _LONGEST_S = 60
 
 
+def follow(page: Path, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    """Carry out a page in this folder, with these variables beside; AssertionError names what does not hold."""
+    walkthrough = Walkthrough(folder, environment=environment)
+    try:
+        walkthrough.carry_out(page)
+    finally:
+        walkthrough.close()
+
+
 class Walkthrough:
     """Carries out blocks. folder: where it begins; `cd` moves on from there."""
 

@@ -293,21 +293,16 @@ ANSWERS = (
         written=_RESULTS,
         shown="`outcomes`",
     ),
-    Answered(
-        "207 with a result for each record",
-        _each_by_itself(207),
-        Came("rejected"),
-        Came({"delivered": 2, "rejected": 1}, 2, 2),
-        written=_RESULTS,
-        shown="`outcomes`",
-    ),
-    Answered(
-        "400 with a result for each record",
-        _each_by_itself(400),
-        Came("rejected"),
-        Came({"delivered": 2, "rejected": 1}, 2, 2),
-        written=_RESULTS,
-        shown="`outcomes`",
+    *(
+        Answered(
+            f"{status} with a result for each record",
+            _each_by_itself(status),
+            Came("rejected"),
+            Came({"delivered": 2, "rejected": 1}, 2, 2),
+            written=_RESULTS,
+            shown="`outcomes`",
+        )
+        for status in (207, 400)
     ),
     Answered(
         "200 with a result that asks for a record again, each time",

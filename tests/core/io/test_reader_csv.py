@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.io.reading import read_until_error
 
 from haulier.errors import ConfigurationError, InputError
 from haulier.io.readers import SourceDoors, open_records
@@ -22,16 +23,6 @@ def written(folder: Path, data: bytes, name: str = "records.csv") -> str:
     path = folder / name
     path.write_bytes(data)
     return str(path)
-
-
-def read_until_error(path: str) -> tuple[list[bytes], str]:
-    lines: list[bytes] = []
-    try:
-        for block in open_records(path).blocks():
-            lines += block.lines
-    except InputError as error:
-        return lines, str(error)
-    raise AssertionError("the input was read to its end")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
@@ -129,13 +120,13 @@ def test_a_header_alone_has_no_records(tmp_path: Path) -> None:
 )
 def test_a_header_that_names_no_attributes_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = written(tmp_path, data)
-    assert read_until_error(path) == ([], f"{path}: {message}")
+    assert read_until_error(open_records(path).blocks()) == ([], f"{path}: {message}")
 
 
 @pytest.mark.parametrize("rest", [b'2,"open\n3,x\n', b'2,"open\n3,"x"\n4,y\n', b'2,"x"y\n'])
 def test_a_quote_that_is_not_closed_ends_the_input_after_what_was_read(tmp_path: Path, rest: bytes) -> None:
     path = written(tmp_path, b"a,b\n" + b"1,x\n" * 1000 + rest)
-    lines, message = read_until_error(path)
+    lines, message = read_until_error(open_records(path).blocks())
     assert lines == [b'{"a":"1","b":"x"}'] * 1000
     assert message.startswith(f"{path}: line 1002: ")
     assert message.endswith("; the rows before it were read, mend it and run again")
@@ -148,7 +139,7 @@ def test_an_open_quote_does_not_take_the_memory_of_the_rest(
     before = csv.field_size_limit(100_000)
     path = written(tmp_path, b'a,b\n1,x\n2,"open\n' + b"3,x\n" * 200_000)
     try:
-        lines, message = read_until_error(path)
+        lines, message = read_until_error(open_records(path).blocks())
     finally:
         csv.field_size_limit(before)
     assert lines == [b'{"a":"1","b":"x"}']

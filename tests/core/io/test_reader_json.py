@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.io.reading import read_until_error
 
 from haulier.errors import InputError
 from haulier.io.readers import open_records
@@ -22,16 +22,6 @@ def written(folder: Path, data: bytes, name: str = "records.json") -> str:
     path = folder / name
     path.write_bytes(data)
     return str(path)
-
-
-def read_until_error(blocks: Iterator[Block]) -> tuple[list[bytes], str]:
-    lines: list[bytes] = []
-    try:
-        for block in blocks:
-            lines += block.lines
-    except InputError as error:
-        return lines, str(error)
-    raise AssertionError("the input was read to its end")
 
 
 def test_elements_are_records_with_their_bytes_as_they_stand(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.io.reading import read_until_error
 
 from haulier.errors import InputError
 from haulier.io.readers import open_records
@@ -36,16 +36,6 @@ def records_of(reader: Reader) -> list[tuple[int, int | None, bytes]]:
         for block in reader.blocks()
         for index, line in enumerate(block.lines)
     ]
-
-
-def read_until_error(blocks: Iterator[Block]) -> tuple[list[bytes], str]:
-    lines: list[bytes] = []
-    try:
-        for block in blocks:
-            lines += block.lines
-    except InputError as error:
-        return lines, str(error)
-    raise AssertionError("the input was read to its end")
 
 
 def test_a_file_of_plain_lines_is_one_plain_block(tmp_path: Path) -> None:
