@@ -10,13 +10,28 @@ from pictures.brushes import H, Point, W, clouds, glow, gradient, mix, noise, sh
 
 def draw() -> Image.Image:
     chance = random.Random("beach")
+    picture, horizon = sky(chance), round(H * 0.42)
+    sea(picture, chance, horizon)
+    boat(picture, (W * 0.7, horizon + 22))
+    sand(picture, chance)
+    parasol(picture, (W * 0.3, H * 0.47), 330)
+    spot = (W * 0.56, H * 0.86)
+    ball(picture, spot, 62)
+    return glow(picture, (spot[0] - 22, spot[1] - 26), 60, (255, 255, 255), 0.9)
+
+
+def sky(chance: random.Random) -> Image.Image:
+    """A blue sky with clouds, and a sun at the upper left."""
     picture = gradient((W, H), [(0.0, (62, 148, 214)), (0.42, (196, 232, 246)), (1.0, (196, 232, 246))])
     puffs = clouds(chance, (W, H), (7, 9)).point(lambda value: max(0, min(235, (value - 132) * 5)))
     fade = gradient((W, H), [(0.0, (255, 255, 255)), (0.4, (120, 120, 120)), (1.0, (0, 0, 0))]).convert("L")
     picture.paste(Image.new("RGB", (W, H), (255, 255, 255)), (0, 0), ImageChops.multiply(puffs, fade))
-    picture = glow(picture, (W * 0.16, H * 0.13), 700, (255, 246, 200), 1.0)
-    horizon = round(H * 0.42)
-    sea = gradient(
+    return glow(picture, (W * 0.16, H * 0.13), 700, (255, 246, 200), 1.0)
+
+
+def sea(picture: Image.Image, chance: random.Random, horizon: int) -> None:
+    """Draws the sea from the horizon down, with glints that grow as they come nearer."""
+    water = gradient(
         (W, H),
         [
             (0.0, (18, 96, 160)),
@@ -26,7 +41,7 @@ def draw() -> Image.Image:
             (1.0, (150, 226, 214)),
         ],
     )
-    picture.paste(sea.crop((0, horizon, W, H)), (0, horizon))
+    picture.paste(water.crop((0, horizon, W, H)), (0, horizon))
     draw = ImageDraw.Draw(picture)
     for _ in range(900):
         depth = chance.random() ** 1.6
@@ -36,31 +51,39 @@ def draw() -> Image.Image:
             fill=mix((40, 122, 178), (206, 244, 240), chance.random() * 0.7),
             width=2 + round(4 * depth),
         )
-    boat = (W * 0.7, horizon + 22)
+
+
+def boat(picture: Image.Image, middle: Point) -> None:
+    """Draws a boat with two sails."""
+    x, y = middle
+    draw = ImageDraw.Draw(picture)
     draw.polygon(
         [
-            (boat[0] - 70, boat[1]),
-            (boat[0] + 80, boat[1]),
-            (boat[0] + 50, boat[1] + 26),
-            (boat[0] - 48, boat[1] + 26),
+            (x - 70, y),
+            (x + 80, y),
+            (x + 50, y + 26),
+            (x - 48, y + 26),
         ],
         fill=(150, 52, 44),
     )
     draw.polygon(
-        [(boat[0] - 4, boat[1] - 8), (boat[0] - 4, boat[1] - 190), (boat[0] - 80, boat[1] - 8)],
+        [(x - 4, y - 8), (x - 4, y - 190), (x - 80, y - 8)],
         fill=(250, 250, 244),
     )
     draw.polygon(
-        [(boat[0] + 6, boat[1] - 8), (boat[0] + 6, boat[1] - 210), (boat[0] + 96, boat[1] - 8)],
+        [(x + 6, y - 8), (x + 6, y - 210), (x + 96, y - 8)],
         fill=(255, 236, 206),
     )
 
+
+def sand(picture: Image.Image, chance: random.Random) -> None:
+    """Draws the beach, and the edges of the last waves on it."""
     grain = noise(chance, (W, H), (W // 3, H // 3))
-    sand = Image.merge(
+    beach = Image.merge(
         "RGB", [grain.point([round(low + value * 0.09) for value in range(256)]) for low in (222, 192, 142)]
     )
-    sand = Image.blend(
-        sand,
+    beach = Image.blend(
+        beach,
         gradient(
             (W, H),
             [(0.0, (150, 112, 74)), (0.66, (176, 140, 98)), (0.78, (246, 222, 176)), (1.0, (236, 200, 146))],
@@ -72,20 +95,22 @@ def draw() -> Image.Image:
         for x in range(0, W + 8, 8):
             wave = math.sin(x / W * 9 + 0.6) * 26 + math.sin(x / W * 23) * 12 + math.sin(x / W * 61) * 5
             line.append((x, H * 0.68 + wave - lift + x * 0.03))
-        shade(picture, [*line, (W, H)], Image.new("RGB", (W, H), color) if color else sand)
-    parasol(picture, (W * 0.3, H * 0.47), 330)
+        shade(picture, [*line, (W, H)], Image.new("RGB", (W, H), color) if color else beach)
+
+
+def ball(picture: Image.Image, middle: Point, size: float) -> None:
+    """Draws a striped ball with its shadow."""
+    x, y = middle
     draw = ImageDraw.Draw(picture)
-    ball, size = (W * 0.56, H * 0.86), 62
-    draw.ellipse([ball[0] - 30, ball[1] + 36, ball[0] + 150, ball[1] + 78], fill=(176, 136, 92))
+    draw.ellipse([x - 30, y + 36, x + 150, y + 78], fill=(176, 136, 92))
     for slice_number in range(6):
         color = ((236, 72, 60), (255, 255, 250), (52, 128, 206))[slice_number % 3]
         draw.pieslice(
-            [ball[0] - size, ball[1] - size, ball[0] + size, ball[1] + size],
+            [x - size, y - size, x + size, y + size],
             slice_number * 60 + 15,
             slice_number * 60 + 75,
             fill=color,
         )
-    return glow(picture, (ball[0] - 22, ball[1] - 26), 60, (255, 255, 255), 0.9)
 
 
 def parasol(picture: Image.Image, top: Point, reach: float) -> None:
