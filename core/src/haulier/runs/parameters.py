@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -15,17 +17,25 @@ from haulier.pipeline.spec import Constant
 __all__ = ["check_parameters", "text_expression", "value_expression"]
 
 _KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+# As people write numbers; Python reads more than that: 1_000, nan, and spaces around.
+_WRITTEN = {
+    "integer": re.compile(r"[+-]?[0-9]+"),
+    "number": re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+}
 
 
 def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]) -> dict[str, Any]:
-    """The given parameters less those that are null; DestinationError for unknown, missing, excess or wrong ones."""
+    """The given parameters as they go out, less those that are null: `1e9` as 1000000000, `en, es` as `en,es`.
+
+    DestinationError for unknown, missing, excess or wrong ones.
+    """
     known = {parameter.name: parameter for parameter in template.parameters}
     for name in given:
         if name not in known:
             close = get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'none'}"
             raise DestinationError(f"params.{name}: endpoint {template.name} has no such parameter; {hint}")
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: _fitting(known[name], value) for name, value in given.items() if value is not None}
     for parameter in template.parameters:
         if parameter.required and parameter.name not in values:
             example = f", such as {parameter.example}" if parameter.example else ""
@@ -33,8 +43,6 @@ def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]
                 f"params.{parameter.name} is missing: {parameter.description}; "
                 f"write a value or `{{record.NAME}}`{example}"
             )
-        if parameter.name in values:
-            _check_value(parameter, values[parameter.name])
     for group in template.one_of:
         found = [name for name in group if name in values]
         if len(found) != 1:
@@ -45,45 +53,57 @@ def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]
     return values
 
 
-def _check_value(parameter: Parameter, value: Any) -> None:
-    """A constant must fit its parameter; what comes from records is known later."""
+def _fitting(parameter: Parameter, value: Any) -> Any:
+    """A constant as it goes out, held against its parameter; what comes from records is known later."""
     place = f"params.{parameter.name}"
-    if isinstance(value, str):
-        expression = parse(value, place=place)
+    written = value
+    if isinstance(written, str):
+        expression = parse(written, place=place)
         if not expression.is_constant:
-            return
-        value = expression.text()
-        if value == "" and (parameter.required or parameter.place == "path"):
+            return written
+        written = expression.text()
+        if written == "" and (parameter.required or parameter.place == "path"):
             raise DestinationError(f"{place} is empty; write a value or `{{record.NAME}}`")
-    if isinstance(value, list) and parameter.type != "list":
-        raise DestinationError(f"{place}: a list does not fit; it takes {_KINDS.get(parameter.type, 'text')}")
+    if isinstance(written, list) and parameter.type != "list":
+        takes = "text: join the words by commas" if parameter.choices else _KINDS.get(parameter.type, "text")
+        raise DestinationError(f"{place}: a list does not fit; it takes {takes}")
     if parameter.type in ("integer", "number"):
-        _check_number(parameter, value, place)
-    if (
-        parameter.type == "boolean"
-        and not isinstance(value, bool)
-        and str(value) not in ("0", "1", "true", "false")
-    ):
-        raise DestinationError(f"{place}: {value!r} does not fit; write true or false")
+        value = written = _number(parameter, written, place)
+    words = ("0", "1", "true", "false")
+    if parameter.type == "boolean" and not isinstance(written, bool) and str(written) not in words:
+        raise DestinationError(f"{place}: {written!r} does not fit; write true or false")
     if parameter.choices:
-        for word in value if isinstance(value, list) else str(value).split(","):
-            if word.strip() not in parameter.choices:
-                close = get_close_matches(word.strip(), parameter.choices, 1)
-                hint = f"did you mean {close[0]}?" if close else f"it takes: {', '.join(parameter.choices)}"
-                raise DestinationError(f"{place}: {word.strip()!r} is not allowed; {hint}")
+        listed = written if isinstance(written, list) else str(written).split(",")
+        chosen = [_chosen(parameter, str(word).strip(), place) for word in listed]
+        return chosen if isinstance(written, list) else ",".join(chosen)
+    return value
 
 
-def _check_number(parameter: Parameter, value: Any, place: str) -> None:
+def _chosen(parameter: Parameter, word: str, place: str) -> str:
+    if word in parameter.choices:
+        return word
+    close = get_close_matches(word, parameter.choices, 1)
+    hint = f"did you mean {close[0]}?" if close else f"it takes: {', '.join(parameter.choices)}"
+    raise DestinationError(f"{place}: {word!r} is not allowed; {hint}")
+
+
+def _number(parameter: Parameter, value: Any, place: str) -> int | float | str:
+    """A number within its bounds; whole ones without a point or an exponent, a text as it was written."""
+    wanted = _KINDS[parameter.type]
+    text = isinstance(value, str)
+    if isinstance(value, bool) or (text and _WRITTEN[parameter.type].fullmatch(value) is None):
+        raise DestinationError(f"{place}: {value!r} does not fit; write {wanted}, in digits")
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise DestinationError(f"{place}: {value!r} does not fit; write {_KINDS[parameter.type]}") from None
-    if isinstance(value, bool) or (parameter.type == "integer" and number != int(number)):
-        raise DestinationError(f"{place}: {value!r} does not fit; write {_KINDS[parameter.type]}")
+    except (OverflowError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or (parameter.type == "integer" and number != int(number)):
+        raise DestinationError(f"{place}: {value!r} does not fit; write {wanted}")
     if parameter.minimum is not None and number < parameter.minimum:
         raise DestinationError(f"{place}: {value} is less than {parameter.minimum:g}, the least it takes")
     if parameter.maximum is not None and number > parameter.maximum:
         raise DestinationError(f"{place}: {value} is more than {parameter.maximum:g}, the most it takes")
+    return int(value) if parameter.type == "integer" and not text else value
 
 
 def text_expression(value: Any, place: str, booleans: str) -> Expression:
