@@ -380,6 +380,72 @@ def test_a_stage_that_stops_stops_the_run_and_the_same_call_goes_on() -> None:
     assert [line["key"] for line in lines()] == list(range(20))
 
 
+def mistaken(asked: Asked) -> bytes:
+    """The service, which knows nothing at the path `/tga`."""
+    return answer(404) if asked.target.startswith("/tga") else service(asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (
+            "/tag/{record.upload.result.upload_idd}",
+            "stage `tag`: none of the first 20 records could be sent, so it is a setting rather than the records (the "
+            "last: record 19: path parameter {record.upload.result.upload_idd}: attribute `upload.result.upload_idd` "
+            "is missing)",
+        ),
+        (
+            f"/tga/{UPLOAD_ID}",
+            "stage `tag`: the first 20 requests were all refused, so it is a setting rather than the records (the "
+            "last: the service answered 404: {})",
+        ),
+    ],
+)
+def test_a_later_stage_that_nothing_comes_through_stops_the_run_and_goes_on_when_it_is_mended(
+    path: str, told: str
+) -> None:
+    """Nobody is rejected, few are called for in vain, and no earlier stage is called twice."""
+    with Wire(mistaken) as wire:
+        upload = stage(wire, "upload")
+        wrong, right = (
+            stage(wire, "tag", path=one, exclude=["upload"]) for one in (path, f"/tag/{UPLOAD_ID}")
+        )
+        delete = stage(wire, "delete", "DELETE", f"/delete/{UPLOAD_ID}", after="settled")
+        limits = {"max_in_flight": 4}
+        stopped = send(pictures(wire, upload, wrong, delete, limits=limits), records(500), run_key="k")
+        assert (stopped.state, stopped.exit_code, stopped.reason) == ("stopped", 3, told)
+        assert (stopped.rejected, stopped.in_doubt) == (0, 0)
+        assert {*by_stage(stopped)["tag"]} == {"pending"}
+        assert 20 <= by_stage(stopped)["upload"]["delivered"] < 100
+        assert not any(asked.target.startswith("/delete") for asked in wire.asked)
+        with pytest.raises(ConfigurationError, match="begun with other settings"):
+            send(
+                pictures(wire, {**upload, "exclude": ["x"]}, right, delete, limits=limits),
+                records(500),
+                run_key="k",
+            )
+        report = send(pictures(wire, upload, right, delete, limits=limits), records(500), run_key="k")
+        assert by_stage(report) == {name: {"delivered": 500} for name in ("upload", "tag", "delete")}
+        uploaded = Counter(asked.body for asked in wire.asked if asked.target == "/upload")
+        tagged = Counter(asked.target for asked in wire.asked if asked.target.startswith("/tag/"))
+        assert (len(uploaded), set(uploaded.values())) == (500, {1})
+        assert (len(tagged), set(tagged.values())) == (500, {1})
+
+
+def test_a_stage_that_something_came_through_rejects_what_cannot_be_sent_as_it_comes() -> None:
+    """Also where that is more than the first twenty, and in a later sitting."""
+
+    def reply(asked: Asked) -> bytes:
+        odd = asked.target == "/upload" and json.loads(asked.body)["id"] % 100
+        return answer(body=b'{"result":{}}') if odd else service(asked)
+
+    with Wire(reply) as wire:
+        report = send(pictures(wire, limits={"max_in_flight": 1}), records(100))
+        few = send(pictures(wire, limits={"max_in_flight": 1}), records(110)[101:])
+    assert by_stage(report)["tag"] == {"delivered": 1, "rejected": 99}
+    assert by_stage(few)["tag"] == {"rejected": 9}, "fewer than twenty, and the input ended"
+
+
 def test_a_later_stage_that_is_down_holds_the_earlier_ones_back() -> None:
     def reply(asked: Asked) -> bytes:
         return answer(503) if asked.target.startswith("/tag") else service(asked)

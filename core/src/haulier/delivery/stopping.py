@@ -46,10 +46,11 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         self.provisional = provisional
         self.in_flight_limit = min(most, self.in_flight_limit * 2)
 
-    def rejection(self, reason: str, *, general: bool = False) -> str:
+    def rejection(self, reason: str, *, general: bool = False, made: bool = True) -> str:
         """A delivery was refused: why the run stops now, or an empty text.
 
-        general: it may speak of the address or the credential, so it is provisional also after a success.
+        general: it may speak of the address or the credential, so it is provisional also after a success. made: there
+        was a request; else the record could not be made into one.
         """
         self.exhausted_in_a_row = self.failures_in_a_row = 0
         if self.successes and not general:
@@ -63,10 +64,10 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
                 f"address rather than of the records (the last: {reason}); where it does speak of a record, say so "
                 "with `verdicts`, such as `verdicts: {404: rejected}`"
             )
-        return (
-            f"the first {self.provisional} requests were all refused, so it is a setting rather than the records "
-            f"(the last: {reason})"
-        )
+        what = f"the first {self.provisional} requests were all refused"
+        if not made:
+            what = f"none of the first {self.provisional} records could be sent"
+        return f"{what}, so it is a setting rather than the records (the last: {reason})"
 
     def too_many_rejected(self, rejected: int, settled: int) -> str:
         """Why the run stops because of `max_rejected`, or an empty text. Shares count from 100 settled records on."""

@@ -156,9 +156,10 @@ class Chain:
                 joint=self._joints[at],
                 depth=self._depth,
                 at=at,
+                unproven=at > 0 and not leg.row.delivered,
                 coming=(lambda: feed.coming) if feed is not None else lambda: 0,
                 quiet=later.flush if later is not None else None,
-                stopped=self.stop,
+                stopped=lambda reason: self._stopped_by(at, reason),
                 settled=orders.on_delivery,
                 durable=self._told_durable,
             )
@@ -233,6 +234,10 @@ class Chain:
             later.end()
 
     # -- stopping and outputs ------------------------------------------------------------------------------------
+
+    def _stopped_by(self, at: int, reason: str) -> None:
+        named = self._orders.is_chain and reason != _PAUSED
+        self.stop(f"stage `{self._legs[at].resolved.name}`: {reason}" if named else reason)
 
     def _why_stopped(self) -> str:
         reasons = (self.stop_reason, *(driver.stop_reason for driver in self._drivers))

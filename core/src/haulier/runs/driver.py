@@ -38,7 +38,8 @@ class Driver:
 
     write: takes a commit to the ledger. settled: told of each request that came to rest. durable: told of each commit
     that is durable. Of a stage of a chain: at: its place; joint and depth: what it has in common with the others;
-    coming: records that were not taken in yet; quiet: waits until later stages are; stopped: told of a stop.
+    unproven: see Settling; coming: records that were not taken in yet; quiet: waits until later stages
+    are; stopped: told of a stop.
 
     Made inside the running loop; all methods belong to its thread.
     """
@@ -54,6 +55,7 @@ class Driver:
         joint: Joint,
         depth: Depth,
         at: int = 0,
+        unproven: bool = False,
         coming: Callable[[], int] = lambda: 0,
         quiet: Callable[[], Awaitable[None]] | None = None,
         stopped: Callable[[str], None] | None = None,
@@ -75,6 +77,7 @@ class Driver:
             self._rules,
             self._history,
             most=course.max_in_flight,
+            unproven=unproven,
             parts=source.parts,
             later=self._settled,
             again=self._again,

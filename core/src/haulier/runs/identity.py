@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -18,7 +18,15 @@ from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.runs.orders import Orders
 
-__all__ = ["check_outputs", "goes_on", "later_stages", "new_run", "note_for_finished", "settings_now"]
+__all__ = [
+    "check_outputs",
+    "goes_on",
+    "later_stages",
+    "new_run",
+    "note_for_finished",
+    "settings_now",
+    "stages_mended",
+]
 
 _AGAIN = "--again repeats it, again=True in Python"
 _UNREAD = (
@@ -117,15 +125,24 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
     if earlier.state == "finished":
         return True
     old, new = _compared(earlier.settings), _compared(_settings(orders))
-    if old != new and _is_bare(earlier, ledger):
+    if old == new:
+        return True
+    if all(_is_bare(run, ledger) for run in (earlier, *ledger.stages(earlier))):
         return False
-    if old != new:
+    bare = {stage.stage for stage in ledger.stages(earlier) if _is_bare(stage, ledger)}
+    if _but_for(bare, old) != _but_for(bare, new):
         lines = "; ".join(changed(old, new))
         raise ConfigurationError(
             f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
             "Put them back to go on with it, or begin a run of its own with --run-key"
         )
     return True
+
+
+def stages_mended(orders: Orders, earlier: RunRow, ledger: Store) -> list[RunRow]:
+    """The later stages of a run that goes on whose settings are others now: nothing can have come of them so far."""
+    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    return [stage for stage in ledger.stages(earlier) if old != new and _is_bare(stage, ledger)]
 
 
 def settings_now(orders: Orders, earlier: RunRow) -> RunRow:
@@ -173,8 +190,25 @@ def _compared(settings: str) -> Any:
     return found
 
 
-def _is_bare(earlier: RunRow, ledger: Store) -> bool:
-    """Whether nothing of a run can have come to anything, so that mended settings may begin it anew."""
-    runs = [earlier, *ledger.stages(earlier)]
-    settled = sum(run.delivered + run.accepted + run.in_doubt for run in runs)
-    return not settled and not any(left.may_have_been_sent for run in runs for left in ledger.unsettled(run))
+def _but_for(stages: Collection[str], settings: Any) -> Any:
+    """Settings without what is said of some stages; which records come to a stage is said of those before it, too."""
+    written = settings.get("stages", ())
+    if not stages or not written:
+        return settings
+    origin = settings["origin"]
+    origins = origin if isinstance(origin, list) else [origin] * len(written)
+    kept = [
+        {name: one[name] for name in ("name", "after", "each") if name in one}
+        if one["name"] in stages
+        else one
+        for one in written
+    ]
+    names = [one["name"] for one in written]
+    where = [None if name in stages else at for name, at in zip(names, origins, strict=True)]
+    return {**settings, "stages": kept, "origin": where}
+
+
+def _is_bare(run: RunRow, ledger: Store) -> bool:
+    """Whether nothing of a run, or of a stage, can have come to anything, so that mended settings may begin it anew."""
+    settled = run.delivered + run.accepted + run.in_doubt
+    return not settled and not any(left.may_have_been_sent for left in ledger.unsettled(run))

@@ -27,7 +27,8 @@ class Settling:
     """parts: makes requests of some records of another, and hands them on when they are there. again: brings a part on
     its way, with the attempts spent. later: told of a delivery whose parts were waited for, when they are on their way.
 
-    most: requests in flight at most. settled: told of what came to rest. stop: called with why the run stops.
+    unproven: nothing came through this later stage of a chain yet, for which others are called. most: requests in
+    flight at most. settled: told of what came to rest. stop: called with why the run stops.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Settling:
         history: History,
         *,
         most: int,
+        unproven: bool = False,
         parts: Callable[[Request, Sequence[Sequence[int]], Callable[[list[Request] | None], None]], None],
         later: Callable[[Delivery], None],
         again: Callable[[Request, Delivery, int], None],
@@ -47,6 +49,7 @@ class Settling:
         self._rules = rules
         self._history = history
         self._most = most
+        self._unproven = unproven
         self._parts = parts
         self._later = later
         self._waiting: set[Delivery] = set()
@@ -79,18 +82,26 @@ class Settling:
             self._reject(delivery, wish, verdict.reason)
 
     def unsent(self, rejected: Sequence[RejectedRecord]) -> None:
-        """Records that never became a request; a batch that could not be made counts as a request that was refused."""
-        batches = [record for record in rejected if record.batch]
-        if not batches or self._rules.successes:
+        """Records that never became a request.
+
+        A batch that could not be made counts as a request that was refused, and so does each record of a stage that
+        is unproven.
+        """
+        counting = [record for record in rejected if self._unproven or record.batch]
+        if not counting or self._rules.successes:
             self._book.rejected_unsent(rejected)
         else:
-            self._book.rejected_unsent([record for record in rejected if not record.batch])
-            self._book.hold_back(batches)
-            self._unmade += batches
-            for reason in {record.batch: record.reason for record in batches}.values():
-                if why := self._rules.rejection(reason):
+            self._book.rejected_unsent(
+                [record for record in rejected if not (self._unproven or record.batch)]
+            )
+            self._book.hold_back(counting)
+            self._unmade += counting
+            for reason in {
+                record.batch or -1 - record.position: record.reason for record in counting
+            }.values():
+                if why := self._rules.rejection(reason, made=not self._unproven):
                     self._stop(why)
-        if batches:
+        if counting:
             self._look_at_max_rejected()
 
     def finish(

@@ -27,6 +27,7 @@ from haulier.runs.identity import (
     new_run,
     note_for_finished,
     settings_now,
+    stages_mended,
 )
 from haulier.runs.intake import Intake
 from haulier.runs.legs import Leg, first_leg, later_leg
@@ -177,6 +178,9 @@ class Sitting:
         facts = RunFacts(run.run_id, run.started, orders.params)
         if isinstance(orders.intake, Intake) and orders.intake.doors is not None:
             self._spool = orders.intake.doors.spool = Spool(orders.state_dir, run.run_id)
+        if resumed:
+            for stage in stages_mended(orders, run, ledger):
+                ledger.plan_anew(stage)
         legs = [first_leg(orders, ledger, run, facts, resumed=resumed)]
         finished = False
         try:

@@ -106,6 +106,10 @@ class Store(StoreView, Protocol):
         """
         ...
 
+    def plan_anew(self, run: RunRow) -> None:
+        """Forget the requests of a run that are pending: their records are to be made into others."""
+        ...
+
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:
         """A run finished, or stopped for now. `ended` in Unix seconds."""
         ...

@@ -24,6 +24,7 @@ from haulier.io.ledger.schema import check, prepare
 from haulier.io.ledger.trouble import cannot_open, cannot_write
 from haulier.io.ledger.view import LedgerView, ledger_path
 from haulier.io.ledger.writing import write_commits
+from haulier.model.delivery import State
 
 __all__ = ["Ledger", "LedgerView", "ledger_path"]
 
@@ -115,6 +116,14 @@ class Ledger(LedgerView):
                 [(run.settings, self.under_way(row), row.id) for row in rows],
             )
         self._since = dict.fromkeys((row.id for row in rows), time.monotonic())
+
+    def plan_anew(self, run: RunRow) -> None:
+        """Forget the requests of a run that are pending: their records are to be made into others."""
+        with self._writing(), transaction(self._db):
+            self._db.execute(
+                "delete from request where id >= ? and id < ? and state = ?",
+                (run.id << 40, (run.id + 1) << 40, State.PENDING),
+            )
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:
         """A run finished, or stopped for now; all stages of a chain together."""
