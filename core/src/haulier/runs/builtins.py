@@ -24,7 +24,7 @@ class Builtins:
 
     @hookimpl
     def haulier_credential_types(self) -> tuple[CredentialType, ...]:
-        """none, basic, bearer, api-key and hmac."""
+        """How most services are signed into."""
         return credential_types()
 
     @hookimpl
