@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import haulier
+from haulier.cli.reporting import report_lines
 from haulier.io.credentials import CredentialStore
 from haulier.runs.builtins import load_registry
 from haulier.runs.follow import Clock
@@ -164,13 +165,20 @@ def test_an_answer_that_is_dropped_is_in_doubt_and_not_asked_for_again(drop: Any
     assert (again.in_doubt, imagga.polls) == (6, 1)
     assert {line["state"] for line in lines()[1:]} == {"in_doubt"}
     assert "was lost" in lines()[-1]["reason"]
+    way_on = f"to ask once more: haulier follow {report.run_id[:12]} --lost"
+    (reason,) = {letter.reason for letter in dead_letters("faces")}
+    assert reason.endswith(f"; {way_on}")
+    assert report.lost == 6
+    advice = list(report_lines(report))[-1]
+    assert advice == f"6 in doubt as the answer with their result was lost; {way_on}"
 
 
 def test_a_result_that_was_read_by_somebody_else_is_in_doubt(imagga: Served) -> None:
     imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=410))
     report, _ = followed(imagga)
-    assert report.in_doubt == 6
+    assert (report.in_doubt, report.lost) == (6, 0)
     assert "no longer there" in lines()[-1]["reason"]
+    assert "--lost" not in "".join(report_lines(report))
 
 
 def asked() -> tuple[int, int]:
@@ -317,7 +325,7 @@ def test_a_lost_answer_is_asked_for_again_when_a_person_says_so(imagga: Served) 
     report, _ = followed(imagga)
     assert (report.in_doubt, imagga.polls) == (6, 1)
     again = haulier.follow("faces", credential=imagga.credential, lost=True)
-    assert (again.delivered, again.in_doubt, again.accepted, again.exit_code) == (6, 0, 0, 0)
+    assert (again.delivered, again.in_doubt, again.accepted, again.lost, again.exit_code) == (6, 0, 0, 0, 0)
     assert imagga.polls == 2
     assert list(dead_letters("faces")) == []
     states = [line["state"] for line in lines()]
@@ -329,7 +337,7 @@ def test_what_is_really_gone_stays_in_doubt(imagga: Served) -> None:
     imagga.emulator.faults.add(Fault(path="/v2/tickets/*", drop="unanswered"))
     followed(imagga)
     again = haulier.follow("faces", credential=imagga.credential, lost=True)
-    assert (again.delivered, again.in_doubt, again.accepted) == (0, 6, 0)
+    assert (again.delivered, again.in_doubt, again.accepted, again.lost) == (0, 6, 0, 0)
     assert "no longer there" in next(iter(dead_letters("faces"))).reason
 
 

@@ -129,8 +129,13 @@ def _advice(report: Report) -> Iterator[str]:
             replay = f"haulier dead-letters replay {report.run_id[:12]}"
             if report.rejected:
                 yield f"once mended, they or the settings: {replay}"
-            if report.in_doubt:
+            if report.in_doubt > report.lost:
                 yield f"what is in doubt may have arrived: ask the service first, then {replay} --only in_doubt"
+    if report.lost:
+        yield (
+            f"{report.lost:,} in doubt as the answer with their result was lost; to ask once more: haulier follow "
+            f"{report.run_id[:12]} --lost"
+        )
     if report.accepted:
         yield f"accepted: the service works on them; their tickets: haulier report {report.run_id[:12]}"
         if "haulier follow" not in report.note and not report.stages:

@@ -28,6 +28,7 @@ from haulier.runs.questions import Questioner
 __all__ = ["Clock", "Follower"]
 
 _STATES = {"delivered": State.DELIVERED, "rejected": State.REJECTED, "in_doubt": State.IN_DOUBT}
+_MORE = "to ask once more: haulier follow {run} --lost"
 _DIED = "the process ended while the job was asked for: the answer that may have held its result was lost"
 
 
@@ -215,6 +216,8 @@ class Follower:
         """Settle the records of a job: its result, their states and what outputs are owed, in one transaction."""
         state, count = _STATES[end.kind], len(job.positions)
         reason = self._redact(end.reason)
+        if end.response is None and end.kind == "in_doubt":
+            reason = f"{reason}; {_MORE.format(run=self._run.run_id[:12])}"
         status = end.response.status if end.response is not None else None
         body = self._redact(end.response.body.decode("utf-8", "replace")) if end.response is not None else ""
         commit = Commit(

@@ -38,7 +38,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     attempts: requests that went out, repeated ones included. repeated: this is the report of an earlier run of the
     same input, nothing was sent now. started and ended in Unix seconds. note: what to tell the person beside it.
     parent: of a replay, the ids of the runs whose dead letters it carries, with commas between.
-    saved_in: folder with the answers that are files; empty where none are kept.
+    saved_in: folder with the answers that are files; empty where none are kept. lost: how many are in doubt as the
+    answer with the result of their job was lost; `haulier follow RUN --lost` asks once more.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     parent: str = ""
     saved_in: str = ""
+    lost: int = 0
     stages: tuple[StageCounts, ...] = ()
 
     @property
@@ -112,7 +114,9 @@ def report_of(
     """The report of a run as its ledger has it now."""
     with view.snapshot():
         run = view.run(run.run_id) or run
-        stages = [_counts(view, row) for row in (run, *view.stages(run))]
+        rows = (run, *view.stages(run))
+        stages = [_counts(view, row) for row in rows]
+        lost = sum(view.lost(row) for row in rows if row.in_doubt)
     in_all = {name: sum(getattr(stage, name) for stage in stages) for name in _COUNTS}
     return Report(
         run_id=run.run_id,
@@ -128,6 +132,7 @@ def report_of(
         note=note,
         parent=run.parent,
         saved_in=_saved_in(run),
+        lost=lost,
         stages=tuple(stages) if run.stage else (),
     )
 

@@ -80,6 +80,10 @@ class StoreView(Protocol):
         """Requests that were accepted with a ticket and have no result yet, in order; lost: those in doubt, too."""
         ...
 
+    def lost(self, run: RunRow) -> int:
+        """How many records are in doubt as the answer was lost that may have held the result behind their ticket."""
+        ...
+
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:
         """Every request of a run with its state, in order."""
         ...

@@ -242,6 +242,16 @@ class LedgerView:
             for number, first, count, positions, ticket, status, attempts, asking, told, texts, state in rows
         ]
 
+    def lost(self, run: RunRow) -> int:
+        """How many records are in doubt as the answer was lost that may have held the result behind their ticket."""
+        row = self._db.execute(
+            # Of a job whose answer did come, the row has the status of that answer: there is nothing to ask for.
+            "select coalesce(sum(count), 0) from request where state = ? and ticket is not null and status < 300"
+            " and id between ? and ?",
+            (State.IN_DOUBT, *_ids(run)),
+        ).fetchone()
+        return int(row[0])
+
     def cost(self, run: RunRow) -> tuple[int, int]:
         """(requests that went out, those of them that went out more than once)."""
         row = self._db.execute(
