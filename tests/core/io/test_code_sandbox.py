@@ -80,7 +80,7 @@ def test_an_attack_is_an_error_of_its_batch_and_harms_nothing_else(attack: str) 
     sandbox = Sandbox(program(ATTACKS[attack]), STARTED)
     try:
         began = time.monotonic()
-        with pytest.raises(RecordError, match=r"\(records 3 to 4\)$"):
+        with pytest.raises(RecordError):
             sandbox.call(items("attack", 1), range(3, 5))
         assert time.monotonic() - began < 30
         assert sandbox.call(items(1, 2, 3), range(3)) == (Portion(payload={"n": 3}),)
@@ -240,14 +240,14 @@ def test_what_may_be_returned(kind: Any, returned: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Sandbox, Trusted])
-def test_an_error_says_line_column_source_and_records(kind: Any) -> None:
+def test_an_error_says_line_column_and_source(kind: Any) -> None:
     source = "def build(records, context):\n    total = 0\n    for record in records:\n"
     source += "        total += record['price']\n    return total\n"
     runner = kind(Program(source=source, file="build.py"), STARTED)
     with pytest.raises(RecordError) as caught:
         runner.call(items({"price": 1}, {"id": 7}), range(100, 102))
     assert str(caught.value).replace("'price'", "price") == (
-        "build.py:4:18: KeyError: price at total += record[price] (records 100 to 101)"
+        "build.py:4:18: KeyError: price at total += record[price]"
     )
     runner.close()
 
@@ -319,7 +319,7 @@ def _nothing_printed(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 )
 def test_what_loses_records_or_is_no_payload_is_an_error(kind: Any, returned: str, told: str) -> None:
     runner = kind(Program(source=f"def build(records, context):\n    return {returned}\n"), STARTED)
-    with pytest.raises(RecordError, match=told + r".* \(records 3 to 4\)$"):
+    with pytest.raises(RecordError, match=told):
         runner.call(items(1, 2), range(3, 5))
     runner.close()
 

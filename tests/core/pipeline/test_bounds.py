@@ -271,7 +271,9 @@ def test_payloads_that_lose_or_double_a_record_are_refused_whole(carries: list[l
     planner = planner_of(registry_with("wrong", Wrong), grouping="wrong", size=3)
     requests, rejected = plan(planner, [{"id": number} for number in range(3)])
     assert requests == []
-    assert [(one.position, one.reason, one.batch) for one in rejected] == [(n, why, 1) for n in range(3)]
+    assert [(one.position, one.reason, one.batch) for one in rejected] == [
+        (n, f"{why} (records 0 to 2)", 1) for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize("wrong", [{"max_bytes": 0}, {"max_wait": 0}, {"size": 0}, {"group_by": [1]}])

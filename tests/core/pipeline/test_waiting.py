@@ -124,9 +124,9 @@ def test_each_batch_that_could_not_be_made_is_told_apart() -> None:
     work = planner.feed(block(0, 6)).work
     told = [planner.done(one.ticket, RecordError(f"no {one.ticket}")).rejected for one in work]
     assert [[(one.position, one.reason, one.batch) for one in batch] for batch in told] == [
-        [(0, "no 1", 1), (1, "no 1", 1)],
-        [(2, "no 2", 2), (3, "no 2", 2)],
-        [(4, "no 3", 3), (5, "no 3", 3)],
+        [(0, "no 1 (records 0 to 1)", 1), (1, "no 1 (records 0 to 1)", 1)],
+        [(2, "no 2 (records 2 to 3)", 2), (3, "no 2 (records 2 to 3)", 2)],
+        [(4, "no 3 (records 4 to 5)", 3), (5, "no 3 (records 4 to 5)", 3)],
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -62,9 +63,18 @@ def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("template", "told"),
     [
-        ("[\n{{ records[0].b }}]", "template:2: undefined value at {{ records[0].b }}]"),
-        ("{{ records[0].__class__ }}", "template:1: undefined value at {{ records[0].__class__ }}"),
-        ("{{ records.append }}{{ records.__init__.__globals__ }}", "template:1: undefined value at "),
+        (
+            "[\n{{ records[0].b }}]",
+            "template:2: undefined value: `records[0].b` is undefined at {{ records[0].b }}]",
+        ),
+        (
+            "{{ records[0].__class__ }}",
+            "template:1: undefined value: `records[0].__class__` is undefined at {{ records[0].__class__ }}",
+        ),
+        (
+            "{{ records.append }}{{ records.__init__.__globals__ }}",
+            "template:1: undefined value: `records.__init__` is undefined at ",
+        ),
         (
             "{% for i in range(10000) %}{% for j in range(10000) %}1{% endfor %}{% endfor %}",
             "the template took more ",
@@ -86,6 +96,34 @@ def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
 )
 def test_what_cannot_be_rendered_is_said_with_its_place(template: str, told: str) -> None:
     assert refusal(template, {"a": 1}, {"a": 2}).startswith(told)
+
+
+def test_an_undefined_name_is_named_with_the_records_that_lack_it(tmp_path: Path) -> None:
+    """They are rejected alone, with their lines; where no record has it, the batch is, with its lines."""
+    path = tmp_path / "records.jsonl"
+    path.write_text(
+        '{"id":1,"a":{"b":1}}\n\n{"id":2,"a":{}}\n{"id":3,"a":{"b":3}}\n\n{"id":4}\n{"id":5,"a":{"b":5}}\n'
+    )
+    template = "[{% for r in records %}\n{{ r.a.b }}{% if not loop.last %},{% endif %}{% endfor %}]"
+    written = {
+        "name": "d",
+        "request": {"url": "http://127.0.0.1:9/"},
+        "batching": {"grouping": {"name": "template", "template": template}},
+    }
+    shown = haulier.preview(written, path)
+    assert json.loads(shown.samples[0].body) == [1, 3, 5]  # type: ignore[arg-type]
+    place = "at {{ r.a.b }}{% if not loop.last %},{% endif %}{% endfor %}]"
+    assert [(one.told, one.batch) for one in shown.rejected] == [
+        (f"line 3: template:2: undefined value: `r.a.b` is undefined {place}", 0),
+        (f"line 6: template:2: undefined value: `r.a` is undefined {place}", 0),
+    ]
+    path.write_text('{"id":1}\n{"id":2}\n')
+    reason = f"template:2: undefined value: `r.a` is undefined {place} (lines 1 to 2)"
+    shown = haulier.preview(written, path)
+    assert [(one.reason, one.told, one.batch) for one in shown.rejected] == [
+        (reason, f"line 1: {reason}", 1),
+        (reason, f"line 2: {reason}", 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +161,8 @@ def test_numbers_are_kept_or_their_record_is_rejected_alone() -> None:
     shown = haulier.preview(written, [b'{"n":%s}' % number for number in numbers])
     assert json.loads(shown.samples[0].body) == [1, 2**126, -(2**127), 1.5, 1e308, -2]  # type: ignore[arg-type]
     assert [(one.position, one.reason.partition(",")[0]) for one in shown.rejected] == [
-        (5, f"holds the number {2**127}"),
-        (6, "holds the number 1e999"),
+        (5, f"record 5: holds the number {2**127}"),
+        (6, "record 6: holds the number 1e999"),
     ]
 
 

@@ -62,6 +62,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A record that cannot be sent as it is: where it stands, why, and its text for the dead letter.
 
+    reason: begins with the place, but where a whole batch has one reason.
     batch: number of the batch, from 1, that could not be made; 0 where the fault is the record's own.
     """
 
@@ -74,4 +75,5 @@ class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def told(self) -> str:
         """The reason for people, with the record it is about: `line 3: ...`, `record 7: ...`."""
-        return self.reason if self.place else f"record {self.position}: {self.reason}"
+        named = self.place and not self.batch
+        return self.reason if named else f"{self.place or f'record {self.position}'}: {self.reason}"

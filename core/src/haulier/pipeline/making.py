@@ -19,6 +19,7 @@ from haulier.model.request import Body, Positions
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Cut, Weights
 from haulier.pipeline.encoding import length_of
+from haulier.pipeline.line_numbers import LineNumbers
 from haulier.pipeline.places import check_carried, check_places
 from haulier.pipeline.spec import PlanSpec
 
@@ -54,10 +55,11 @@ MakingBatch = Generator[Waiting, Any, Outcome]
 
 
 class Making:
-    """Makes bodies as a plan says."""
+    """Makes bodies as a plan says. lines: on which line each record stands, for messages."""
 
-    def __init__(self, spec: PlanSpec) -> None:
+    def __init__(self, spec: PlanSpec, lines: LineNumbers) -> None:
         self._spec = spec
+        self._lines = lines
         self._failed = 0
         self._oversized = 0
         self._named: list[str] = []
@@ -137,7 +139,7 @@ class Making:
         elif count == 1:
             self._oversized += 1
             if self._oversized <= _MOST_NAMED:
-                self._named.append(f"record {made.cut.positions[0]} ({length:,} bytes)")
+                self._named.append(f"{self._lines.place(made.cut.positions[0])} ({length:,} bytes)")
             outcome.made.append(made)
         else:
             # As many parts as it takes if records are of one size, at least two: each is made and measured again.
@@ -149,22 +151,28 @@ class Making:
                 outcome.rejected.extend(again.rejected)
 
     def _reject(self, cut: Cut, error: RecordError, outcome: Outcome) -> list[int]:
-        """Reject the records at fault, or all of them where the error names none; the indices of those left."""
+        """Reject the records at fault, or all of them where the error names none; the indices of those left.
+
+        Of a batch that makes no body all records have one reason, which names where they stand.
+        """
         mine = set(map(id, cut.items))
         reasons = {id(item): reason for item, reason in error.each if id(item) in mine}
         self._failed += not reasons
+        whole = "" if reasons else f"{error} ({self._lines.places(cut.positions)})"
         left: list[int] = []
         for index, item in enumerate(cut.items):
-            reason = reasons.get(id(item)) if reasons else str(error)
-            if reason is None:
+            reason, position = reasons.get(id(item)), cut.positions[index]
+            if reason is None and not whole:
                 left.append(index)
                 continue
+            place = self._lines.place(position)
             outcome.rejected.append(
                 RejectedRecord(
-                    position=cut.positions[index],
-                    reason=reason,
+                    position=position,
+                    reason=whole or f"{place}: {reason}",
                     line=cut.records[index],
-                    batch=0 if reasons else self._failed,
+                    place=place,
+                    batch=self._failed if whole else 0,
                 )
             )
         return left

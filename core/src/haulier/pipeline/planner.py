@@ -20,6 +20,7 @@ from haulier.model.request import Body, FilePart, Positions, Request
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
+from haulier.pipeline.line_numbers import LineNumbers
 from haulier.pipeline.making import Making, MakingBatch, Outcome, Waiting
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
@@ -90,7 +91,8 @@ class Planner:
         self._payloads = Payloads(spec)
         self._run = sha256(spec.run_id.encode())
         self._number = 0
-        self._making = Making(spec)
+        self._lines = LineNumbers()
+        self._making = Making(spec, self._lines)
         weights = self._making.weights() if spec.grouping is not None else None
         self._batches = Batches(spec.size, weights=weights, max_wait=spec.max_wait)
         self._waiting: deque[tuple[int, _Waiting]] = deque()
@@ -100,6 +102,7 @@ class Planner:
     def feed(self, block: Block, now: float = 0.0) -> Planned:
         """Plan a block; records that still wait for company are held. now: seconds of a clock that never goes back."""
         rejected: list[RejectedRecord] = []
+        self._lines.note(block)
         read = self._payloads.read(block)
         if self._spec.grouping is None:
             requests = self._units(block, read.items, read.addresses, read.faults, rejected)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
-from haulier.io.code.said import where
 from haulier.model.parts import Work
 from haulier.model.request import Positions
 from haulier.pipeline.planner import Planned, Planner
@@ -63,7 +62,7 @@ def carrier_of(
         if again.carry(work, positions) != made:
             raise DestinationError(
                 f"destination `{name}`: batching.grouping: its code made two payloads of the same records "
-                f"({where(positions)}) that differ; a repeated request could not be told from a new one. "
+                f"(from record {positions[0]} on) that differ; a repeated request could not be told from a new one. "
                 "Leave out what changes from call to call"
             )
         return made

@@ -68,25 +68,46 @@ class Template:
         self._settings = settings
         self._checks_json = bool(_JSON.match(settings.media_type))
         self._environment = _environment(settings)
+        self._explaining: Environment | None = None
 
     def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
-        """Return the body; RecordError says where in the template it cannot be rendered."""
-        from minijinja import TemplateError  # noqa: PLC0415 - an extra
-
+        """Return the body; RecordError says where in the template it cannot be rendered, and of which records."""
         if _PERHAPS_ROUNDED.search(_encode(items)):
             _refuse_rounded(items)
+        text, fault = self._rendered(self._environment, items)
+        if fault:
+            raise self._refusal(items)
         try:
-            body = self._environment.render_template("template", records=items).encode()
-        except TemplateError as error:
-            raise RecordError(self._told(error)) from None
+            body = text.encode()
         except UnicodeEncodeError:
             raise RecordError("the template makes half a surrogate pair, which is no character") from None
         if self._checks_json:
             self._check_json(body)
         return (Portion(payload=body, media_type=self._settings.media_type),)
 
+    def _rendered(self, environment: Environment, items: Sequence[Any]) -> tuple[str, str]:
+        """The text, or why there is none."""
+        from minijinja import TemplateError  # noqa: PLC0415 - an extra
+
+        try:
+            return environment.render_template("template", records=items), ""
+        except TemplateError as error:
+            return "", self._told(error)
+
+    def _refusal(self, items: Sequence[Any]) -> RecordError:
+        """Why there is no body of these records; those at fault are named where others can be rendered by themselves.
+
+        Only here are names of what is undefined asked for: the environment that knows them is slower.
+        """
+        self._explaining = self._explaining or _environment(self._settings, explains=True)
+        faults = [self._rendered(self._explaining, [item])[1] for item in items]
+        each = [(item, fault) for item, fault in zip(items, faults, strict=True) if fault]
+        if 0 < len(each) < len(items):
+            return RecordError(each[0][1], each=each)
+        return RecordError(self._rendered(self._explaining, items)[1])
+
     def _told(self, error: TemplateError) -> str:
-        """`template:3: undefined value at {{ record.price }}`."""
+        """`template:3: undefined value: `record.price` is undefined at {{ record.price }}`."""
         if error.kind == "OutOfFuel":
             return f"the template took more than {self._settings.steps:,} steps; raise `steps`, or make batches smaller"
         what = error.message.replace("(in template:", "(line ")
@@ -103,7 +124,8 @@ class Template:
             raise RecordError(f"what the template makes is no JSON: {_fault(body) or error}") from None
 
 
-def _environment(settings: TemplateSettings) -> Environment:
+def _environment(settings: TemplateSettings, *, explains: bool = False) -> Environment:
+    """The template, read. explains: its errors name what is undefined."""
     try:
         from minijinja import Environment, TemplateError  # noqa: PLC0415 - an extra
     except ImportError:
@@ -122,7 +144,7 @@ def _environment(settings: TemplateSettings) -> Environment:
         auto_escape_callback=escape,
         trim_blocks=True,
         lstrip_blocks=True,
-        debug=False,
+        debug=explains,
     )
     environment.remove_global("debug")
     try:
@@ -171,9 +193,9 @@ TEMPLATE = GroupingAlgorithm(
     name="template",
     title="Template",
     description=(
-        "The body is a text of yours in which the records are filled in, in the language of Jinja. A name that is not "
-        "there rejects the batch. In a JSON body every value is filled in as JSON text, so that no record can change "
-        "what stands around it."
+        "The body is a text of yours in which the records are filled in, in the language of Jinja. A record that lacks "
+        "an attribute that it asks for is rejected, alone where the others can be filled in. In a JSON body every "
+        "value is filled in as JSON text, so that no record can change what stands around it."
     ),
     factory=Template,
     settings=TemplateSettings,

@@ -13,9 +13,8 @@ import msgspec
 from haulier.errors import RecordError
 from haulier.model.media_type import is_media_type
 from haulier.model.parts import Portion
-from haulier.model.request import Positions
 
-__all__ = ["MOST_BYTES", "portions_of", "where"]
+__all__ = ["MOST_BYTES", "portions_of"]
 
 MOST_BYTES = 16 << 20  # of one payload
 
@@ -87,10 +86,3 @@ def _note_if_endless(found: list[str], text: str) -> None:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def where(positions: Positions) -> str:
-    """The records of a batch, as messages name them."""
-    if len(positions) == 1:
-        return f"record {positions[0]}"
-    return f"records {positions[0]} to {positions[-1]}"

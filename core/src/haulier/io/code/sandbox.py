@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
-from haulier.io.code.said import portions_of, where
+from haulier.io.code.said import portions_of
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
@@ -87,10 +87,7 @@ class Sandbox:
 
     def call(self, items: Sequence[Any], positions: Positions) -> tuple[Portion, ...]:
         """What `build` makes of a batch; RecordError says where and why it makes nothing."""
-        try:
-            return portions_of(self._said(items, positions), items)
-        except RecordError as error:
-            raise RecordError(f"{error} ({where(positions)})", each=error.each) from None
+        return portions_of(self._said(items, positions), items)
 
     def problems(self) -> list[str]:
         """What a type check finds, each with its line and column."""

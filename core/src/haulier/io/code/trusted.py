@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import DestinationError, RecordError
-from haulier.io.code.said import portions_of, where
+from haulier.io.code.said import portions_of
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
@@ -52,10 +52,10 @@ class Trusted:
             exec(self._code, names)  # noqa: S102 - a person has said twice that this code is trusted
             made = names["build"](records, {"positions": list(positions), "started": self._started})
             return portions_of(_said(made), items)
-        except RecordError as error:
-            raise RecordError(f"{error} ({where(positions)})", each=error.each) from None
+        except RecordError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a person's code raises is told with its place
-            raise RecordError(f"{self._told(error)} ({where(positions)})") from None
+            raise RecordError(self._told(error)) from None
 
     def problems(self) -> list[str]:
         """Nothing: code that is trusted is not checked."""
