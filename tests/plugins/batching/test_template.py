@@ -73,7 +73,7 @@ def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
         ),
         (
             "{{ records.append }}{{ records.__init__.__globals__ }}",
-            "template:1: undefined value: `records.__init__` is undefined at ",
+            "template:1: undefined value: `records.append` is undefined at ",
         ),
         (
             "{% for i in range(10000) %}{% for j in range(10000) %}1{% endfor %}{% endfor %}",
@@ -96,6 +96,51 @@ def test_texts_stay_as_they_are_where_that_is_asked_for() -> None:
 )
 def test_what_cannot_be_rendered_is_said_with_its_place(template: str, told: str) -> None:
     assert refusal(template, {"a": 1}, {"a": 2}).startswith(told)
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "get", "values", "copy", "update", "count", "pop"])
+@pytest.mark.parametrize("form", ["records[0].{}", "records[0]['{}']", "records[0].o.{}"])
+def test_an_attribute_named_as_a_method_is_the_record_s_or_undefined(name: str, form: str) -> None:
+    asked = form.format(name)
+    assert rendered(f"[{{{{ {asked} }}}}]", {name: 1, "o": {name: 1}}) == b"[1]"
+    assert refusal(f"[{{{{ {asked} }}}}]", {"a": 1, "o": {}}).startswith("template:1: undefined value: ")
+    assert rendered(f"[{{{{ 1 if {asked} is defined else 0 }}}}]", {"o": {}}) == b"[0]"
+
+
+@pytest.mark.parametrize("name", ["append", "count", "copy", "index", "pop", "sort"])
+def test_a_list_has_no_attributes(name: str) -> None:
+    assert "undefined value" in refusal(f"[{{{{ records.{name} }}}}]", {"a": 1})
+    assert "undefined value" in refusal(f"[{{{{ records[0].a.{name} }}}}]", {"a": [1]})
+
+
+def test_what_templates_call_of_objects_can_be_called() -> None:
+    template = "{{% for k, v in records[0].items() %}}{{{{ k }}}}:{{{{ v }}}},{{% endfor %}}{more}"
+    more = "{{ records[0].keys()|length }}{{ records[0].values()|list }}{{ records[0].get('x', 7) }}"
+    text = rendered(template.format(more=more), {"a": 1, "items": [2]}, media_type="text/x", escape="json")
+    assert text == b'"a":1,"items":[2],2[1,[2]]7'
+    assert refusal("{{ records[0].get() }}", {}) == "template: get expected at least 1 argument, got 0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "pop('a')",
+        "update({'a': 2})",
+        "clear()",
+        "setdefault('b', 1)",
+        "b.append(1)",
+        "b.reverse()",
+        "b.clear()",
+    ],
+)
+def test_a_template_changes_no_record(change: str) -> None:
+    record = {"a": 1, "b": [1, 2]}
+    name = change.partition("(")[0].rpartition(".")[2]
+    assert refusal(f"[{{{{ records[0].{change} }}}}]", record) == (
+        f"template: it calls `{name}`; a template reads records (items, keys, values and get can be called), "
+        "and changes none"
+    )
+    assert record == {"a": 1, "b": [1, 2]}
 
 
 def test_an_undefined_name_is_named_with_the_records_that_lack_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from pydantic import Field, field_validator
 
 from haulier.authoring import ConfigurationError, GroupingAlgorithm, MediaType, Portion, RecordError, Settings
+from haulier_batching.plain import names_methods, plain
 
 if TYPE_CHECKING:
     from minijinja import Environment, TemplateError
@@ -69,6 +70,7 @@ class Template:
         self._checks_json = bool(_JSON.match(settings.media_type))
         self._environment = _environment(settings)
         self._explaining: Environment | None = None
+        self._names_methods = names_methods(settings.template)
 
     def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
         """Return the body; RecordError says where in the template it cannot be rendered, and of which records."""
@@ -90,9 +92,15 @@ class Template:
         from minijinja import TemplateError  # noqa: PLC0415 - an extra
 
         try:
-            return environment.render_template("template", records=items), ""
+            records = plain(items) if self._names_methods else items
+            return environment.render_template("template", records=records), ""
         except TemplateError as error:
             return "", self._told(error)
+        except (
+            AttributeError,
+            TypeError,
+        ) as error:  # of a method that it calls; MiniJinja hands it on without a line
+            return "", f"template: {error}"
 
     def _refusal(self, items: Sequence[Any]) -> RecordError:
         """Why there is no body of these records; those at fault are named where others can be rendered by themselves.
