@@ -109,26 +109,36 @@ BY_INDEX = {"by": "index", "at": "/r", "status": "/s"}
 
 def told(asked: Asked, status: int, first: int = 0) -> Answer:
     """The service answers 200 each time; from the first record on, each one is told to be refused."""
-    found = [one["id"] for one in json.loads(asked.body)]
-    results = [{"s": status if number >= first else 200} for number in found]
+    found = json.loads(asked.body)
+    results = [
+        {"s": status if one["id"] >= first else 200}
+        for one in (found if isinstance(found, list) else [found])
+    ]
     return answer(200, json.dumps({"r": results}).encode())
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("size", [1, 6])
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize(
-    "dusk", [0, 3, 20], ids=["from the start", "within the first batch", "in the middle"]
-)
-def test_a_night_told_for_each_record_rejects_nobody(dusk: int, status: int) -> None:
-    written = {"batching": {"size": 6}, "outcomes": BY_INDEX}
-    with Wire(lambda asked: told(asked, status, dusk)) as wire:
+@pytest.mark.parametrize("dusk", [0, 3, 20, 540], ids=["start", "first batch", "doubling", "middle"])
+def test_a_night_told_for_each_record_rejects_nobody(
+    dusk: int, status: int, size: int, transport: str
+) -> None:
+    written = {
+        "transport": transport,
+        "batching": {"size": size} if size > 1 else False,
+        "outcomes": BY_INDEX,
+    }
+    with Wire(lambda asked: told(asked, status, dusk), delay_s=0.005) as wire:
         report = send(wire, **written)
         assert (report.state, report.exit_code) == ("stopped", 3)
         assert f"5 deliveries in a row spent all their attempts (the service says {status})" in report.reason
         delivered = {"delivered": dusk} if dusk else {}
         assert counts(report) == {**delivered, "pending": report.read - dusk}
         assert rows(Path("state"), "select count(*) from record") == [(0,)]
-        by_day = -(-dusk // 6)
-        assert report.attempts == len(wire.asked) <= MOST + 2 * IN_FLIGHT + by_day
+        by_day = -(-dusk // size)
+        in_flight = IN_FLIGHT if dusk else 0
+        assert report.attempts == len(wire.asked) <= by_day + MOST + in_flight
         wire.reply = lambda asked: told(asked, 200)
         assert counts(send(wire, **written)) == {"delivered": 1200}
 

@@ -20,15 +20,15 @@ def test_after_one_success_any_number_may_be_refused() -> None:
     rules = StopRules()
     for _ in range(19):
         rules.rejection("400")
-    rules.success(16)
+    rules.success(16, began=0)
     assert [rules.rejection("400") for _ in range(1000)] == [""] * 1000
 
 
 def test_refusals_that_speak_of_the_address_are_provisional_until_the_next_success() -> None:
     rules = StopRules()
-    rules.success(16)
+    rules.success(16, began=0)
     assert [rules.rejection("404", general=True) for _ in range(19)] == [""] * 19
-    rules.success(16)
+    rules.success(16, began=0)
     assert [rules.rejection("404", general=True) for _ in range(19)] == [""] * 19
     assert rules.rejection("400") == ""
     assert rules.rejection("404", general=True) == (
@@ -40,40 +40,72 @@ def test_refusals_that_speak_of_the_address_are_provisional_until_the_next_succe
 
 def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> None:
     rules = StopRules()
-    rules.success(16)
-    said = [rules.exhausted("503", again=False, since=0) for _ in range(5)]
+    rules.success(16, began=0)
+    said = [rules.exhausted("503", began=0, again=False, since=0) for _ in range(5)]
     assert said == [""] * 4 + ["5 deliveries in a row spent all their attempts (503)"]
 
 
 def test_a_success_between_begins_the_row_anew() -> None:
     rules = StopRules()
     for _ in range(4):
-        assert rules.exhausted("503", again=False, since=0) == ""
-    rules.success(16)
-    assert rules.exhausted("503", again=False, since=0) == ""
+        assert rules.exhausted("503", began=0, again=False, since=0) == ""
+    rules.success(16, began=0)
+    assert rules.exhausted("503", began=0, again=False, since=0) == ""
 
 
 def test_exhausted_twice_is_final_only_where_another_succeeded_between() -> None:
     rules = StopRules()
-    rules.success(16)
+    rules.success(16, began=0)
     since = rules.successes
-    assert rules.exhausted("503", again=True, since=since) == (
+    assert rules.exhausted("503", began=0, again=True, since=since) == (
         "a delivery spent all its attempts twice and nothing succeeded in between (503). Run again when the service is "
         "well; where its record is at fault and not the service, write `unanswered: park` and run again"
     )
-    assert "write `verdicts: {503: rejected}`" in rules.exhausted("503", again=True, since=since, status=503)
-    rules.success(16)
-    assert rules.exhausted("503", again=True, since=since) == ""
+    assert "write `verdicts: {503: rejected}`" in rules.exhausted(
+        "503", began=0, again=True, since=since, status=503
+    )
+    rules.success(16, began=0)
+    assert rules.exhausted("503", began=0, again=True, since=since) == ""
+
+
+def test_an_answer_to_what_left_before_a_failure_says_nothing_of_it() -> None:
+    rules = StopRules()
+    for began in range(8):
+        rules.success(8, began=began)
+    for began in (10, 11, 12, 13):
+        rules.failure(began, in_flight=8)
+    rules.success(8, began=9)
+    rules.rejection("400", began=9)
+    assert not rules.probing
+    rules.failure(14, in_flight=4)
+    assert rules.probing
+    rules.success(8, began=13)
+    assert not rules.probing
+    assert rules.failed == [14]
+
+
+def test_what_fails_in_a_night_is_not_replaced_and_a_success_opens_the_run_again() -> None:
+    rules = StopRules()
+    for began in range(7):
+        rules.success(100, began=began)
+    seen = []
+    for in_flight in (8, 7, 6):
+        rules.failure(7, in_flight)
+        seen.append(rules.in_flight_limit)
+    rules.success(100, began=6)
+    seen.append(rules.in_flight_limit)
+    rules.success(100, began=8)
+    assert [*seen, rules.in_flight_limit] == [7, 6, 5, 5, 10]
 
 
 def test_in_flight_doubles_with_success_and_falls_to_one() -> None:
     rules = StopRules()
     seen = [rules.in_flight_limit]
     for _ in range(6):
-        rules.success(20)
+        rules.success(20, began=0)
         seen.append(rules.in_flight_limit)
     assert seen == [1, 2, 4, 8, 16, 20, 20]
-    rules.exhausted("503", again=False, since=0)
+    rules.exhausted("503", began=0, again=False, since=0)
     assert rules.in_flight_limit == 1
 
 
@@ -82,9 +114,9 @@ def test_limits_hold_whatever_comes(events: list[str], most: int) -> None:
     rules = StopRules()
     for event in events:
         if event == "success":
-            rules.success(most)
+            rules.success(most, began=0)
         elif event == "rejected":
             rules.rejection("400")
         else:
-            rules.exhausted("503", again=False, since=0)
+            rules.exhausted("503", began=0, again=False, since=0)
         assert 1 <= rules.in_flight_limit <= most

@@ -56,12 +56,12 @@ def test_not_told_it_learns_the_limit(headers: dict[str, str]) -> None:
     # As long as a service grants nothing, five deliveries are to be patient for longer than the second that takes.
     patient = {"base_s": 0.1, "cap_s": 2}
     with Wire(reply, delay_s=0.01) as wire:
-        report = send(wire.url, records(400), retry=patient)
-        assert counts(report) == {"delivered": 400}
+        report = send(wire.url, records(1000), retry=patient)
+        assert counts(report) == {"delivered": 1000}
         first = wire.asked[0].at
         late = [asked for asked in wire.asked if asked.at > first + 1]
-        assert sum(at > first + 1 for at in refused) <= 0.05 * len(late) + 2
-        assert wire.asked[-1].at - first <= 1.25 * 8 + 1
+        assert sum(at > first + 1 for at in refused) <= 0.05 * len(late)
+        assert wire.asked[-1].at - first <= 1.25 * 20
 
 
 def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> None:

@@ -15,7 +15,12 @@ _LEAST_FOR_SHARES = 100
 
 
 class StopRules(msgspec.Struct, gc=False, kw_only=True):
-    """stop_after: exhausted deliveries in a row; first_rejections: provisional ones; both stop the run."""
+    """stop_after: exhausted deliveries in a row; first_rejections: provisional ones; both stop the run.
+
+    `began` is when the last attempt of a delivery left, by a clock that never goes back. An answer to what left before
+    an attempt that failed says nothing of that failure: where a night begins, the last good answers come among the
+    first bad ones.
+    """
 
     stop_after: int = 5
     first_rejections: int = 20
@@ -23,36 +28,41 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     exhausted_in_a_row: int = 0
     provisional: int = 0
     in_flight_limit: int = 1
-    failures_in_a_row: int = 0
+    failed: list[float] = []  # when they left: the attempts that failed, with no answer to anything later
     max_rejected: int | None = None
     max_rejected_percent: int | None = None
 
     @property
     def probing(self) -> bool:
         """Whether the service seems to be down: then one delivery at a time finds out, and the others wait for it."""
-        return self.failures_in_a_row >= self.stop_after
+        return len(self.failed) >= self.stop_after
 
-    def failure(self) -> None:
-        """An attempt failed in a way that is tried again."""
-        self.failures_in_a_row += 1
+    def failure(self, began: float, in_flight: int) -> None:
+        """An attempt failed in a way that is tried again: nothing takes its place. in_flight: with this one."""
+        self.failed.append(began)
+        self.in_flight_limit = max(1, min(self.in_flight_limit, in_flight) - 1)
 
-    def success(self, most: int, *, provisional: int = 0) -> None:
+    def success(self, most: int, *, began: float, provisional: int = 0) -> None:
         """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`.
 
         provisional: how many refusals still are, as they came after its request left.
         """
         self.successes += 1
-        self.exhausted_in_a_row = self.failures_in_a_row = 0
+        self._answered(began)
         self.provisional = provisional
-        self.in_flight_limit = min(most, self.in_flight_limit * 2)
+        if not self.failed:
+            self.in_flight_limit = min(most, self.in_flight_limit * 2)
 
-    def rejection(self, reason: str, *, general: bool = False, made: bool = True) -> str:
-        """A delivery was refused: why the run stops now, or an empty text.
+    def rejection(
+        self, reason: str, *, began: float | None = None, general: bool = False, made: bool = True
+    ) -> str:
+        """A delivery was refused: why the run stops now, or an empty text. began: None where nothing left.
 
         general: it may speak of the address or the credential, so it is provisional also after a success. made: there
         was a request; else the record could not be made into one.
         """
-        self.exhausted_in_a_row = self.failures_in_a_row = 0
+        if began is not None:
+            self._answered(began)
         if self.successes and not general:
             return ""
         self.provisional += 1
@@ -79,7 +89,14 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         return ""
 
     def exhausted(
-        self, reason: str, *, again: bool, since: int, status: int | None = None, spoken: bool = False
+        self,
+        reason: str,
+        *,
+        began: float,
+        again: bool,
+        since: int,
+        status: int | None = None,
+        spoken: bool = False,
     ) -> str:
         """A delivery spent its attempts: why the run stops now, or an empty text.
 
@@ -87,7 +104,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         answer; spoken: that one spoke of each record.
         """
         self.exhausted_in_a_row += 1
-        self.failures_in_a_row += 1
+        self.failed.append(began)
         self.in_flight_limit = 1
         if self.exhausted_in_a_row >= self.stop_after:
             return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"
@@ -101,6 +118,12 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
                 f"the service is well; where its record is at fault and not the service, write `{end}` and run again"
             )
         return ""
+
+    def _answered(self, began: float) -> None:
+        if self.failed:
+            self.failed = [failed for failed in self.failed if failed > began]
+        if not self.failed:
+            self.exhausted_in_a_row = 0
 
 
 def stop_rules(max_rejected: str | None, stop_after: int, first_rejections: int) -> StopRules:

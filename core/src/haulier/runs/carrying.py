@@ -69,7 +69,7 @@ class Carrier:
         while isinstance(wish, Send):
             delivery.tries, delivery.unsent = wish.number, False
             delivery.refusals = self._settling.refusals
-            began = self._loop.time()
+            began = delivery.began = self._loop.time()
             exchanges.begin(task, began, request.length)
             try:
                 reply = await self._transport.send(request, self._authorize(request))

@@ -31,11 +31,11 @@ class Budget:
 class Delivery(msgspec.Struct, gc=False, eq=False):
     """A request on its way: its flow, and what is known of its attempts so far.
 
-    tries: attempts so far, `spent` of them by the request it is a part of.
-    status: of the last answer. refusals: provisional ones of the run when its last attempt began. since: successes of
-    the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all
-    that came of one batch. unsent: no attempt so far, of any sitting, can have
-    been carried out. lane: what it waits its turn in, or None. task: of the worker that carries it.
+    tries: attempts so far, `spent` of them by the request it is a part of. began: when the last one left, by the loop's
+    clock. status: of the last answer. refusals: provisional ones of the run when its last attempt began. since:
+    successes of the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings,
+    shared by all that came of one batch. unsent: no attempt so far, of any sitting, can have been carried out. lane:
+    what it waits its turn in, or None. task: of the worker that carries it.
     """
 
     request: Request
@@ -49,6 +49,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     exhausted: Exhausted | None = None
     unsent: bool = False
     lane: Hashable | None = None
+    began: float = 0.0
     task: asyncio.Task[None] | None = None
 
     @property

@@ -287,7 +287,7 @@ class Driver:
         self._windows.look_for_room()
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
-        self._rules.failure()
+        self._rules.failure(delivery.began, self._crew.active)
         delivery.unsent = not wish.resend
         self._crew.later(delivery, wish.seconds)
         self._book.waited(wish.seconds)
@@ -325,6 +325,7 @@ class Driver:
         delivery.unsent = not (wish.resend or wish.spoken)
         why = self._rules.exhausted(
             wish.reason,
+            began=delivery.began,
             again=again,
             since=delivery.since or 0,
             status=delivery.status,

@@ -184,7 +184,7 @@ class Settling:
         self._provisional.append((self.refusals, delivery, wish))
         self.refusals += 1
         self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
-        if why := self._rules.rejection(reason, general=general):
+        if why := self._rules.rejection(reason, began=delivery.began, general=general):
             self._stop(why)
 
     def _split(self, delivery: Delivery, wish: Settle, verdict: Verdict) -> bool:
@@ -192,7 +192,7 @@ class Settling:
         delivery.splits.left -= 2
         if delivery.splits.left < 0 or self._splits >= _SPLITS_PER_RUN:
             return False
-        if not self._rules.successes and (why := self._rules.rejection(verdict.reason)):
+        if not self._rules.successes and (why := self._rules.rejection(verdict.reason, began=delivery.began)):
             self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.status)
             self._stop(why)
             return True
@@ -250,7 +250,7 @@ class Settling:
         self._history.succeeded += 1
         if self._provisional or self._unmade:
             self.settle_provisional(delivery.refusals)
-        self._rules.success(self._most, provisional=len(self._provisional))
+        self._rules.success(self._most, began=delivery.began, provisional=len(self._provisional))
 
     def _tell(self, settled: Sequence[Delivered]) -> None:
         if self._settled is not None:
