@@ -160,7 +160,16 @@ def test_f04_create_a_credential_in_the_flow(project: Project, imagga: Imagga) -
     project.write("secret.txt", DEMO_SECRET + "\n")
     common = ("--origin", imagga.url, "--check")
     talk = [("api_key", DEMO_KEY), ("api_secret", DEMO_SECRET)]
-    shown = project.at_terminal("credential", "add", "imagga", "--name", "typed", *common, talk=talk)
+    # What was typed at a prompt is checked without being told to.
+    shown = project.at_terminal("credential", "add", "imagga", "--name", "typed", *common[:2], talk=talk)
+    told = (
+        "credential typed is good",
+        "plan   1,000,000 requests a month",
+        "used   0",
+        "left   1,000,000",
+        "reset  20",
+    )
+    assert [one for one in told if one not in shown] == []
     assert DEMO_KEY not in shown
     assert DEMO_SECRET not in shown
     project.environment |= {"IMAGGA_API_KEY": DEMO_KEY, "IMAGGA_API_SECRET": DEMO_SECRET}

@@ -137,6 +137,15 @@ def test_a_401_names_the_credential(project: Path) -> None:
     )
 
 
+def test_a_check_that_fails_names_the_way_on_and_not_itself(project: Path) -> None:
+    with serve(ImaggaEmulator()) as server:
+        store(project, server.url, api_secret="wrong")
+        shown = CliRunner().invoke(command_line, ["credential", "check", "mine"])
+    assert shown.output.splitlines()[-1].endswith(
+        "it does not accept the credential `mine`; store it anew: haulier credential add imagga --name mine --replace"
+    )
+
+
 def test_a_credential_that_is_replaced_or_removed_is_forgotten(project: Path) -> None:
     with serve(ImaggaEmulator()) as server:
         store(project, server.url)

@@ -62,7 +62,8 @@ class Authority:
     """What authenticates the requests of a run. name: of the credential, empty without one.
 
     yields: a header written in the destination stands instead of the credential's (`override_authorization`).
-    stored: its name is that of a stored credential. wallet: the token of a type that acquires one.
+    stored: its name is that of a stored credential. checked: it is what a check asks about. wallet: the token of a type
+    that acquires one.
     """
 
     name: str = ""
@@ -70,6 +71,7 @@ class Authority:
     credential: ResolvedCredential | None = field(default=None, repr=False)
     yields: bool = False
     stored: bool = False
+    checked: bool = False
     wallet: Wallet = field(default_factory=Wallet, repr=False, compare=False)
 
     @property
@@ -81,9 +83,10 @@ class Authority:
     def unaccepted(self) -> str:
         """What a 401 comes to, and the way out."""
         if self.stored:
-            return (
-                f"it does not accept the credential `{self.name}`; see: haulier credential check {self.name}"
-            )
+            kind = self.type.name if self.type is not None else "TYPE"
+            see = f"see: haulier credential check {self.name}"
+            anew = f"store it anew: haulier credential add {kind} --name {self.name} --replace"
+            return f"it does not accept the credential `{self.name}`; {anew if self.checked else see}"
         if self.credential is not None:
             return "it does not accept the credential that was given"
         if self.yields:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -178,7 +179,7 @@ def check_credential(
     )
     at = Site(destination=destination, root=folder.root, in_code=True, _state=(folder.root, None))
     resolved = resolve(destination, registry)
-    authority = authority_of(at, resolved, registry, values)
+    authority = replace(authority_of(at, resolved, registry, values), checked=True)
     request = pick_sample([resolved], RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
     answer = LoopThread(lambda: _try(request, resolved, authority)).result()
     if kind.learn is None or answer.verdict != "delivered" or answer.status is None:

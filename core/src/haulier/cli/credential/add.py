@@ -46,7 +46,8 @@ __all__ = ["command"]
 @click.option(
     "--check/--no-check",
     default=None,
-    help="Ask the service whether it is good, once it is stored; it is asked where values were typed in.",
+    help="Ask the service whether it is good, once it is stored; unless told, it is asked where values were typed in "
+    "at a prompt.",
 )
 @base_url_option
 @json_option
