@@ -104,10 +104,15 @@ def test_without_a_status_a_reason_tells_failures() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"by": "key", "at": ""}, {"by": "errors", "at": ""}, {"by": "index", "at": "x"}]
+    ("wrong", "why"),
+    [
+        ({"by": "key", "at": ""}, "`by: key` needs `key`"),
+        ({"by": "errors", "at": ""}, "`by: errors` needs `index` or `key`"),
+        ({"by": "index", "at": "x"}, "at\n.*must be a JSON pointer"),
+    ],
 )
-def test_a_mapping_that_can_find_no_record_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_a_mapping_that_can_find_no_record_is_refused(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
         OutcomeMapping.model_validate(wrong)
 
 

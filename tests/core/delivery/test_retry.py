@@ -134,6 +134,7 @@ def test_parking_still_repeats_what_was_not_done(answer: Response | TransportErr
 
 
 def test_a_stop_ends_the_delivery() -> None:
-    settle = converse(status(401))[-1]
-    assert isinstance(settle, Settle)
-    assert isinstance(settle.verdict, Stop)
+    assert converse(status(401)) == [
+        Send(1, False),
+        Settle(Stop("the service answered 401: it does not accept the credential"), 1, status(401)),
+    ]

@@ -65,7 +65,8 @@ def test_a_network_file_system_is_refused_before_anything_is_written(
 
 def test_where_mounts_cannot_be_told_all_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "MOUNTS", tmp_path / "none")
-    Ledger.create(tmp_path / "d").close()
+    with closing(Ledger.create(tmp_path / "d")) as ledger:
+        assert ledger.path.is_file()
 
 
 # -- full disks ------------------------------------------------------------------------------------------------------

@@ -70,3 +70,4 @@ def test_closing_twice_is_once(tmp_path: Path) -> None:
         writer.start()
         writer.close()
         writer.close()
+        assert [thread for thread in threading.enumerate() if thread.name == "haulier-ledger"] == []

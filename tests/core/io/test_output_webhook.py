@@ -82,7 +82,9 @@ def test_a_batch_is_an_array_whatever_its_length_with_a_key_of_its_lines() -> No
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_success_takes_the_lines(status: int) -> None:
-    webhook(Recorded(Response(status=status))).write(LINES[:1])
+    doors = Recorded(Response(status=status))
+    webhook(doors).write(LINES[:1])
+    assert [json.loads(body) for _, _, _, body in doors.sent] == [{"id": "r:1", "x": 1}]
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 409, 410, 429, 500, 503])

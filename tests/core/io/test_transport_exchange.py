@@ -232,6 +232,7 @@ def test_a_failure_does_not_spoil_the_lane(sender: Sender) -> None:
         first, second = sender.exchange(request(wire.url), request(wire.url))
     assert isinstance(first, TransportError)
     assert isinstance(second, Response)
+    assert (first.sent, second.status, len(wire.asked)) == ("maybe", 200, 2)
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------

@@ -277,9 +277,10 @@ def test_payloads_that_lose_or_double_a_record_are_refused_whole(carries: list[l
 
 
 @pytest.mark.parametrize("wrong", [{"max_bytes": 0}, {"max_wait": 0}, {"size": 0}, {"group_by": [1]}])
-def test_bounds_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_bounds_that_cannot_be_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
         Batching.model_validate(wrong)
+    assert [fault["loc"][0] for fault in caught.value.errors()] == [*wrong]
 
 
 @pytest.mark.parametrize("way", ["untouched", "full"])

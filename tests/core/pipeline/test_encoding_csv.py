@@ -133,9 +133,10 @@ def test_what_is_no_record_or_has_no_cell_is_refused() -> None:
         {"columns": ["a", "a"]},
     ],
 )
-def test_settings_that_cannot_be_are_refused(written: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_settings_that_cannot_be_are_refused_by_name(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
         CsvSettings(**written)
+    assert [fault["loc"] for fault in caught.value.errors()] == [(name,) for name in written]
 
 
 @needs_real_data

@@ -190,9 +190,10 @@ def test_nesting_of_any_depth_needs_no_stack() -> None:
 @pytest.mark.parametrize(
     "written", [{"root": "a b"}, {"record": ""}, {"element": "x:y"}, {"media_type": "a/b\r\nX: y"}]
 )
-def test_settings_that_make_no_xml_are_refused(written: dict[str, str]) -> None:
-    with pytest.raises(ValidationError):
+def test_settings_that_make_no_xml_are_refused_by_name(written: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
         XmlSettings(**written)  # type: ignore[arg-type]
+    assert [fault["loc"] for fault in caught.value.errors()] == [(name,) for name in written]
 
 
 def test_a_payload_without_records_is_refused() -> None:

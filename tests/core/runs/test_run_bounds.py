@@ -102,6 +102,7 @@ def test_a_full_batch_does_not_wait() -> None:
         with haulier.open_run(url, state="state") as run:
             run.write(records(3))
             until(wire, 1)
+            assert ids(wire) == [[0, 1, 2]]
 
 
 def test_the_report_names_what_is_larger_alone_than_it_may_be() -> None:

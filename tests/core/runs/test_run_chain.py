@@ -255,9 +255,7 @@ def test_numbers_and_texts_of_record_and_answer_arrive_as_they_were() -> None:
         report = send(pictures(wire, stage(wire, "one"), stage(wire, "two")), [record])
         assert report.ok
         body = wire.asked[1].body
-    assert body.startswith(record[:-1])
-    assert b'"n":12345678901234567890123' in body.replace(b" ", b"")
-    assert b"1.10" in body
+    assert body == record[:-1] + b',"one":{"n":12345678901234567890123,"f":1.10}}'
 
 
 def test_a_stage_at_a_slow_server_holds_the_earlier_ones_at_another_back() -> None:

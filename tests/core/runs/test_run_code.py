@@ -211,8 +211,7 @@ def test_a_type_check_runs_at_check() -> None:
     (problem,) = haulier.check(
         by_code("http://127.0.0.1:9", IDS.replace("in records]", "in recods]"))
     ).problems
-    assert problem.startswith("code:2:")
-    assert "recods" in problem
+    assert problem == "code:2:48: error[unresolved-reference] Name `recods` used when not defined"
 
 
 @pytest.mark.parametrize("grouping", [{}, {"code": IDS, "file": "build.py"}, {"code": "  "}])

@@ -56,8 +56,12 @@ def test_an_input_without_records_is_told() -> None:
 
 
 def test_an_empty_run_key_is_no_run_key() -> None:
-    with Wire() as wire, pytest.raises(ConfigurationError, match="run key is empty"):
-        send(destination(wire.url), records(1), run_key="")
+    with Wire() as wire:
+        with pytest.raises(
+            ConfigurationError, match=r"^the run key is empty; give it a value, or leave it out$"
+        ):
+            send(destination(wire.url), records(1), run_key="")
+        assert wire.asked == []
 
 
 def test_a_preview_of_records_that_cannot_be_sent_ends() -> None:

@@ -15,6 +15,11 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 import haulier
 from haulier.errors import ConfigurationError, InputError, LedgerError
 
+ANOTHER_INPUT = (
+    "a run under this key finished before with another input; nothing was sent. Take another --run-key (run_key=) for "
+    "this input, or --again (again=True)"
+)
+
 
 def send(wire: Wire, carried: Any, *, run_key: str | None = None, **more: Any) -> haulier.Report:
     given = {name: more.pop(name) for name in ("again", "params", "limit") if name in more}
@@ -125,7 +130,7 @@ def test_a_finished_key_with_other_input_sends_nothing_and_warns() -> None:
         send(wire, write_records(Path("a.jsonl"), 3), run_key="mine")
         report = send(wire, write_records(Path("b.jsonl"), 4), run_key="mine")
         assert (report.repeated, report.read, len(wire.asked)) == (True, 3, 3)
-        assert "another input" in report.note
+        assert report.note == ANOTHER_INPUT
 
 
 @pytest.mark.parametrize("kind", ["records", "file"])
@@ -140,8 +145,7 @@ def test_a_finished_key_with_other_content_warns_also_where_a_quick_look_sees_no
                 carried.write_text("\n".join(json.dumps(line) for line in lines))
             report = send(wire, carried, run_key="mine", batching={"size": 50})
             lines[50]["text"] = "y" * 30_000
-        assert report.repeated
-        assert "another input" in report.note
+        assert (report.repeated, report.note) == (True, ANOTHER_INPUT)
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -208,6 +212,7 @@ def test_two_destinations_do_not_know_of_each_other() -> None:
         for name in ("one", "two"):
             made = {**destination(wire.url), "name": name}
             assert not haulier.send(made, path, state="state").repeated
+        assert len(wire.asked) == 6
 
 
 def test_an_empty_input_finishes_and_has_delivered_nothing() -> None:

@@ -282,8 +282,11 @@ def test_an_input_that_ends_in_the_middle_carries_what_came_before() -> None:
 
 
 def test_a_missing_input_is_named_and_leaves_no_run_behind() -> None:
-    with Wire() as wire, pytest.raises(haulier.HaulierError, match=r"nowhere\.jsonl"):
-        send(destination(wire.url), "nowhere.jsonl")
+    with Wire() as wire:
+        with pytest.raises(haulier.HaulierError, match=r"nowhere\.jsonl"):
+            send(destination(wire.url), "nowhere.jsonl")
+        assert wire.asked == []
+    assert [path for path in Path("state").rglob("*") if path.is_file()] == []
 
 
 def test_a_state_folder_that_vanishes_does_not_hang_the_run(folder: Path) -> None:

@@ -66,10 +66,16 @@ def test_lines_where_nothing_stands_go_to_who_asked_for_those(
 def test_a_header_is_no_place_in_a_line() -> None:
     output = {"to": "jsonl", "path": "out.jsonl", "when": {"at": "header:Content-Type", "is": "image/png"}}
     (problem,) = problems(outputs=[output])
-    assert "outputs jsonl.when.at: header:Content-Type is a header, and lines have none" in problem
+    assert problem == (
+        "destination `routed`: outputs jsonl.when.at: header:Content-Type is a header, and lines have none, so none "
+        "would ever match; name a JSON pointer into the line such as `/state`"
+    )
 
 
 @pytest.mark.parametrize("other", ["out/a.jsonl", "./out//a.jsonl", "out/b/../a.jsonl"])
 def test_two_outputs_never_write_one_file(other: str) -> None:
     (problem,) = problems(outputs=[{"to": "jsonl", "path": path} for path in ("out/a.jsonl", other)])
-    assert f"outputs jsonl.path: {other} is the file of another output (out/a.jsonl)" in problem
+    assert problem == (
+        f"destination `routed`: outputs jsonl.path: {other} is the file of another output (out/a.jsonl), and their "
+        "lines would mix; give each a file of its own"
+    )

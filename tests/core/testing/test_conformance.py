@@ -163,8 +163,11 @@ def test_what_the_loader_refuses_is_told() -> None:
         def haulier_conectors(self) -> list[Connector]:
             return []
 
-    (fault,) = check_plugin(Misspelt())
-    assert fault.startswith("there is no hook haulier_conectors; did you mean 'haulier_connectors'?")
+    assert check_plugin(Misspelt()) == [
+        "there is no hook haulier_conectors; did you mean 'haulier_connectors'? known: haulier_connectors, "
+        "haulier_content_encoders, haulier_credential_types, haulier_endpoint_templates, "
+        "haulier_grouping_algorithms, haulier_outputs, haulier_readers"
+    ]
 
 
 def test_a_plugin_without_hooks_is_found() -> None:

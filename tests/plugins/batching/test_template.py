@@ -186,9 +186,10 @@ def test_a_template_that_is_none_is_refused_before_the_first_record(wrong: str, 
 @pytest.mark.parametrize(
     "wrong", [{"template": " "}, {"media_type": "text/x\r\nX: y"}, {"steps": 1}, {"escape": "xml"}]
 )
-def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_settings_that_cannot_be_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
         TemplateSettings.model_validate({"template": "[]", **wrong})
+    assert [fault["loc"] for fault in caught.value.errors()] == [(name,) for name in wrong]
 
 
 def test_numbers_are_kept_or_their_record_is_rejected_alone() -> None:
