@@ -154,7 +154,9 @@ CONFIGURATION = {
         ("there is no sample 7", "2 requests"),
         ("test", "mine", "--records", "records.jsonl", "--sample", "7"),
     ),
-    "limit that is no number": Wrong({}, ("--limit", "'x'", "not a valid integer"), (*RUN, "--limit", "x")),
+    "limit that is no number": Wrong(
+        {}, ("--limit", "'x'", "not a valid whole number"), (*RUN, "--limit", "x")
+    ),
     "pair without a sign": Wrong({}, ("--param", "'day'", "name=value"), (*RUN, "--param", "day")),
 }
 

@@ -61,6 +61,34 @@ def test_an_export_is_mended_and_replayed(project: Project, server: Server, fail
     assert f"replayed  by run {told.json['run_id']}\n" in shown
 
 
+def test_a_place_that_is_no_number_is_refused_in_words(project: Project, failed: str) -> None:
+    told = project.run("dead-letters", "show", "shop", "abc")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.endswith("Invalid value for 'POSITION': 'abc' is not a valid whole number.\n")
+
+
+def test_a_stopped_replay_is_not_resumed_as_a_run(project: Project, server: Server, failed: str) -> None:
+    server.reply = lambda path, body: (401, {}, b"{}")
+    stopped = project.run("dead-letters", "replay", failed[:6], "--json").json["run_id"]
+    told = project.run("run", "shop", "--resume", stopped)
+    assert told.code == 2
+    assert f"is a replay; go on with it by: haulier dead-letters replay {stopped[:12]}\n" in told.err
+
+
+def test_the_way_out_of_max_rejected_is_one(project: Project, server: Server) -> None:
+    server.reply = without_price
+    (project.root / "in.jsonl").write_text('{"sku": "a", "price": 1}\n' + '{"sku": "b"}\n' * 5)
+    more = "key: sku\nlimits: {max_in_flight: 1}\n"
+    project.post("shop", f"{server.url}/x", f"{more}max_rejected: 2\n")
+    stopped = project.run("run", "shop", "--records", "in.jsonl", "--activate")
+    assert stopped.code == 3
+    told = "3 records were rejected, more than `max_rejected: 2`; to go on, raise it or take it away"
+    assert f"stopped: {told}\n" in stopped.out
+    project.post("shop", f"{server.url}/x", more)
+    report = project.run("run", "shop", "--records", "in.jsonl", "--json").json
+    assert (report["state"], report["delivered"], report["rejected"]) == ("finished", 1, 5)
+
+
 def test_a_malformed_line_is_exported_as_text(project: Project, failed: str) -> None:
     lines = project.run("dead-letters", "export", "shop", "--json").out.splitlines()
     assert [("record" in json.loads(line), json.loads(line).get("text")) for line in lines] == [

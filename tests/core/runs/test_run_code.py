@@ -128,7 +128,9 @@ def test_max_rejected_counts_batches_that_cannot_be_made() -> None:
         written = picky(wire.url, *range(3, 60, 3), max_rejected=10, limits={"max_in_flight": 1})
         report = haulier.send(written, records(300), state="state")
     assert report.state == "stopped"
-    assert report.reason.endswith("records were rejected, more than `max_rejected: 10`")
+    assert report.reason.endswith(
+        "records were rejected, more than `max_rejected: 10`; to go on, raise it or take it away"
+    )
 
 
 def test_a_run_that_stopped_goes_on_with_the_very_bodies_that_code_made() -> None:

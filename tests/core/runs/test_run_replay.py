@@ -247,12 +247,12 @@ def test_a_line_that_was_replayed_or_is_in_doubt_is_refused_with_the_way_out() -
         service.silent.clear()
         path = mended("m.jsonl", first, {3: RECORDS[3]})
         with pytest.raises(
-            ConfigurationError, match=r"does not fit: it is in_doubt, .*choose it with --only"
+            ConfigurationError, match=r"does not fit: it is in_doubt, .*choose it \(--only, only= in Python\)"
         ):
             replay(wire, records=path)
         assert counts(replay(wire, records=path, only="all")) == {"delivered": 1}
         with pytest.raises(
-            ConfigurationError, match=r"was replayed by run .*or replay it once more with --again"
+            ConfigurationError, match=r"was replayed by run .*or replay it once more \(--again, again=True"
         ):
             replay(wire, records=path, only="all")
 

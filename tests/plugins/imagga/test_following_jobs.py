@@ -124,9 +124,13 @@ def test_without_following_the_records_stay_accepted_and_follow_goes_on(imagga: 
     Path("destinations/faces.yaml").write_text(json.dumps(destination))
     later = haulier.follow(report.run_id, state="state", credential=imagga.credential)
     assert (later.delivered, later.accepted, later.exit_code) == (6, 0, 0)
+    assert report.ended is not None
+    assert later.ended is not None
+    assert later.ended > report.ended, "it ended when its last record came to rest"
     assert [line["state"] for line in lines()] == ["accepted"] + ["delivered"] * 6
     again = haulier.follow("faces", state="state", credential=imagga.credential)
     assert (again.delivered, imagga.polls, len(lines())) == (6, 1, 7), "nothing is left to ask"
+    assert again.ended == later.ended
 
 
 def followed(imagga: Served, timeout_s: float | None = None) -> tuple[haulier.Report, Quick]:

@@ -10,6 +10,7 @@ import click
 
 __all__ = [
     "Seconds",
+    "WholeNumber",
     "base_url_option",
     "destination_argument",
     "json_option",
@@ -37,6 +38,12 @@ class Seconds(click.FloatRange):
         return number
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within bounds; called so in help and messages."""
+
+    name = "whole number"
+
+
 destination_argument = click.argument("destination", metavar="DEST")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 state_option = click.option(
@@ -51,7 +58,7 @@ base_url_option = click.option(
     help="Replace origin and base path of the service: an emulator, a region, a gateway.",
 )
 limit_option = click.option(
-    "--limit", metavar="N", type=click.IntRange(min=0), help="Take no more than the first N records."
+    "--limit", metavar="N", type=WholeNumber(min=0), help="Take no more than the first N records."
 )
 trust_code_option = click.option(
     "--trust-code",

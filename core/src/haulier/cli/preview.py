@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from haulier.cli.options import (
+    WholeNumber,
     base_url_option,
     destination_argument,
     json_option,
@@ -31,10 +32,10 @@ __all__ = ["command"]
 @destination_argument
 @records_options()
 @click.option(
-    "-n", "most", default=3, show_default=True, type=click.IntRange(min=1), help="Show so many requests."
+    "-n", "most", default=3, show_default=True, type=WholeNumber(min=1), help="Show so many requests."
 )
 @click.option(
-    "--sample", metavar="I", type=click.IntRange(min=0), help="Show the request numbered I, from 0, alone."
+    "--sample", metavar="I", type=WholeNumber(min=0), help="Show the request numbered I, from 0, alone."
 )
 @click.option("--full", is_flag=True, help="Show the exact bodies, nothing laid out or cut short.")
 @click.option(

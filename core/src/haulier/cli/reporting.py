@@ -63,7 +63,8 @@ def figure_lines(figures: Figures) -> Iterator[str]:
         [
             (
                 "time",
-                f"{seconds_text(figures.active_s)} under way (not between sittings, nor following jobs)",
+                f"{seconds_text(figures.active_s)} under way: all sittings, without the time between them and without "
+                "following jobs",
             ),
             (
                 "rate",

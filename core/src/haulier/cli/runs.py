@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haulier.cli.options import json_option, state_option
+from haulier.cli.options import WholeNumber, json_option, state_option
 from haulier.cli.printing import out, out_json, short_text, table, time_text
 from haulier.errors import LedgerError
 
@@ -34,7 +34,7 @@ _HEADS = (
 @click.group("runs", invoke_without_command=True)
 @click.option("--destination", metavar="DEST", help="Only the runs of this destination.")
 @click.option(
-    "-n", "most", default=20, show_default=True, type=click.IntRange(min=1), help="Show so many, the newest."
+    "-n", "most", default=20, show_default=True, type=WholeNumber(min=1), help="Show so many, the newest."
 )
 @state_option
 @json_option
@@ -52,7 +52,7 @@ def command(
     "--keep",
     default=30,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     help="Keep so many of each destination.",
 )
 @click.option("--destination", metavar="DEST", help="Only the runs of this destination.")

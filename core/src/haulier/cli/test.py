@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from haulier.cli.options import (
+    WholeNumber,
     base_url_option,
     destination_argument,
     json_option,
@@ -38,7 +39,7 @@ _STOPPED = 3
     metavar="I",
     default=0,
     show_default=True,
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     help="Send the request numbered I.",
 )
 @click.option("--edit", is_flag=True, help="Change the body in $EDITOR before it goes out.")

@@ -12,6 +12,7 @@ import msgspec
 __all__ = ["StopRules", "stop_rules"]
 
 _LEAST_FOR_SHARES = 100
+_AFTER = "to go on, raise it or take it away"
 
 
 class StopRules(msgspec.Struct, gc=False, kw_only=True):
@@ -82,10 +83,12 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     def too_many_rejected(self, rejected: int, settled: int) -> str:
         """Why the run stops because of `max_rejected`, or an empty text. Shares count from 100 settled records on."""
         if self.max_rejected is not None and rejected > self.max_rejected:
-            return f"{rejected:,} records were rejected, more than `max_rejected: {self.max_rejected}`"
+            return (
+                f"{rejected:,} records were rejected, more than `max_rejected: {self.max_rejected}`; {_AFTER}"
+            )
         share = self.max_rejected_percent
         if share is not None and settled >= _LEAST_FOR_SHARES and rejected * 100 > share * settled:
-            return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`"
+            return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`; {_AFTER}"
         return ""
 
     def exhausted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +134,18 @@ async def follow_jobs(
     finally:
         await owing.close()
         share.close()
+    _ended_anew(ledger, run)
     for trouble in troubles:
         if isinstance(trouble, PluginError):
             raise trouble
     return follower.stop_reason or late or "; ".join(map(str, troubles))
+
+
+def _ended_anew(ledger: Store, run: RunRow) -> None:
+    """A run of which something came to rest by following ends now, not when its last record was sent."""
+    now = ledger.run(run.run_id)
+    if now is not None and now.accepted != run.accepted:
+        ledger.end(now, state=now.state, reason=now.reason, ended=time.time())
 
 
 def follows(orders: Orders) -> bool | None:

@@ -134,7 +134,7 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
         lines = "; ".join(changed(old, new))
         raise ConfigurationError(
             f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
-            "Put them back to go on with it, or begin a run of its own with --run-key"
+            "Put them back to go on with it, or begin a run of its own with another --run-key (run_key=)"
         )
     return True
 
@@ -159,7 +159,7 @@ def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int
             raise ConfigurationError(
                 f"run {earlier.run_id} of this input is unfinished and keeps {count:,} lines for its output "
                 f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order to go on with "
-                "it, or begin a run of its own with --run-key"
+                "it, or begin a run of its own with another --run-key (run_key=)"
             )
 
 

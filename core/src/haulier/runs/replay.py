@@ -37,6 +37,7 @@ __all__ = ["Choice", "Only", "ReplayIntake", "prepare_replay", "replay"]
 
 Only: TypeAlias = Literal["rejected", "in_doubt", "all"]
 _BLOCK_RECORDS = 256
+_AGAIN = "--again, again=True in Python"
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,10 +248,13 @@ def _refused(choice: Choice, letter: Mapping[str, Any] | None, seen: bool) -> st
     if seen:
         return "stands in the file twice; take one of the lines out"
     if letter["replayed"] and not choice.again:
-        return f"was replayed by run {letter['replayed'][:12]}; take the line out, or replay it once more with --again"
+        return f"was replayed by run {letter['replayed'][:12]}; take the line out, or replay it once more ({_AGAIN})"
     if not choice.fits(letter):
         state = State(letter["state"]).name.lower()
-        return f"does not fit: it is {state}, reason {letter['reason']!r}; take the line out, or choose it with --only"
+        return (
+            f"does not fit: it is {state}, reason {letter['reason']!r}; take the line out, or choose it (--only, only= "
+            "in Python)"
+        )
     return ""
 
 
@@ -266,9 +270,9 @@ def _nothing_left(view: LedgerView, choice: Choice, runs: Sequence[RunRow]) -> s
             textless += fits and not letter["text"]
             replayed += fits and bool(letter["text"])
     told = [
-        (replayed, "were replayed before (--again, again=True in Python, replays them once more)"),
+        (replayed, f"were replayed before ({_AGAIN}, replays them once more)"),
         (textless, "are not kept as text (export them with --json, write each `record`, replay the file)"),
-        (others, "do not fit (--only rejected|in_doubt|all, --reason)"),
+        (others, "do not fit (--only rejected|in_doubt|all, --reason TEXT; only=, reason= in Python)"),
     ]
     why = "; ".join(f"{count:,} {what}" for count, what in told if count)
     return f"nothing is left to replay: {why or 'there are no dead letters'}"

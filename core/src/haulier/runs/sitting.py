@@ -146,7 +146,7 @@ class Sitting:
                         f"run {earlier.run_id} under the key {run_key!r} is unfinished and was reading "
                         f"{_named(earlier.source, earlier.fingerprint)}; this input is "
                         f"{_named(orders.intake.name, fingerprint)}: {error}. "
-                        "Give the same input, or take another --run-key"
+                        "Give the same input, or take another --run-key (run_key=)"
                     ) from None
         await asyncio.to_thread(ledger.compact)
         run = self._started(ledger, run_key, fingerprint, superseded)

@@ -208,12 +208,12 @@ def spooled_run_key(state_dir: Path, word: str) -> str:
         raise ConfigurationError(f"run {run.run_id} is finished; there is nothing to go on with")
     if run.parent:
         raise ConfigurationError(
-            f"run {run.run_id} is a replay; go on with it by: haulier dead-letters replay DEST"
+            f"run {run.run_id} is a replay; go on with it by: haulier dead-letters replay {run.run_id[:12]}"
         )
     if not (state_dir / _FOLDER / run.run_id).exists():
         raise ConfigurationError(
             f"run {run.run_id} was reading {run.source}, of which no copy is kept; give the same records again: "
-            f"--records ... --run-key {run.run_key}"
+            f"--records ... --run-key {run.run_key} (run_key= in Python)"
         )
     return run.run_key
 

@@ -7,7 +7,7 @@ from itertools import islice
 import click
 
 from haulier.cli.dead_letters.choosing import all_option, choosing_options
-from haulier.cli.options import json_option, state_option
+from haulier.cli.options import WholeNumber, json_option, state_option
 from haulier.cli.printing import out, out_json, short_text, table
 
 __all__ = ["command"]
@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.command("list")
 @click.argument("of", metavar="DEST|RUN")
 @click.option(
-    "-n", "most", default=50, show_default=True, type=click.IntRange(min=1), help="List no more than so many."
+    "-n", "most", default=50, show_default=True, type=WholeNumber(min=1), help="List no more than so many."
 )
 @choosing_options(default="all")
 @all_option

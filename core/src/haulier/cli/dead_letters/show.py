@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from haulier.cli.options import json_option, state_option
+from haulier.cli.options import WholeNumber, json_option, state_option
 from haulier.cli.printing import facts, out, out_json
 from haulier.errors import ConfigurationError
 
@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 @click.command("show")
 @click.argument("of", metavar="DEST|RUN")
-@click.argument("position", type=click.IntRange(min=0))
+@click.argument("position", type=WholeNumber(min=0))
 @click.option("--stage", metavar="NAME", help="Of a chain: the stage that rejected it.")
 @state_option
 @json_option

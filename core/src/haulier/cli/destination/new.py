@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from haulier.cli.asking import interactive
-from haulier.cli.options import json_option, pairs, set_option
+from haulier.cli.options import WholeNumber, json_option, pairs, set_option
 from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ _SENT = (
 )
 _BATCHES = (
     click.option(
-        "--batch-size", metavar="N", type=click.IntRange(min=1), help="Send up to N records a request."
+        "--batch-size", metavar="N", type=WholeNumber(min=1), help="Send up to N records a request."
     ),
     click.option("--grouping", metavar="NAME", help="Shape of a batch (see: haulier groupings)."),
     click.option(
