@@ -58,6 +58,13 @@ def shaped(records: list[Any], way: Way = "shallow", **written: Any) -> tuple[li
             {"include": ["o"], "rename": {"o": "p", "o.y": "w", "o.y.z": "v"}},
             {"p": {"x": 1, "w": {"v": [2]}}},
         ),
+        (
+            {
+                "include": ["sku", "stock", '["a.b"]'],
+                "rename": {"sku": '["p.q"]', "stock": '["[x]"]', '["a.b"]': "a"},
+            },
+            {"p.q": "a1", "[x]": "", "a": True},
+        ),
         ({"include": ["sku"], "add": {"sku": None, "n": [1, {"m": 2}]}}, {"sku": None, "n": [1, {"m": 2}]}),
         (
             {"include": ["o.x"], "add": {"o.w": "new", "p.q.r": 1}},
@@ -183,6 +190,14 @@ def test_names_that_no_record_has_are_told_once_and_only_after_records() -> None
         ({"rename": {"a.b": "c"}, "exclude": ["a"]}, "rename: `a.b` is excluded"),
         ({"include": ["a"], "exclude": ["a"]}, "include: `a` is excluded as well"),
         ({"rename": {"a": ""}}, "the new name of 'a' is empty"),
+        (
+            {"rename": {"a.b": "a.e"}},
+            r"rename\.a\.b: 'a\.e' is a path, but an attribute gets a name and stays where it is; write `e`, "
+            r"`\[\"a\.e\"\]` for a name with a dot in it, or move it: `exclude: \[a\.b\]` with "
+            r"`add: \{a\.e: '\{record\.a\.b\}'\}`",
+        ),
+        ({"rename": {"a": "{record.b}"}}, r"rename\.a: '\{record\.b\}' names no attribute"),
+        ({"rename": {"a": '["b"'}}, r"rename\.a: '\[\"b\"' names no attribute"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused_with_their_place(written: Any, words: str) -> None:

@@ -217,7 +217,8 @@ class Call(Written):
     )
     rename: Mapping[str, str] = Field(
         default_factory=dict,
-        description="attribute -> the name it is sent under: `{title: name, address.zip: postcode}`",
+        description="attribute -> the name it is sent under, where it stands: `{title: name, address.zip: postcode}`; "
+        'a new name with a dot in it is written `["a.b"]`',
     )
     add: Mapping[str, JsonValue] = Field(
         default_factory=dict,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import DestinationError, ExpressionError
+from haulier.model.column import path_text
 from haulier.model.connector import ItemType
 from haulier.model.destination import Batching, Destination
 from haulier.model.expression import Expression, parse
@@ -34,7 +35,7 @@ def shape_of(destination: Destination) -> Shape:
     types = tuple(sorted(types, key=lambda asked: len(asked.path)))
     exclude = tuple(attribute_path(name, place="exclude") for name in destination.exclude)
     include = tuple(attribute_path(name, place="include") for name in destination.include)
-    rename = tuple((attribute_path(name, place="rename"), new) for name, new in _renames(destination.rename))
+    rename = _renames(destination.rename)
     for path, _ in rename:
         if any(path[: len(out)] == out for out in exclude):
             raise DestinationError(
@@ -75,11 +76,22 @@ def item_of(batching: Batching | None, kind: ItemType = "any") -> ItemAsked | No
     return ItemAsked(tuple(paths), alone, kind)
 
 
-def _renames(written: Mapping[str, str]) -> list[tuple[str, str]]:
+def _renames(written: Mapping[str, str]) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """The path of each attribute with its new name, which has a dot only where that is written in brackets."""
+    found: list[tuple[tuple[str, ...], str]] = []
     for name, new in written.items():
+        path = attribute_path(name, place="rename")
         if not new:
             raise DestinationError(f"rename: the new name of {name!r} is empty; write a name, or exclude it")
-    return list(written.items())
+        named = attribute_path(new, place=f"rename.{name}")
+        if len(named) > 1:
+            raise DestinationError(
+                f"rename.{name}: {new!r} is a path, but an attribute gets a name and stays where it is; write "
+                f'`{named[-1]}`, `["{new}"]` for a name with a dot in it, or move it: '
+                f"`exclude: [{name}]` with `add: {{{new}: '{{record{path_text(path)}}}'}}`"
+            )
+        found.append((path, named[0]))
+    return tuple(found)
 
 
 def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes | Expression], ...]:
