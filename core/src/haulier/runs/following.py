@@ -14,8 +14,9 @@ import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError, PluginError
 from haulier.io.ledger.protocol import Store
-from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.rows import Commit, RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.io.shared_limit import SharedLimit
 from haulier.plugins.registry import Registry
 from haulier.runs.acquiring import with_tokens
 from haulier.runs.authority import Authority, CredentialLike, authority_of
@@ -26,7 +27,7 @@ from haulier.runs.loop import carried
 from haulier.runs.orders import Orders, kept_paths
 from haulier.runs.outputs import authorities_of_outputs, close_outputs, lines_of, open_outputs
 from haulier.runs.owing import Owing, ReadBack
-from haulier.runs.questions import questioner_of
+from haulier.runs.questions import Questioner, questioner_of
 from haulier.runs.report import Report, report_of
 from haulier.runs.resolve import resolve
 from haulier.runs.resolved import Resolved
@@ -92,39 +93,15 @@ async def follow_jobs(
 
     begun: handed the follower, so that it can be stopped.
     """
-    resolved = orders.resolved
-    questioner = questioner_of(resolved, orders.registry, run, orders.root)
+    questioner = questioner_of(orders.resolved, orders.registry, run, orders.root)
     if questioner is None:
         return ""
     paid: list[int] = []
     troubles: list[Exception] = []
-
-    def taken() -> list[int]:
-        found = list(paid)
-        paid.clear()
-        return found
-
     owing = Owing(outputs, read=read_back(orders.state_dir, run), paid=paid.extend, failed=troubles.append)
-    share = share_of(orders.state_dir.parent, resolved.origin, orders.authority)
-    rate = resolved.limits.requests_per_second
-    follower = Follower(
-        ledger,
-        run,
-        questioner,
-        authorize=orders.authority.authorize(),
-        share=share,
-        interval_s=_SLACK / rate if rate else 0.0,
-        lines=lines_of(resolved, orders.registry, run.run_id),
-        owe=owing.durable if outputs else lambda _: None,
-        paid=taken,
-        redact=orders.authority.redactor(*orders.output_authorities),
-        timeout_s=orders.timeout_s,
-        lost=orders.lost,
-        clock=orders.clock,
-        tokens=lambda transport: with_tokens(
-            transport, orders.authority, timeout_s=resolved.destination.timeout_s
-        ),
-    )
+    share = share_of(orders.state_dir.parent, orders.resolved.origin, orders.authority)
+    owe = owing.durable if outputs else lambda _: None
+    follower = _follower(orders, ledger, run, questioner, share=share, owe=owe, paid=paid)
     begun(follower)
     owing.begin(ledger.owing(run))
     try:
@@ -146,6 +123,43 @@ def _ended_anew(ledger: Store, run: RunRow) -> None:
     now = ledger.run(run.run_id)
     if now is not None and now.accepted != run.accepted:
         ledger.end(now, state=now.state, reason=now.reason, ended=time.time())
+
+
+def _follower(
+    orders: FollowOrders,
+    ledger: Store,
+    run: RunRow,
+    questioner: Questioner,
+    *,
+    share: SharedLimit,
+    owe: Callable[[Commit], None],
+    paid: list[int],
+) -> Follower:
+    """One as the orders say. paid: lines that outputs made durable since it was last looked; emptied then."""
+    resolved, authority = orders.resolved, orders.authority
+    rate = resolved.limits.requests_per_second
+
+    def taken() -> list[int]:
+        found = list(paid)
+        paid.clear()
+        return found
+
+    return Follower(
+        ledger,
+        run,
+        questioner,
+        authorize=authority.authorize(),
+        share=share,
+        interval_s=_SLACK / rate if rate else 0.0,
+        lines=lines_of(resolved, orders.registry, run.run_id),
+        owe=owe,
+        paid=taken,
+        redact=authority.redactor(*orders.output_authorities),
+        timeout_s=orders.timeout_s,
+        lost=orders.lost,
+        clock=orders.clock,
+        tokens=lambda transport: with_tokens(transport, authority, timeout_s=resolved.destination.timeout_s),
+    )
 
 
 def follows(orders: Orders) -> bool | None:
