@@ -547,8 +547,11 @@ def test_f21_any_imagga_endpoint_by_hand(project: Project, imagga: Imagga, serve
     ]
 
 
-def test_f22_image_urls_by_hand(project: Project, imagga: Imagga) -> None:
-    """Image URLs reach tags and categories by the query of a GET; by POST, or to uploads, a warning says so."""
+def test_f22_image_urls_by_hand(project: Project, imagga: Imagga, server: RecordingServer) -> None:
+    """Image URLs reach tags and categories by the query of a GET; by POST, or to uploads, a warning says so.
+
+    To uploads they go as files, fetched where the destination says so.
+    """
     imagga_url = "https://api.imagga.com/v2/"
     for call in ("tags", "categories/personal_photos", "colors"):
         imagga.emulator.log.clear()
@@ -568,6 +571,27 @@ def test_f22_image_urls_by_hand(project: Project, imagga: Imagga) -> None:
         )
         warnings = haulier.check(destination, credential=imagga.credential).warnings
         assert [way_out in warning for warning in warnings] == [True], (call, warnings)
+    # What Imagga does not do with a URL is done here, where it is asked for: fetched, and uploaded as a file.
+    picture = png(30, 20, shade=7)
+    server.answer = lambda _: Reply(body=picture, headers={"Content-Type": "image/png"})
+    imagga.emulator.log.clear()
+    destination = imagga.by_hand(
+        "POST",
+        f"{imagga_url}uploads",
+        {"content_format": "multipart", "files": {"image": "{record.url}"}, "attributes": "none"},
+    )
+    record = {"url": f"{server.url}/own/30.png?size=2"}
+    assert (
+        haulier.send(destination | {"files_root": "."}, [record], credential=imagga.credential).rejected == 1
+    )
+    assert haulier.send(destination | {"fetch": True}, [record], credential=imagga.credential).rejected == 1
+    assert server.seen == [], "a private address, which nobody allowed"
+    fetching = destination | {"fetch": {"allow": ["127.0.0.1"]}}
+    assert haulier.send(fetching, [record], credential=imagga.credential).ok
+    assert [(one.method, one.target) for one in server.seen] == [("GET", "/own/30.png?size=2")]
+    assert imagga.only.target == "/v2/uploads"
+    assert b'filename="30.png"' in imagga.only.body
+    assert picture in imagga.only.body
 
 
 def test_f23_method_post(project: Project, server: RecordingServer) -> None:

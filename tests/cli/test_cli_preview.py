@@ -227,3 +227,21 @@ def test_the_key_of_a_test_belongs_to_its_body_and_to_it_alone(project: Project,
     assert len(set(keys)) == 3
     told = [dict(one.json["sample"]["headers"])["Idempotency-Key"] for one in ended]
     assert told == keys
+
+
+def test_preview_fetches_files_only_when_told_and_keeps_none(project: Project, server: Server) -> None:
+    request = f"url: '{server.url}/x', content_format: multipart, attributes: none"
+    files_of = f"files: {{image: '{server.url}/{{record.sku}}.png'}}"
+    project.destination("orders", f"request: {{{request}, {files_of}}}\nfetch: {{allow: [127.0.0.1]}}\n")
+    words = ("preview", "orders", "--records", project.records(3), "-n", "1")
+    told = project.run(*words)
+    assert "<file S-0.png, not fetched: --fetch fetches it now>" in told.out
+    assert "header Content-Length, the file S-0.png, fetched when it is sent\n" in told.out
+    assert "sha256 " not in told.out
+    assert server.seen == []
+    before = files(project)
+    told = project.run(*words, "--fetch")
+    assert [target for _, target, *_ in server.seen] == ["/S-0.png"]
+    assert "<file S-0.png, " in told.out
+    assert "\nsha256 " in told.out
+    assert files(project) == before

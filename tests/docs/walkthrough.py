@@ -86,14 +86,14 @@ class Walkthrough:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {self._here(command)}"],
             cwd=self.folder,
-            env=self._environment,
+            env={**self._environment, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
         self._running.append(process)
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("http"), f"`{command}` did not start"
+        assert "http" in process.stdout.readline(), f"`{command}` did not start"
 
     def _run(self, words: list[str]) -> tuple[int, str]:
         done = subprocess.run(

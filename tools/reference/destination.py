@@ -18,6 +18,7 @@ from haulier.model.destination import (
     Retry,
     Stage,
 )
+from haulier.model.fetch import Fetch
 from reference.markdown import docstring, page
 from reference.settings import Links, settings_table
 
@@ -29,6 +30,7 @@ _SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
     GroupingChoice: ("batchinggrouping", "`batching.grouping`"),
     Limits: ("limits", "`limits`"),
     Retry: ("retry", "`retry`"),
+    Fetch: ("fetch", "`fetch`"),
     OutputChoice: ("outputs", "`outputs`"),
     Stage: ("stages", "`stages`"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,9 @@ __all__ = ["command"]
     help="Show each request as a curl command that sends the same bytes; the credential's values are shell variables.",
 )
 @click.option(
+    "--fetch", is_flag=True, help="Fetch the files that records name by URL, up to the last one shown."
+)
+@click.option(
     "--watch", is_flag=True, help="Show what changes whenever destination or records do, until Ctrl-C."
 )
 @param_option
@@ -66,18 +70,23 @@ def command(
     full: bool,
     folder: Path | None,
     curl: bool,
+    fetch: bool,
     watch: bool,
     base_url: str | None,
     as_json: bool,
     **wanted: Any,
 ) -> int | None:
-    """Show requests exactly as they would go out; sends nothing.
+    """Show requests exactly as they would go out; sends nothing, and fetches nothing without --fetch.
 
     Made by the very code that runs use, from the settings as they are now. What is made of a run's id or start is
     marked as varying: it differs from run to run.
     """
     from haulier.runs.marking import credential_marks
     from haulier.runs.preview import preview
+
+    if fetch:
+        into = click.get_current_context().with_resource(TemporaryDirectory())
+        wanted["fetch_into"] = Path(into)
 
     def made() -> tuple[Preview, list[Marks], Mapping[int, Path]]:
         shown = preview(destination, records, n=most, base_url=base_url, **wanted)
@@ -131,7 +140,8 @@ def _sample_lines(one: Sample, marks: Marks, files: Mapping[int, Path], *, full:
     yield ""
     # A file stands in it as its own hash, so `sha256sum` of the bytes on the wire finds another one.
     of = "of" if isinstance(one.body, bytes) else "of the parts, each file as its own sha256, in a body of"
-    yield f"sha256 {one.sha256} {of} {one.length:,} bytes" if one.length else "no body"
+    if one.sha256 or not one.length:
+        yield f"sha256 {one.sha256} {of} {one.length:,} bytes" if one.length else "no body"
     if one.number in files:
         yield f"body in {files[one.number]}"
     if one.varies:

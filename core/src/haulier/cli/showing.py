@@ -52,7 +52,9 @@ def body_lines(body: bytes | tuple[bytes | FilePart, ...], *, full: bool) -> Ite
     """A body: exact when `full`, else JSON laid out and long ones cut short. Files by name, size and hash."""
     parts = (body,) if isinstance(body, bytes) else body
     for part in parts:
-        if not isinstance(part, bytes):
+        if not isinstance(part, bytes) and not part.seen:
+            yield f"<file {part.name}, not fetched: --fetch fetches it now>"
+        elif not isinstance(part, bytes):
             yield f"<file {part.name}, {part.size:,} bytes, {part.media_type}, sha256 {part.sha256.hex()}>"
         elif full:
             yield from _text(part).removesuffix("\n").split("\n")

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from haulier.errors import ConfigurationError, RecordError, TransportError
 from haulier.model.request import FilePart
 
-__all__ = ["FileRoom", "open_part", "stream_part"]
+__all__ = ["FileRoom", "media_type_of", "open_part", "stream_part"]
 
 _CHUNK_BYTES = 64 * 1024
 _KNOWN_FILES = 4096
@@ -109,7 +109,7 @@ class FileRoom:
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 sha256=self._hash(file, status, shown),
-                media_type=_MEDIA_TYPES.get(PurePath(path_text).suffix.lower(), "application/octet-stream"),
+                media_type=media_type_of(path_text),
             )
 
     def _resolved(self, path_text: str, shown: str) -> str:
@@ -172,6 +172,11 @@ class FileRoom:
                 del self._hashes[next(iter(self._hashes))]
         self._hashes[key] = known
         return known
+
+
+def media_type_of(name: str) -> str:
+    """The media type that the ending of a file's name stands for."""
+    return _MEDIA_TYPES.get(PurePath(name).suffix.lower(), "application/octet-stream")
 
 
 def open_part(part: FilePart) -> BinaryIO:

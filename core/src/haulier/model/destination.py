@@ -16,7 +16,9 @@ from pydantic import (
 
 from haulier.model.answers import Condition, OutcomeMapping, Place, Pointer, Verdicts
 from haulier.model.connector import Attributes, Method, Name
+from haulier.model.fetch import Fetch
 from haulier.model.spelling import Spelling
+from haulier.model.written import Written
 
 __all__ = [
     "AttributeType",
@@ -41,19 +43,6 @@ _SHARE = Spelling(
     r"[0-9]+|(100|[0-9]{1,2})%",
     "must be a number of records, or a share of them in whole percent from 0% to 100%, such as `5%`",
 )
-
-
-class Written(BaseModel):
-    """What a person writes: strict types, nothing unknown allowed, frozen once read."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        strict=True,
-        defer_build=True,
-        allow_inf_nan=False,
-    )
 
 
 class ManualRequest(Written):
@@ -251,7 +240,11 @@ class Call(Written):
         default=None, description="the folder below which file parameters may be read"
     )
     max_file_bytes: Annotated[int, Field(ge=1)] = Field(
-        default=64 * 1024 * 1024, description="largest file that is sent"
+        default=64 * 1024 * 1024, description="largest file below `files_root` that is sent"
+    )
+    fetch: Fetch | bool = Field(
+        default=False,
+        description="off, on with defaults, or settings: file parameters that are http(s) URLs are fetched from there",
     )
     base_url: str | None = Field(
         default=None, description="replaces the connector's origin and base path (emulator, region, gateway)"
@@ -350,7 +343,7 @@ class Destination(Call):
 # What stands beside `stages` and holds for each of them that does not say otherwise; the rest belongs to one call.
 _SHARED = frozenset(
     [
-        *("base_url", "compress", "connector", "credential", "files_root", "key"),
+        *("base_url", "compress", "connector", "credential", "fetch", "files_root", "key"),
         *("limits", "max_file_bytes", "max_rejected", "order", "override_authorization"),
         *("retry", "timeout_s", "transport", "unanswered"),
     ]

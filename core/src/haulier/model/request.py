@@ -33,6 +33,11 @@ class FilePart(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sha256: bytes
     media_type: str = "application/octet-stream"
 
+    @property
+    def seen(self) -> bool:
+        """Whether it was looked at: a preview may leave a URL unfetched, whose part has no path, size and hash."""
+        return bool(self.path)
+
 
 class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an encoder makes of a payload.

@@ -69,7 +69,10 @@ class Chain:
         self._joints = joints_of(orders)
         self._depth = Depth(self._joints)
         self._joined = joined_of(orders, self._run.run_id)
-        self._courses = [course_of(orders, at, self._run.run_key, spooled=spooled) for at in range(len(legs))]
+        self._courses = [
+            course_of(orders, at, self._run.run_key, spooled=spooled, fetched=leg.fetched)
+            for at, leg in enumerate(legs)
+        ]
         self._first_output = len(orders.destination.outputs) if orders.is_chain else 0
         self._books: list[Book] = []
         self._transports: list[Transport] = []
@@ -161,7 +164,7 @@ class Chain:
                 quiet=later.flush if later is not None else None,
                 stopped=lambda reason: self._stopped_by(at, reason),
                 settled=orders.on_delivery,
-                durable=self._told_durable,
+                durable=lambda commit: self._told_durable(leg, commit),
             )
         )
 
@@ -217,15 +220,17 @@ class Chain:
         for at in sorted(told, reverse=True):
             self._drivers[at].committed(self._counts[at], None)
 
-    def _told_durable(self, commit: Commit) -> None:
+    def _told_durable(self, leg: Leg, commit: Commit) -> None:
         if commit.owed:
             self._owing.durable(commit)
+        if leg.fetched is not None:
+            leg.fetched.durable(commit)
         if not commit.onward:
             return
-        for leg in self._legs[1:]:
-            count = sum(row.run == leg.row.id for row in commit.onward)
-            if count and leg.feed is not None:
-                leg.feed.durable(count)
+        for later in self._legs[1:]:
+            count = sum(row.run == later.row.id for row in commit.onward)
+            if count and later.feed is not None:
+                later.feed.durable(count)
 
     async def _drive(self, at: int) -> None:
         await self._drivers[at].run()

@@ -13,6 +13,7 @@ from haulier.delivery.pacing import Pace
 from haulier.delivery.retry import Policy
 from haulier.io.activation import activation
 from haulier.runs.course import Course
+from haulier.runs.fetching import FetchedFiles
 from haulier.runs.joint import Joint
 from haulier.runs.ordered import lane_of
 from haulier.runs.orders import Orders
@@ -27,8 +28,13 @@ _MOST_TIMEOUTS = 10.0  # an answer that drips is waited for so many times `timeo
 _MOST_IN_FLIGHT = 100  # where neither connector nor destination says; fewer as the service bears
 
 
-def course_of(orders: Orders, at: int, run_key: str, *, spooled: bool) -> Course:
-    """How a stage of a run is to go. spooled: what it reads is kept beside the ledger, to be read again."""
+def course_of(
+    orders: Orders, at: int, run_key: str, *, spooled: bool, fetched: FetchedFiles | None
+) -> Course:
+    """How a stage of a run is to go. spooled: what it reads is kept beside the ledger, to be read again.
+
+    fetched: the files that are fetched for it, which nobody can make again.
+    """
     resolved = orders.stages[at]
     retry, in_flight = resolved.destination.retry, _in_flight(resolved)
     parks = resolved.destination.unanswered == "park"
@@ -45,7 +51,7 @@ def course_of(orders: Orders, at: int, run_key: str, *, spooled: bool) -> Course
         patience_s=resolved.limits.patience_s,
         longest_s=_MOST_TIMEOUTS * resolved.destination.timeout_s,
         authorize=authority.authorize(),
-        stored=_nothing if again and _remakes(resolved) else store,
+        stored=fetched.stored if fetched is not None else _nothing if again and _remakes(resolved) else store,
         paused=_pause_of(orders),
         lane=lane_of(resolved.destination),
         run_key=run_key,

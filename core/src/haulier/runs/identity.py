@@ -41,6 +41,7 @@ _OTHER_INPUT = (
 # What may differ between two sittings of one run: none of it changes a byte of a request.
 _NOT_COMPARED = (
     "credential",
+    "fetch",
     "limits",
     "outputs",
     "description",

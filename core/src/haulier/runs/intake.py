@@ -15,7 +15,7 @@ from haulier.model.parts import Reader, ReaderType
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.spooling import SpoolDoors
 
-__all__ = ["Input", "Intake", "RecordsLike", "Shaped"]
+__all__ = ["Input", "Intake", "RecordsLike", "Shaped", "in_pieces"]
 
 RecordsLike: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]] | Iterable[bytes]"
 
@@ -39,8 +39,8 @@ class Input(Protocol):
         """The run is open: where the next new record stands, and what an earlier sitting has."""
         ...
 
-    def blocks(self, *, cut: int = 0) -> Iterator[Block]:
-        """The records in order; a block ends at position `cut`."""
+    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+        """The records in order; a block ends at position `cut`, and holds `most` at most where that is given."""
         ...
 
 
@@ -86,9 +86,9 @@ class Intake:
         told = f"{quick.sha256.hex()[:32]}.{quick.size}"
         return told if self._limit is None else f"{told}.{self._limit}"
 
-    def blocks(self, *, cut: int = 0) -> Iterator[Block]:
+    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """The records with the running digest; a block ends at position `cut`, so that a resume can compare there."""
-        return DigestedReader(Shaped(self._reader, self._limit, cut)).blocks()
+        return DigestedReader(Shaped(self._reader, self._limit, cut, most)).blocks()
 
     def whole_digest(self) -> tuple[int, bytes | None]:
         """(how many records, the digest) of the whole input, read now."""
@@ -104,22 +104,34 @@ class Intake:
         """What whoever wrote the input may have meant otherwise, as far as it was read."""
         return tuple(getattr(self._reader, "hints", ()))
 
-    def plain_blocks(self) -> Iterator[Block]:
+    def plain_blocks(self, *, most: int = 0) -> Iterator[Block]:
         """The records without a digest, for previews; reads no further than it is asked."""
-        return Shaped(self._reader, self._limit, 0).blocks()
+        return Shaped(self._reader, self._limit, 0, most).blocks()
 
 
 class Shaped:
-    """A reader's blocks, no more than `limit` records, with a block ending at `cut`."""
+    """A reader's blocks, no more than `limit` records, with a block ending at `cut`, and of `most` records (0: any)."""
 
-    def __init__(self, reader: Reader, limit: int | None, cut: int) -> None:
+    def __init__(self, reader: Reader, limit: int | None, cut: int, most: int = 0) -> None:
         self.repeatable = reader.repeatable
-        self._reader, self._limit, self._cut = reader, limit, cut
+        self._reader, self._limit, self._cut, self._most = reader, limit, cut, most
 
     def blocks(self) -> Iterator[Block]:
         """The records in order."""
         blocks = self._reader.blocks()
-        return _cut(blocks if self._limit is None else _first(blocks, self._limit), self._cut)
+        cut = _cut(blocks if self._limit is None else _first(blocks, self._limit), self._cut)
+        return in_pieces(cut, self._most)
+
+
+def in_pieces(blocks: Iterable[Block], most: int) -> Iterator[Block]:
+    """The blocks, none of more than `most` records (0: any) but chunks, which are taken in whole."""
+    for block in blocks:
+        if not most or len(block.lines) <= most or block.chunk is not None:
+            yield block
+            continue
+        end = block.first + len(block.lines)
+        for start in range(block.first, end, most):
+            yield part_of(block, start, min(start + most, end))
 
 
 def _cut(blocks: Iterable[Block], position: int) -> Iterator[Block]:

@@ -10,16 +10,17 @@ from pathlib import Path
 import msgspec
 
 from haulier.errors import LedgerError
+from haulier.io.fetching import AT_ONCE
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import LedgerView
-from haulier.model.block import Block
 from haulier.model.expression import RunFacts
 from haulier.pipeline.planner import Planner
 from haulier.runs.coding import code_room
 from haulier.runs.feed import Feed
-from haulier.runs.filing import with_files
+from haulier.runs.fetching import FetchedFiles
+from haulier.runs.filing import Filing, Unfetched, with_files
 from haulier.runs.orders import Orders
 from haulier.runs.passing import apart_from
 from haulier.runs.positions import PositionSet
@@ -35,7 +36,8 @@ _MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))  # processes that run code
 
 class Leg(msgspec.Struct, kw_only=True):
     """One stage of a sitting. feed: of a later stage. missing: positions that an earlier sitting had read and that are
-    in no request. trail: where the records under way come from, by position. close: lets go of what it reads from.
+    in no request. trail: where the records under way come from, by position. fetched: files that are fetched for it.
+    close: lets go of what it reads from.
     """
 
     resolved: Resolved
@@ -45,6 +47,7 @@ class Leg(msgspec.Struct, kw_only=True):
     missing: Sequence[range]
     close: Callable[[], None]
     feed: StageFeed | None = None
+    fetched: FetchedFiles | None = None
     trail: dict[int, Onward] = {}
 
 
@@ -54,11 +57,14 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
     planner = resolved.planner(facts)
     left = _left_over(ledger, run) if resumed else None
     orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
-    blocks = orders.intake.blocks(cut=run.read if left is not None else 0)
+    fetched, filing = _files(orders, resolved, run, facts, left)
+    blocks = orders.intake.blocks(
+        cut=run.read if left is not None else 0, most=AT_ONCE if fetched is not None else 0
+    )
     if orders.is_chain:
         blocks = apart_from([stage.name for stage in orders.stages], blocks)
-    feed = Feed(with_files(blocks, resolved, facts, orders.root))
-    crowd, close = _crowd(orders, resolved, run, feed.close)
+    feed = Feed(with_files(blocks, filing) if resolved.files else blocks)
+    crowd, close = _crowd(orders, resolved, run, _closing(feed.close, fetched))
     return Leg(
         resolved=resolved,
         row=run,
@@ -66,6 +72,7 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
         source=PlanSource(feed, planner, resumed=left, parks=_parks(resolved), crowd=crowd),
         missing=_missing(run, left),
         close=close,
+        fetched=fetched,
     )
 
 
@@ -76,13 +83,17 @@ def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFac
     left = _left_over(ledger, row, again=True) if resumed else None
     reading = _Reading(orders.state_dir, row)
     trail: dict[int, Onward] = {}
-
-    def shape(block: Block) -> Block:
-        """The block with the files its records name."""
-        return next(iter(with_files([block], resolved, facts, orders.root)))
-
-    feed = StageFeed(reading.read, start=row.low_water, known=row.read, trail=trail, shape=shape)
-    crowd, close = _crowd(orders, resolved, row, reading.close)
+    fetched, filing = _files(orders, resolved, row, facts, left)
+    feed = StageFeed(
+        reading.read,
+        start=row.low_water,
+        known=row.read,
+        trail=trail,
+        shape=filing.take,
+        rest=filing.rest,
+        **({"at_once": AT_ONCE} if fetched is not None else {}),
+    )
+    crowd, close = _crowd(orders, resolved, row, _closing(reading.close, fetched))
     return Leg(
         resolved=resolved,
         row=row,
@@ -92,7 +103,27 @@ def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFac
         close=close,
         feed=feed,
         trail=trail,
+        fetched=fetched,
     )
+
+
+def _files(
+    orders: Orders, resolved: Resolved, run: RunRow, facts: RunFacts, left: Resumed | None
+) -> tuple[FetchedFiles | None, Filing]:
+    """What fetches files for a stage, None where nothing does; and what finds them."""
+    rules = resolved.fetch
+    fetched = FetchedFiles(rules, orders.state_dir, run.run_id) if rules is not None else None
+    known = left.known if left is not None else None
+    return fetched, Filing(resolved, facts, orders.root, fetched or Unfetched(), known)
+
+
+def _closing(close: Callable[[], None], fetched: FetchedFiles | None) -> Callable[[], None]:
+    def close_both() -> None:
+        close()
+        if fetched is not None:
+            fetched.close()
+
+    return close_both
 
 
 def _crowd(

@@ -96,6 +96,7 @@ def plan(
         first_rejections=tuple(reasons),
         warnings=(
             *warnings_of(stages),
+            *_unfetched(resolved),
             *first_stage_alone(stages),
             *chain_warnings(stages, intake),
             *planner.remarks(),
@@ -108,6 +109,12 @@ def plan(
 
 def _bounded(resolved: Resolved) -> bool:
     return resolved.batching is not None and not resolved.pieces.whole
+
+
+def _unfetched(resolved: Resolved) -> tuple[str, ...]:
+    if resolved.fetch is None:
+        return ()
+    return ("files that records name by URL are fetched when they are sent; `bytes` leaves them out",)
 
 
 def _fill(request: Request, resolved: Resolved) -> float:

@@ -16,15 +16,16 @@ from typing import Any
 import msgspec
 
 from haulier.errors import ConfigurationError
+from haulier.io.fetching import Fetcher
 from haulier.io.transports.protocol import NOTHING_ADDED, head_of
-from haulier.model.block import Block, RejectedRecord
+from haulier.model.block import RejectedRecord
 from haulier.model.expression import RunFacts
 from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import carried_out, carrier_of
 from haulier.runs.describing import LaterStage, later_stages, unknown_attributes
-from haulier.runs.filing import with_files
+from haulier.runs.filing import Fetching, Filing, Unfetched, with_files
 from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.passing import apart_from
 from haulier.runs.resolve import resolve_stages
@@ -36,10 +37,12 @@ __all__ = [
     "Preview",
     "Sample",
     "chain_warnings",
+    "fetcher_of",
     "pick_sample",
     "planned",
     "preview",
     "sample_of",
+    "unfetched_in",
 ]
 
 # Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
@@ -51,8 +54,9 @@ _MOST_REFUSED = 1_000  # looked at while nothing can be sent
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a preview. number: its place in the plan, from 0. headers: all but the credential's.
 
-    body: bytes, or parts where files are streamed. sha256: hexadecimal, as ledger and report have it.
-    varies: what will differ in a run, because it is made of the run's id or start.
+    body: bytes, or parts where files are streamed. sha256: hexadecimal, as ledger and report have it; empty where a
+        file of it was not fetched.
+    varies: what will differ in a run: what is made of its id or start, or is fetched then.
     """
 
     number: int
@@ -108,10 +112,15 @@ def preview(
     base_url: str | None = None,
     format: str | None = None,
     limit: int | None = None,
+    fetch_into: Path | None = None,
 ) -> Preview:
     """The first `n` requests, or the one numbered `sample` (from 0), made from the current settings.
 
-    Opens no socket. Raises ConfigurationError for what is wrong with the destination, InputError for the input.
+    fetch_into: folder for files that records name by URL, which are fetched up to the last sample; unless given, none
+        is, and the samples say so.
+
+    Opens no socket but to fetch. Raises ConfigurationError for what is wrong with the destination, InputError for the
+    input.
     """
     site = site_of(destination)
     registry = load_registry()
@@ -124,7 +133,8 @@ def preview(
     rejected: list[RejectedRecord] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
     planner = resolved.planner(facts)
-    for piece in planned(stages, facts, intake, site.root, planner):
+    fetching = fetcher_of(resolved, fetch_into)
+    for piece in planned(stages, facts, intake, site.root, planner, fetching=fetching):
         refused += len(piece.rejected)
         rejected += piece.rejected[: max(0, _MOST_REJECTED - len(rejected))]
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
@@ -159,22 +169,29 @@ def planned(
     planner: Planner | None = None,
     *,
     twice: bool = True,
+    fetching: Fetching | None = None,
 ) -> Iterator[Planned]:
     """The plan of the first stage, lazily: what comes of each block, at the end of records that waited for company.
 
-    twice: what code makes is made twice and compared.
+    twice: what code makes is made twice and compared. fetching: fetches files named by URL; None: none is fetched.
     """
     resolved = stages[0]
     planner = planner or resolved.planner(facts)
-    records = intake.plain_blocks()
+    filing = Filing(resolved, facts, root, fetching or Unfetched())
+    records = intake.plain_blocks(most=1 if fetching is not None else 0)
     if resolved.stage is not None:
         records = apart_from([stage.name for stage in stages], records)
-    blocks: Iterator[Block] = iter(with_files(records, resolved, facts, root))
+    blocks = with_files(records, filing)
     with ExitStack() as stack:
         carry = carrier_of(resolved, root, facts.started, twice=twice, stack=stack)
         for block in blocks:
             yield from carried_out(planner, planner.feed(block), carry)
         yield from carried_out(planner, planner.close(), carry)
+
+
+def fetcher_of(resolved: Resolved, folder: Path | None) -> Fetching | None:
+    """What fetches files into a folder; None without one, and where nothing is fetched."""
+    return Fetcher(resolved.fetch, folder) if folder is not None and resolved.fetch is not None else None
 
 
 def sample_of(request: Request, resolved: Resolved) -> Sample:
@@ -183,6 +200,9 @@ def sample_of(request: Request, resolved: Resolved) -> Sample:
     varies = ["header Idempotency-Key"] if request.key else []
     if resolved.varies:
         varies.append("what uses {now} or {run.id}")
+    unfetched = unfetched_in(request.body)
+    if unfetched:
+        varies += ["header Content-Type", "header Content-Length", f"{unfetched}, fetched when it is sent"]
     return Sample(
         number=request.number,
         positions=tuple(request.positions),
@@ -192,18 +212,31 @@ def sample_of(request: Request, resolved: Resolved) -> Sample:
         headers=tuple(headers),
         body=request.body,
         length=request.length,
-        sha256=request.sha256.hex(),
+        sha256="" if unfetched else request.sha256.hex(),
         varies=tuple(varies),
     )
 
 
+def unfetched_in(body: bytes | tuple[bytes | FilePart, ...]) -> str:
+    """The files of a body that were not fetched, in words; empty where it is whole."""
+    parts = () if isinstance(body, bytes) else body
+    names = [part.name for part in parts if isinstance(part, FilePart) and not part.seen]
+    return f"the file {', '.join(names)}" if names else ""
+
+
 def pick_sample(
-    stages: Sequence[Resolved], facts: RunFacts, intake: Intake, root: os.PathLike[str], number: int
+    stages: Sequence[Resolved],
+    facts: RunFacts,
+    intake: Intake,
+    root: os.PathLike[str],
+    number: int,
+    *,
+    fetching: Fetching | None = None,
 ) -> Request:
     """The request numbered `number` of the first stage; ConfigurationError where the plan has fewer."""
     found = 0
     reasons: list[str] = []
-    for piece in planned(stages, facts, intake, Path(root)):
+    for piece in planned(stages, facts, intake, Path(root), fetching=fetching):
         reasons += [record.told for record in piece.rejected[:1]]
         for request in piece.requests:
             found += 1
@@ -216,12 +249,13 @@ def pick_sample(
 def _body_values(body: bytes | tuple[bytes | FilePart, ...]) -> Any:
     if isinstance(body, bytes):
         return _text(body)
-    return [
-        {"file": part.name, "size": part.size, "sha256": part.sha256.hex()}
-        if isinstance(part, FilePart)
-        else _text(part)
-        for part in body
-    ]
+    return [_file_values(part) if isinstance(part, FilePart) else _text(part) for part in body]
+
+
+def _file_values(part: FilePart) -> dict[str, Any]:
+    if not part.seen:
+        return {"file": part.name, "fetched": False}
+    return {"file": part.name, "size": part.size, "sha256": part.sha256.hex()}
 
 
 def _text(content: bytes) -> Any:

@@ -21,6 +21,7 @@ from haulier.io.readers import open_records
 from haulier.model.block import Block, Chunk
 from haulier.runs.authority import CredentialLike
 from haulier.runs.delivered import Delivered
+from haulier.runs.intake import in_pieces
 from haulier.runs.loop import LoopThread
 from haulier.runs.positions import PositionSet, part_of
 from haulier.runs.report import Report
@@ -58,10 +59,10 @@ class PushIntake:
         self.position, self.chunks, self.known = position, chunks, known
         self.begun.set()
 
-    def blocks(self, *, cut: int = 0) -> Iterator[Block]:
+    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """What is written, until the end is."""
         while (block := self.written.get()) is not None:
-            yield block
+            yield from in_pieces([block], most)
 
 
 class Run:

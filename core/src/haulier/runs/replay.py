@@ -86,10 +86,10 @@ class ReplayIntake:
     def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """Nothing to do: the records are read from the first."""
 
-    def blocks(self, *, cut: int = 0) -> Iterator[Block]:
+    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """The records in order; a block ends at position `cut`."""
         assert self.run is not None
-        return DigestedReader(Shaped(_ReplayReader(self._state_dir, self.run), None, cut)).blocks()
+        return DigestedReader(Shaped(_ReplayReader(self._state_dir, self.run), None, cut, most)).blocks()
 
 
 class _ReplayReader:

@@ -133,9 +133,10 @@ def _check_files(
         raise DestinationError(
             f"{name} is a file, which the content format {encoder.name} cannot carry; use {able}"
         )
-    if destination.files_root is None:
+    if destination.files_root is None and not destination.fetch:
         raise DestinationError(
-            f"{name} is read from a file: write `files_root`, the folder that files must be below"
+            f"{name} is read from a file: write `files_root`, the folder that files must be below, or `fetch: true` "
+            "where records name files by URL"
         )
 
 

@@ -12,6 +12,7 @@ from haulier.errors import ConfigurationError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate, ItemType
 from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import Expression, RunFacts
+from haulier.model.fetch import Fetch
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
 from haulier.model.paths import attribute_path
 from haulier.pipeline.address import AddressTemplate, compile_address
@@ -118,6 +119,14 @@ class Resolved:
     def files(self) -> tuple[FileParameter, ...]:
         """Parts of the body that are files."""
         return self.pieces.files
+
+    @property
+    def fetch(self) -> Fetch | None:
+        """How files are fetched that are named by URL; None where none is."""
+        written = self.destination.fetch
+        if not self.files or written is False:
+            return None
+        return Fetch() if written is True else written
 
     @property
     def batching(self) -> Batching | None:

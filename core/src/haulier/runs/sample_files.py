@@ -7,7 +7,7 @@ from pathlib import Path
 
 from haulier.errors import ConfigurationError
 from haulier.io.files import stream_part
-from haulier.runs.preview import Sample
+from haulier.runs.preview import Sample, unfetched_in
 
 __all__ = ["body_name", "save_bodies"]
 
@@ -45,6 +45,10 @@ def save_bodies(samples: Iterable[Sample], folder: Path) -> dict[int, Path]:
         for sample in samples:
             if not (name := body_name(sample)):
                 continue
+            if unfetched := unfetched_in(sample.body):
+                raise ConfigurationError(
+                    f"--out: sample {sample.number} holds {unfetched}, which was not fetched; add --fetch"
+                )
             with (folder / name).open("wb") as file:
                 for part in (sample.body,) if isinstance(sample.body, bytes) else sample.body:
                     file.writelines((part,) if isinstance(part, bytes) else stream_part(part))

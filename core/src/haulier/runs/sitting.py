@@ -18,6 +18,7 @@ from haulier.io.ledger.writer import Writer
 from haulier.model.destination import OutputChoice
 from haulier.model.expression import RunFacts
 from haulier.runs.chain import Chain
+from haulier.runs.fetching import forget_fetched
 from haulier.runs.follow import Follower
 from haulier.runs.following import follow_after, follows
 from haulier.runs.identity import (
@@ -245,6 +246,8 @@ class Sitting:
             )
         state = "stopped" if stop_reason else "finished"
         ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
+        if state == "finished":
+            forget_fetched(self._orders.state_dir, run.run_id)
         row = ledger.run(run.run_id)
         if row is None:
             raise RunStopped(f"run {run.run_id} is no longer in its ledger")

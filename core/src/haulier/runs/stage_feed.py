@@ -20,8 +20,10 @@ _AT_ONCE = 64  # records a block: few, as they hold what earlier stages answered
 class StageFeed:
     """read: records from a position on, none from the second one on, at most so many; called in another thread.
 
-    shape: a block with what else it needs (files), in that thread too. start: the first position to read; known: how
-    many records the ledger had when this sitting began. trail: gets where each record comes from, by position.
+    shape: a block with what else it needs (files), in that thread too: those that are ready, as some may be held back
+    until the next one; rest: those that are held back at last. at_once: records a block. start: the first position to
+    read; known: how many records the ledger had when this sitting began. trail: gets where each record comes from, by
+    position.
     """
 
     def __init__(
@@ -31,13 +33,16 @@ class StageFeed:
         start: int,
         known: int,
         trail: dict[int, Onward],
-        shape: Callable[[Block], Block],
+        shape: Callable[[Block], list[Block]],
+        rest: Callable[[], list[Block]],
+        at_once: int = _AT_ONCE,
     ) -> None:
         self._read = read
         self._position = start
         self._known = known
         self._trail = trail
-        self._shape = shape
+        self._shape, self._rest = shape, rest
+        self._at_once = at_once
         self._announced = self._durable = self._taken = 0
         self._ended = False
         self._flushed: list[Callable[[], None]] = []
@@ -97,29 +102,35 @@ class StageFeed:
             old = self._position < self._known
             found = await asyncio.to_thread(self._next, self._known if old else None)
             if found is not None:
-                records, block = found
+                records, blocks = found
                 self._position += len(records)
                 for record in records:  # their texts are in the block
                     self._trail[record.position] = msgspec.structs.replace(record, text=b"")
                 if not old:
                     self._taken += len(records)
-                yield block
+                for block in blocks:
+                    yield block
             elif old:
                 raise LedgerError("the ledger lacks records that a stage of the chain has yet to carry")
             else:
                 # Everything durable was read, even if some of what was announced was in the ledger before.
                 self._taken = max(self._taken, durable)
-                if flushed:
-                    self._flushed = self._flushed[len(flushed) :]
-                    for settled in flushed:
-                        yield Block(first=self._position, lines=[], settled=settled)
-                elif ended:
-                    return
-                else:
+                if not (flushed or ended):
                     await self._more.wait()
+                    continue
+                for block in await self._at_rest(flushed):
+                    yield block
+                if not flushed:
+                    return
 
-    def _next(self, stop: int | None) -> tuple[list[Onward], Block] | None:
-        records = self._read(self._position, stop, _AT_ONCE)
+    async def _at_rest(self, flushed: list[Callable[[], None]]) -> list[Block]:
+        """What was held back, and a block for each flush that waited until nothing more is to come before it."""
+        held = await asyncio.to_thread(self._rest)
+        self._flushed = self._flushed[len(flushed) :]
+        return [*held, *(Block(first=self._position, lines=[], settled=settled) for settled in flushed)]
+
+    def _next(self, stop: int | None) -> tuple[list[Onward], list[Block]] | None:
+        records = self._read(self._position, stop, self._at_once)
         if not records:
             return None
         block = Block(

@@ -6,6 +6,7 @@ import msgspec
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.store import Ledger
+from haulier.runs.fetching import prune_fetched
 from haulier.runs.history import check_name, name_of, state_folders
 from haulier.runs.spooling import prune_spools
 
@@ -55,6 +56,7 @@ def prune_runs(
         try:
             pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
             spools = prune_spools(folder, ledger)
+            prune_fetched(folder, ledger)
         finally:
             ledger.close()
         tidied.append(Tidied(destination=name, removed=pruned.removed, kept=pruned.kept, spools=spools))

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -34,7 +36,7 @@ from haulier.runs.intake import Intake, RecordsLike
 from haulier.runs.loop import LoopThread
 from haulier.runs.orders import outputs_of
 from haulier.runs.outputs import authorities_of_outputs, saved_bodies
-from haulier.runs.preview import PREVIEW_RUN_ID, Sample, pick_sample, sample_of
+from haulier.runs.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolve import resolve, resolve_stages
 from haulier.runs.resolved import Resolved, gzipped, warnings_of
 from haulier.runs.site import DestinationLike, Site, site_of
@@ -142,10 +144,13 @@ def test_send(
     authority = authority_of(site, resolved, registry, credential)
     facts = RunFacts(uuid.uuid4().hex, time.time(), dict(params or {}))
     intake = Intake(records, format=format, readers=registry.readers.values())
-    request = pick_sample(stages, facts, intake, site.root, sample)
-    if payload is not None:
-        request = _replaced(request, gzipped(payload) if site.destination.compress else payload, facts.run_id)
-    return LoopThread(lambda: _try(request, resolved, authority)).result()
+    with TemporaryDirectory() as folder:
+        fetching = fetcher_of(resolved, Path(folder))
+        request = pick_sample(stages, facts, intake, site.root, sample, fetching=fetching)
+        if payload is not None:
+            body = gzipped(payload) if site.destination.compress else payload
+            request = _replaced(request, body, facts.run_id)
+        return LoopThread(lambda: _try(request, resolved, authority)).result()
 
 
 def check_credential(

@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from haulier.errors import TransportError
@@ -22,12 +22,21 @@ _FIRST_ADDRESS_S = 2.0  # for each of several addresses but the last, which has 
 class Dialer:
     """Connects within `timeout_s`, name, TCP and TLS together. closing_s: how long TLS may take to say goodbye.
 
-    verify: an SSLContext, or None for the usual authorities.
+    verify: an SSLContext, or None for the usual authorities. choose: which of the addresses of a name, asked at a port,
+    may be connected to; what it raises is raised from `dial`. The connection goes to the very address it let through.
     """
 
-    def __init__(self, *, timeout_s: float, closing_s: float, verify: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        closing_s: float,
+        verify: ssl.SSLContext | None,
+        choose: Callable[[str, int, Sequence[str]], Sequence[str]] | None = None,
+    ) -> None:
         self._timeout_s, self._closing_s = timeout_s, closing_s
         self._verify = verify
+        self._choose = choose
         self._context: ssl.SSLContext | None = None
         self._good: dict[str, str] = {}  # host -> the one of its addresses that answered last
 
@@ -60,7 +69,9 @@ class Dialer:
             return
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        addresses: Sequence[str] = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if self._choose is not None:
+            addresses = self._choose(name, port, addresses)
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(_FIRST_ADDRESS_S):

@@ -1,0 +1,85 @@
+"""Which addresses files may be fetched from: public ones, and those that a person allowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from haulier.errors import RecordError
+
+__all__ = ["Allowed", "is_public"]
+
+# What `is_global` of some version of Python takes for public and is not:
+# https://www.iana.org/assignments/iana-ipv4-special-registry/ and .../iana-ipv6-special-registry/
+_NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24",  # of protocols; a cloud's metadata stand at 192.0.0.192
+            "192.88.99.0/24",  # relays of 6to4
+            # Azure's own services: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+            "168.63.129.16/32",
+            "2001::/23",  # of protocols, Teredo among them
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # https://www.rfc-editor.org/rfc/rfc5214#section-6.1
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one that anybody may reach; of one that carries another, whether both are."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _NAT64:
+            return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+        if address not in _GLOBAL_UNICAST:
+            return False
+        if address.sixtofour is not None and not is_public(address.sixtofour):
+            return False
+        if int(address) >> 32 & 0xFFFF_FFFF in _ISATAP:
+            return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address.version == net.version and address in net for net in _NOT_PUBLIC)
+    )
+
+
+class Allowed:
+    """What may be connected to. allow: names, `host:port` or networks, besides public addresses."""
+
+    def __init__(self, allow: Sequence[str]) -> None:
+        self._names = set(allow)
+        self._networks = [ip_network(one) for one in allow if _is_network(one)]
+
+    def of(self, name: str, port: int, addresses: Sequence[str]) -> list[str]:
+        """Those of the addresses of a name that may be connected to, in order; RecordError where none may."""
+        if name in self._names or f"{name}:{port}" in self._names:
+            return list(addresses)
+        good = [address for address in addresses if self._may(address)]
+        if not good:
+            raise RecordError(
+                f"{name} leads to {', '.join(addresses)}, which is no public address; where it may be fetched from "
+                f"all the same, write it in `fetch.allow`"
+            )
+        return good
+
+    def _may(self, written: str) -> bool:
+        try:
+            address = ip_address(written)
+        except ValueError:
+            return False
+        inside = any(address.version == net.version and address in net for net in self._networks)
+        return inside or is_public(address)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

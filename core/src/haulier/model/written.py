@@ -1,0 +1,20 @@
+"""What a person writes, as a pydantic model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Written"]
+
+
+class Written(BaseModel):
+    """Strict types, nothing unknown allowed, frozen once read."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        strict=True,
+        defer_build=True,
+        allow_inf_nan=False,
+    )
