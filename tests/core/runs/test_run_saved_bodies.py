@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import haulier
@@ -119,6 +120,16 @@ def test_an_answer_without_a_content_type_is_saved(tmp_path: Path) -> None:
             saved.path_of(REQUEST, Response(status=200, headers=headers, body=PICTURE))
             == "out/0123456789ab/000000.bin"
         )
+
+
+@pytest.mark.parametrize(("key", "named"), [(b"true", "true"), (b"7", "7"), (b'"True"', "True")])
+def test_a_file_is_named_for_its_key_as_records_and_outputs_write_it(
+    tmp_path: Path, key: bytes, named: str
+) -> None:
+    saved = SavedBodies(tmp_path, "out", "0123456789abcdef", "sku")
+    request = msgspec.structs.replace(REQUEST, records=[b'{"sku": ' + key + b"}"])
+    picture = Response(status=200, headers=(("content-type", "image/png"),), body=PICTURE)
+    assert saved.path_of(request, picture) == f"out/0123456789ab/000000-{named}.png"
 
 
 def test_where_it_cannot_be_saved_the_run_stops_and_goes_on_later(pictures: str) -> None:

@@ -8,8 +8,11 @@ import pytest
 from msgspec import structs
 
 from haulier.delivery.judging import History, Judging
+from haulier.io.destinations import destination_from
 from haulier.model.delivery import Stop, Verdict
 from haulier.model.request import Request, Response
+from haulier.runs.builtins import load_registry
+from haulier.runs.resolve import resolve
 from haulier_imagga import TEMPLATES
 from haulier_imagga.answers import judge, judge_delete, judge_job, judge_picture
 
@@ -181,8 +184,33 @@ def test_json_where_a_picture_was_expected_is_no_delivery() -> None:
     )
 
 
-@pytest.mark.parametrize("headers", [(), (("content-type", "image/png"),)])
-def test_a_picture_of_no_bytes_is_in_doubt(headers: tuple[tuple[str, str], ...]) -> None:
-    assert judge_picture(REQUEST, Response(status=200, headers=headers)) == Verdict(
-        "unknown", "Imagga answered 200 with nothing, not with a picture"
+@pytest.mark.parametrize(
+    ("answered", "what"),
+    [
+        (Response(status=200), "nothing"),
+        (Response(status=200, headers=(("content-type", "image/png"),)), "nothing"),
+        (
+            Response(status=200, headers=(("content-type", "Text/Plain; charset=utf-8"),), body=b"ok"),
+            "text/plain",
+        ),
+        (
+            Response(status=200, headers=(("content-type", "application/xml"),), body=b"<ok/>"),
+            "application/xml",
+        ),
+    ],
+)
+def test_what_is_no_picture_is_in_doubt_where_one_was_expected(answered: Response, what: str) -> None:
+    destination = destination_from(
+        {
+            "name": "cut",
+            "connector": "imagga",
+            "endpoint": "cut-image",
+            "params": {"image_url": "{record.url}"},
+            "save_body": "out",
+        }
     )
+    judging = resolve(destination, load_registry()).judging()
+    assert judging(REQUEST, answered, resend=False, history=History()) == Verdict(
+        "unknown", f"answered 200 with {what} where a file was expected"
+    )
+    assert judging(REQUEST, PNG, resend=False, history=History()) == Verdict("delivered")

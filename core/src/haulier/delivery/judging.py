@@ -11,6 +11,7 @@ import msgspec
 from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
+from haulier.model.files import is_file, media_type_of
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 
@@ -35,12 +36,13 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
     record makes the service refuse all with 400 or 422. remaining: names of headers that say how much of a quota is
     left, in lower case. body_kept: whether an output keeps what answers say. fixed_address: whether all records go to
-    one address, so that a 404 hardly speaks of one of them.
+    one address, so that a 404 hardly speaks of one of them. answers_file: a success is a file.
     """
 
     verdicts: Mapping[int, str] = {}
     judge: Judge | None = None
     answers_json: bool = False
+    answers_file: bool = False
     ticket: str = ""
     success_when: Condition | None = None
     reason_at: str | None = None
@@ -110,11 +112,18 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def _success(self, response: Response, history: History) -> Verdict | Stop:
         if self.answers_json and _is_html(response):
             return _web_page(response, history)
+        if self.answers_file and not is_file(response):
+            what = (media_type_of(response) or "something") if response.body else "nothing"
+            return Verdict("unknown", f"answered {response.status} with {what} where a file was expected")
         if self.success_when is not None and (held := holds(self.success_when, response)) is not True:
             told = f"the service answered {self._told(response)}"
             if held is None:
                 return Verdict("unknown", f"{told}, where JSON was to say what it came to")
             return Verdict("rejected", told)
+        return self._taken(response)
+
+    def _taken(self, response: Response) -> Verdict:
+        """What a success comes to: the end of it, a job that goes on, or nothing that is understood."""
         if self.ticket:
             ticket = look_up(response.body, self.ticket)
             if response.status == 202 or (isinstance(ticket, str) and ticket):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,13 +17,12 @@ import msgspec
 
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.transports.protocol import Transport
+from haulier.model.files import is_file, media_type_of
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
 
 __all__ = ["SavedBodies", "Saving", "run_folder"]
 
-# What text and JSON answers are stays in the outputs.
-_TEXTS = re.compile(r"(text/.*|application/(.*\+)?(json|xml|problem\+json|x-www-form-urlencoded))$")
 _ENDINGS = {
     "image/avif": "avif",
     "image/gif": "gif",
@@ -61,11 +59,10 @@ class SavedBodies:
 
     def path_of(self, request: Request, response: Response) -> str:
         """The file an answer goes to, below the root; empty where it is no success or no file."""
-        media = (response.header("content-type") or "").partition(";")[0].strip().lower()
-        if not 200 <= response.status < 300 or not response.body or _TEXTS.match(media):
+        if not is_file(response):
             return ""
-        first = min(request.positions)
-        return f"{self.folder}/{first:06d}{self._named(request)}.{_ENDINGS.get(media, 'bin')}"
+        first, ending = min(request.positions), _ENDINGS.get(media_type_of(response), "bin")
+        return f"{self.folder}/{first:06d}{self._named(request)}.{ending}"
 
     def save(self, request: Request, response: Response) -> None:
         """Write an answer that is a file, whole or not at all; on the disk when this returns.
@@ -105,7 +102,8 @@ class SavedBodies:
         value = record.get(self._key)
         if not isinstance(value, str | int):
             return ""
-        return f"-{quote(str(value), safe='').replace('%', '_')[:_LONGEST_KEY]}"
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        return f"-{quote(text, safe='').replace('%', '_')[:_LONGEST_KEY]}"
 
 
 class Saving:

@@ -172,6 +172,9 @@ class Resolved:
             judge=guarded(template.judge, f"judge of endpoint {template.connector}/{template.name}")
             if template and template.judge
             else None,
+            answers_file=template is not None
+            and template.answers == "file"
+            and self.destination.answers is None,
             answers_json=(self.destination.answers or (template.answers if template else "any")) != "any",
             ticket=template.ticket if template else "",
             success_when=self.destination.success_when or (template.success_when if template else None),

@@ -48,20 +48,16 @@ def judge(_request: Request, response: Response) -> Verdict | Stop | None:
 
 
 def judge_picture(request: Request, response: Response) -> Verdict | Stop | None:
-    """As `judge`, for calls that answer with a picture: a success that is none leaves open what became of it."""
+    """As `judge`, for calls that answer with a picture; an envelope in its place is read, whatever it says it is."""
     if 200 <= response.status < 300:
-        if not response.body:
-            return Verdict("unknown", f"Imagga answered {response.status} with nothing, not with a picture")
-        if _is_picture(response):
-            return None
-        kind, text = _told(response)
+        kind, text = ("", "") if _is_picture(response) else _told(response)
         if kind and kind != "success":
             return Verdict("rejected", f"Imagga answered {response.status}, but says: {text}")
         if kind:
             return Verdict(
                 "unknown", f"Imagga answered {response.status} with JSON where a picture was expected"
             )
-        return None  # a web page, say: the default rules tell
+        return None  # the default rules know what is no file
     return judge(request, response)
 
 
