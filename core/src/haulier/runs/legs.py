@@ -18,11 +18,11 @@ from haulier.io.ledger.store import LedgerView
 from haulier.model.expression import RunFacts
 from haulier.pipeline.planner import Planner
 from haulier.runs.coding import code_room
+from haulier.runs.collisions import apart_from
 from haulier.runs.feed import Feed
 from haulier.runs.fetching import FetchedFiles
 from haulier.runs.filing import Filing, Unfetched, with_files
 from haulier.runs.orders import Orders
-from haulier.runs.passing import apart_from
 from haulier.runs.positions import PositionSet
 from haulier.runs.resolved import Resolved
 from haulier.runs.source import PlanSource, Resumed

@@ -5,7 +5,7 @@ A record that goes on is the record that came, with one attribute more: named as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from haulier.delivery.judging import Judging
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import OnwardRow, RunRow, Unsettled
-from haulier.model.block import Block, RejectedRecord
+from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
@@ -21,12 +21,11 @@ from haulier.runs.delivered import Delivered, LinesOf
 from haulier.runs.joined import Ended, Joined
 from haulier.runs.resolved import Resolved
 
-__all__ = ["Passing", "apart_from"]
+__all__ = ["Passing"]
 
 Line = tuple[list[int], bytes]
 
 _decode = msgspec.json.Decoder().decode
-_decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = b"null"
@@ -227,33 +226,6 @@ class Passing:
         except _NO_JSON:
             return _NOTHING
         return msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text
-
-
-def apart_from(names: Sequence[str], blocks: Iterator[Block]) -> Iterator[Block]:
-    """The blocks of the first stage; a record with an attribute that has the name of a stage is refused.
-
-    Refused before anything is sent: what a stage answers stands under that name.
-    """
-    quoted = [b'"%s"' % name.encode() for name in names]
-    for block in blocks:
-        suspects = [at for at, line in enumerate(block.lines) if any(word in line for word in quoted)]
-        faults = {at: why for at in suspects if (why := _collision(block.lines[at], names))}
-        if faults:
-            block = msgspec.structs.replace(block, faults={**faults, **(block.faults or {})})  # noqa: PLW2901
-        yield block
-
-
-def _collision(line: bytes, names: Sequence[str]) -> str:
-    try:
-        record: Mapping[str, Any] = _decode_record(line)
-    except _NO_JSON:
-        return ""  # the planner says what is wrong with it
-    found = next((name for name in names if name in record), None)
-    return (
-        f"the attribute `{found}` has the name of a stage, whose answer stands under it; rename one of the two"
-        if found is not None
-        else ""
-    )
 
 
 def _parts(answer: bytes | None, each: str | None) -> tuple[Sequence[bytes | None], str | None]:

@@ -24,10 +24,10 @@ from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.builtins import load_registry
 from haulier.runs.coding import carried_out, carrier_of
+from haulier.runs.collisions import apart_from
 from haulier.runs.describing import LaterStage, later_stages, unknown_attributes
 from haulier.runs.filing import Fetching, Filing, Unfetched, with_files
 from haulier.runs.intake import Intake, RecordsLike
-from haulier.runs.passing import apart_from
 from haulier.runs.resolve import resolve_stages
 from haulier.runs.resolved import Resolved, warnings_of
 from haulier.runs.site import DestinationLike, site_of
