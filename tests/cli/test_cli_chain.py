@@ -110,6 +110,21 @@ def test_preview_shows_what_later_stages_are_made_of(project: Project, server: S
     assert server.seen == []
 
 
+def test_a_test_send_says_what_it_leaves_behind(project: Project, server: Server) -> None:
+    begun(project, server)
+    told = project.run("test", "gallery", "--records", "in.jsonl", "--json")
+    assert told.err == (
+        "warning: a test calls stage `upload` alone: what that makes at the service stays there, without `tag`\n"
+    )
+    assert told.json["status"] == 200
+    assert [path for _, path, _, _ in server.seen] == ["/upload"]
+    project.post("plain", f"{server.url}/upload")
+    assert project.run("test", "plain", "--records", "in.jsonl").err == ""
+    text = CHAIN.format(url=server.url).replace("POST, url", "GET, url", 1)
+    project.destination("asking", text)
+    assert project.run("test", "asking", "--records", "in.jsonl").err == "", "a question makes nothing"
+
+
 def test_the_run_of_a_stage_is_named_as_the_list_names_it(project: Project, server: Server) -> None:
     begun(project, server)
     run_id = project.run("run", "gallery", "--records", "in.jsonl", "--activate", "--json").json["run_id"]

@@ -147,3 +147,15 @@ def test_plan_counts_what_a_run_would_send() -> None:
     assert (planned.records, planned.requests, planned.rejected, planned.seconds) == (10, 3, 1, 1.0)
     assert planned.bytes == 9 * 7 + 3 * 2 + 6
     assert planned.largest_bytes == 4 * 7 + 2 + 3
+
+
+@pytest.mark.parametrize("verdicts", [{200: "retry"}, {200: "rejected"}, {202: "retry", 404: "retry"}])
+def test_a_success_that_is_always_asked_for_again_is_warned_of(verdicts: dict[int, str]) -> None:
+    warned = [
+        one for one in haulier.check({**HAND, "verdicts": verdicts}).warnings if one.startswith("`verdicts`")
+    ]
+    told = (
+        "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "
+        "whether it is a success"
+    )
+    assert warned == ([told] if verdicts.get(200) == "retry" else [])

@@ -76,7 +76,7 @@ def command(
     """
     from haulier.cli.asking import confirm
     from haulier.runs.adjusting import adjusted
-    from haulier.runs.caution import irreversible
+    from haulier.runs.caution import irreversible, left_behind
     from haulier.runs.trying import test_send
 
     chosen = adjusted(destination, changes)
@@ -85,6 +85,8 @@ def command(
     if edit:
         body = _edited(chosen, records, body, made)
     confirm(irreversible(chosen, base_url=base_url, first_only=True), yes=yes)
+    if stays := left_behind(chosen, base_url=base_url):
+        say(f"warning: {stays}")
     answer = test_send(chosen, records, payload=body, **made)
     _print(answer, as_json=as_json)
     return EXIT_OF_VERDICT.get(answer.verdict, _STOPPED)

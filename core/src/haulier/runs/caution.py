@@ -7,7 +7,9 @@ from haulier.runs.resolve import resolve_stages
 from haulier.runs.resolved import Resolved
 from haulier.runs.site import DestinationLike, site_of
 
-__all__ = ["irreversible"]
+__all__ = ["irreversible", "left_behind"]
+
+_MAKES_NOTHING = ("GET", "DELETE")
 
 
 def irreversible(
@@ -22,6 +24,15 @@ def irreversible(
     stages = resolve_stages(site.destination, load_registry(), base_url=base_url)
     told = [(one.name, _irreversible(one)) for one in (stages[:1] if first_only else stages)]
     return " ".join(f"stage {name}: {why}" if name else why for name, why in told if why)
+
+
+def left_behind(destination: DestinationLike, *, base_url: str | None = None) -> str:
+    """What a test send of a chain may leave at the service, as its first stage is called alone; empty where nothing."""
+    stages = resolve_stages(site_of(destination).destination, load_registry(), base_url=base_url)
+    if len(stages) == 1 or stages[0].method in _MAKES_NOTHING:
+        return ""
+    later = ", ".join(f"`{one.name}`" for one in stages[1:])
+    return f"a test calls stage `{stages[0].name}` alone: what that makes at the service stays there, without {later}"
 
 
 def _irreversible(resolved: Resolved) -> str:

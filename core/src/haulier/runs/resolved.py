@@ -27,6 +27,10 @@ from haulier.runs.shape import item_of, shape_of
 __all__ = ["FileParameter", "Pieces", "Resolved", "gzipped", "place_of", "warnings_of"]
 
 _CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
+_OK_AGAIN = (
+    "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "
+    "whether it is a success"
+)
 _GZIPPED = (("Content-Encoding", "gzip"),)
 _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
 
@@ -146,7 +150,8 @@ class Resolved:
     def warnings(self) -> tuple[str, ...]:
         """What its author should know."""
         empty = empty_columns(self.destination.outputs) if self.batching is not None else ()
-        return (*self.pieces.warnings, *empty)
+        again = (_OK_AGAIN,) if self.destination.verdicts.get(200) == "retry" else ()
+        return (*self.pieces.warnings, *empty, *again)
 
     @property
     def origin(self) -> str:
