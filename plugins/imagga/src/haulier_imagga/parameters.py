@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from haulier.authoring import Parameter
 
 __all__ = [
@@ -10,21 +12,31 @@ __all__ = [
     "CALLBACK",
     "CATEGORIZER",
     "ENTRY",
+    "FACE",
     "IMAGE_URL",
     "INDEX",
     "LANGUAGE",
     "LANGUAGES",
     "ONE_CONTENT",
     "ONE_REFERENCE",
+    "PEOPLE",
+    "PERSON",
     "SAVE_ID",
     "SAVE_INDEX",
     "THRESHOLD",
+    "flag",
+    "in_path",
+    "option",
     "window",
 ]
 
-IMAGE_URL = Parameter(
+# What stands in the query of a call, and may be left out: https://docs.imagga.com/ lists options there on POST, too.
+option = partial(Parameter, place="query")
+flag = partial(option, type="boolean")
+in_path = partial(Parameter, place="path", required=True)
+
+IMAGE_URL = option(
     name="image_url",
-    place="query",
     description="Address of the picture itself, not of a page that shows it; Imagga fetches it.",
     example="{record.url}",
 )
@@ -32,9 +44,8 @@ IMAGE_URL = Parameter(
 # Exactly one of them on GET.
 BY_REFERENCE = (
     IMAGE_URL,
-    Parameter(
+    option(
         name="image_upload_id",
-        place="query",
         description="Id that an upload answered with (`upload_id`), not older than 24 hours.",
         example="{record.upload_id}",
     ),
@@ -67,80 +78,66 @@ LANGUAGES = (
 )
 # fmt: on
 
-LANGUAGE = Parameter(
+LANGUAGE = option(
     name="language",
-    place="query",
     description="Language of the words in the answer, or several joined by commas.",
     choices=LANGUAGES,
     service_default="en",
     example="en,es",
 )
 
-CATEGORIZER = Parameter(
+CATEGORIZER = in_path(
     name="categorizer_id",
-    place="path",
     description="Which categorizer: personal_photos, general_v3, adult_content or one of your account's own.",
-    required=True,
     example="personal_photos",
 )
 
 # Pictures that analyses keep for visual search; the same id overwrites.
-SAVE_INDEX = Parameter(
+SAVE_INDEX = option(
     name="save_index",
-    place="query",
     description="Also keep the picture in this index of visual search.",
     example="catalogue",
 )
-SAVE_ID = Parameter(
+SAVE_ID = option(
     name="save_id",
-    place="query",
     description="Under this id in that index; the same id overwrites.",
     example="{record.sku}",
 )
 
-# https://github.com/henomis/imagga-go; how Imagga calls back is not established.
-CALLBACK = Parameter(
-    name="callback_url",
-    place="query",
-    description="Address that Imagga calls when the job is done; Haulier follows the ticket and needs none.",
-)
-
 # Of visual search: https://docs.imagga.com/
-INDEX = Parameter(
-    name="index_id",
-    place="path",
-    description="Name of the index of visual search.",
-    required=True,
-    example="catalogue",
-)
-ENTRY = Parameter(
+INDEX = in_path(name="index_id", description="Name of the index of visual search.", example="catalogue")
+ENTRY = in_path(
     name="entry_id",
-    place="path",
     description="What the picture is called in the index (`save_id`).",
-    required=True,
     example="{record.sku}",
 )
 
-THRESHOLD = Parameter(
-    name="threshold",
-    place="query",
-    description="Lowest score of what is found.",
-    type="number",
-    minimum=0,
+# Of face recognition: https://docs.imagga.com/
+PEOPLE = in_path(name="index_id", description="Name of the index of people.", example="staff")
+PERSON = in_path(
+    name="person_id",
+    description="The name under which the person was fed.",
+    example="{record.person_id}",
 )
+FACE = option(
+    name="face_id",
+    description="Id of a face, from detect-faces with return_face_id.",
+    required=True,
+    example="{record.face_id}",
+)
+
+# https://github.com/henomis/imagga-go; how Imagga calls back is not established.
+CALLBACK = option(
+    name="callback_url",
+    description="Address that Imagga calls when the job is done; Haulier follows the ticket and needs none.",
+)
+
+THRESHOLD = option(name="threshold", description="Lowest score of what is found.", type="number", minimum=0)
 
 
 def window(what: str) -> tuple[Parameter, ...]:
     """`offset` and `count` of a search. what: the things that are found, in words."""
     return (
-        Parameter(
-            name="offset",
-            place="query",
-            description=f"How many {what} to leave out first.",
-            type="integer",
-            minimum=0,
-        ),
-        Parameter(
-            name="count", place="query", description=f"How many {what} at most.", type="integer", minimum=1
-        ),
+        option(name="offset", description=f"How many {what} to leave out first.", type="integer", minimum=0),
+        option(name="count", description=f"How many {what} at most.", type="integer", minimum=1),
     )

@@ -11,6 +11,7 @@ from haulier_imagga.endpoints.crop_image import CROP_IMAGE, CROP_IMAGE_FILE, CUT
 from haulier_imagga.endpoints.delete_upload import DELETE_UPLOAD
 from haulier_imagga.endpoints.detect_faces import DETECT_FACES, DETECT_FACES_FILE
 from haulier_imagga.endpoints.extract_colors import EXTRACT_COLORS, EXTRACT_COLORS_FILE
+from haulier_imagga.endpoints.feed_similar_images import FEED_SIMILAR_IMAGES, FEED_SIMILAR_IMAGES_FILE
 from haulier_imagga.endpoints.forget_people import DELETE_FACE, DELETE_PERSON
 from haulier_imagga.endpoints.get_ticket import GET_TICKET
 from haulier_imagga.endpoints.group_faces import GROUP_FACES
@@ -21,8 +22,6 @@ from haulier_imagga.endpoints.read_text import READ_TEXT, READ_TEXT_FILE
 from haulier_imagga.endpoints.recognize_faces import FEED_PEOPLE, GET_PERSON, SEARCH_PEOPLE
 from haulier_imagga.endpoints.remove_background import REMOVE_BACKGROUND, REMOVE_BACKGROUND_FILE
 from haulier_imagga.endpoints.similar_images import (
-    FEED_SIMILAR_IMAGES,
-    FEED_SIMILAR_IMAGES_FILE,
     SEARCH_BY_ENTRY,
     SEARCH_SIMILAR_IMAGES,
     SEARCH_SIMILAR_IMAGES_FILE,

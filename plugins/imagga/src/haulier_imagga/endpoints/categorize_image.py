@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, image_calls
-from haulier_imagga.parameters import CATEGORIZER, LANGUAGE, SAVE_ID, SAVE_INDEX
+from haulier_imagga.parameters import CATEGORIZER, LANGUAGE, SAVE_ID, SAVE_INDEX, flag
 
 __all__ = ["CATEGORIZE_IMAGE", "CATEGORIZE_IMAGE_FILE"]
 
@@ -18,11 +17,9 @@ CATEGORIZE_IMAGE, CATEGORIZE_IMAGE_FILE = image_calls(
         LANGUAGE,
         SAVE_INDEX,
         SAVE_ID,
-        Parameter(
+        flag(
             name="return_tags",
-            place="query",
             description="With adult_content: also tell the tags that led there.",
-            type="boolean",
         ),
     ),
     takes={"categories": "/result/categories"},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.parameters import FACE, option
 
 __all__ = ["COMPARE_FACES"]
 
@@ -14,16 +14,9 @@ COMPARE_FACES = imagga_call(
     method="GET",
     path="/v2/faces/similarity",
     parameters=(
-        Parameter(
-            name="face_id",
-            place="query",
-            description="Id of a face, from detect-faces with return_face_id.",
-            required=True,
-            example="{record.face_id}",
-        ),
-        Parameter(
+        FACE,
+        option(
             name="second_face_id",
-            place="query",
             description="Id of the face it is compared with.",
             required=True,
             example="{record.second_face_id}",

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.answers import judge_picture
 from haulier_imagga.endpoints._call import DOCS, image_calls
+from haulier_imagga.parameters import flag, option
 
 __all__ = ["CROP_IMAGE", "CROP_IMAGE_FILE", "CUT_IMAGE", "CUT_IMAGE_FILE"]
 
 _OPTIONS = (
-    Parameter(
+    option(
         name="resolution",
-        place="query",
         description="Width and height that are wanted, in pixels; several joined by commas. Left out, Imagga chooses.",
         example="500x300",
     ),
-    Parameter(
+    flag(
         name="no_scaling",
-        place="query",
         description="Cut out exactly as many pixels, instead of a larger part that is scaled down.",
-        type="boolean",
         service_default="0",
     ),
-    Parameter(
+    option(
         name="rect_percentage",
-        place="query",
         description="The least part of what matters that a cut must keep, 0 to 1.",
         type="number",
         minimum=0,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.answers import judge_delete
 from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.parameters import in_path
 
 __all__ = ["DELETE_UPLOAD"]
 
@@ -15,11 +15,9 @@ DELETE_UPLOAD = imagga_call(
     method="DELETE",
     path="/v2/uploads/{uploadId}",
     parameters=(
-        Parameter(
+        in_path(
             name="uploadId",
-            place="path",
             description="The `upload_id` that upload-image took out of its answer.",
-            required=True,
             example="{record.upload_id}",
         ),
     ),

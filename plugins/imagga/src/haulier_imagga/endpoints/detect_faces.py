@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, image_calls
+from haulier_imagga.parameters import flag
 
 __all__ = ["DETECT_FACES", "DETECT_FACES_FILE"]
 
@@ -13,19 +13,15 @@ DETECT_FACES, DETECT_FACES_FILE = image_calls(
     does="Finds the faces in",
     path="/v2/faces/detections",
     options=(
-        Parameter(
+        flag(
             name="return_face_id",
-            place="query",
             description="Give each face an id; needed for group-faces and all other calls about faces.",
-            type="boolean",
             service_default="0",
             example="true",
         ),
-        Parameter(
+        flag(
             name="return_face_attributes",
-            place="query",
             description="Also tell attributes of each face.",
-            type="boolean",
             service_default="0",
         ),
     ),

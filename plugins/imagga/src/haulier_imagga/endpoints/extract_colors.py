@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, image_calls
-from haulier_imagga.parameters import SAVE_ID, SAVE_INDEX
+from haulier_imagga.parameters import SAVE_ID, SAVE_INDEX, flag, option
 
 __all__ = ["EXTRACT_COLORS", "EXTRACT_COLORS_FILE"]
 
@@ -14,47 +13,38 @@ EXTRACT_COLORS, EXTRACT_COLORS_FILE = image_calls(
     does="Tells the colours of",
     path="/v2/colors",
     options=(
-        Parameter(
+        flag(
             name="extract_overall_colors",
-            place="query",
             description="Tell the colours of the picture as a whole.",
-            type="boolean",
             service_default="1",
         ),
-        Parameter(
+        flag(
             name="extract_object_colors",
-            place="query",
             description="Tell the colours of the object and of the background apart.",
-            type="boolean",
             service_default="1",
         ),
         # The defaults of both counts: https://github.com/gbicou/directus-extension-imagga
-        Parameter(
+        option(
             name="overall_count",
-            place="query",
             description="How many colours of the whole picture.",
             type="integer",
             minimum=1,
             service_default="5",
         ),
-        Parameter(
+        option(
             name="separated_count",
-            place="query",
             description="How many colours of the object, and of the background.",
             type="integer",
             minimum=1,
             service_default="3",
         ),
-        Parameter(
+        flag(
             name="deterministic",
-            place="query",
             description="Answer the same for the same picture every time.",
-            type="boolean",
             service_default="0",
         ),
-        Parameter(
+        option(
             name="features_type",
-            place="query",
             description="Which colours an index of visual search keeps.",
             choices=("overall", "object"),
         ),

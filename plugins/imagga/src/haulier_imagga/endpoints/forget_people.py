@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.answers import judge_delete
 from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.parameters import PEOPLE, PERSON, in_path
 
 __all__ = ["DELETE_FACE", "DELETE_PERSON"]
 
-_INDEX = Parameter(
-    name="index_id",
-    place="path",
-    description="Name of the index of people.",
-    required=True,
-    example="staff",
-)
-_PERSON = Parameter(
-    name="person_id",
-    place="path",
-    description="The name under which the person was fed.",
-    required=True,
-    example="{record.person_id}",
-)
 _NOTES = ("Train the index afterwards (train-people), else searches may still see what is gone.",)
 
 DELETE_PERSON = imagga_call(
@@ -30,7 +16,7 @@ DELETE_PERSON = imagga_call(
     description="Takes the person of each record, with all faces, out of an index.",
     method="DELETE",
     path="/v2/faces/recognition/{index_id}/{person_id}",
-    parameters=(_INDEX, _PERSON),
+    parameters=(PEOPLE, PERSON),
     judge=judge_delete,
     irreversible="A deleted person must be fed again, from the ids of new face detections.",
     notes=_NOTES,
@@ -45,15 +31,9 @@ DELETE_FACE = imagga_call(
     method="DELETE",
     path="/v2/faces/recognition/{index_id}/{person_id}/{face_id}",
     parameters=(
-        _INDEX,
-        _PERSON,
-        Parameter(
-            name="face_id",
-            place="path",
-            description="Id of the face.",
-            required=True,
-            example="{record.face_id}",
-        ),
+        PEOPLE,
+        PERSON,
+        in_path(name="face_id", description="Id of the face.", example="{record.face_id}"),
     ),
     judge=judge_delete,
     irreversible="A deleted face must be fed again, from the id of a new face detection.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.parameters import in_path
 
 __all__ = ["GET_TICKET"]
 
@@ -14,11 +14,9 @@ GET_TICKET = imagga_call(
     method="GET",
     path="/v2/tickets/{ticket_id}",
     parameters=(
-        Parameter(
+        in_path(
             name="ticket_id",
-            place="path",
             description="The `ticket_id` that group-faces took out of its answer.",
-            required=True,
             example="{record.ticket_id}",
         ),
     ),

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, imagga_call
-from haulier_imagga.parameters import THRESHOLD, window
+from haulier_imagga.parameters import FACE, PEOPLE, PERSON, THRESHOLD, window
 
 __all__ = ["FEED_PEOPLE", "GET_PERSON", "SEARCH_PEOPLE"]
 
-_INDEX = Parameter(
-    name="index_id",
-    place="path",
-    description="Name of the index of people; feeding makes it.",
-    required=True,
-    example="staff",
-)
-_PERSON = Parameter(
-    name="person_id",
-    place="path",
-    description="The name under which the person was fed.",
-    required=True,
-    example="{record.person_id}",
-)
 _PATH = "/v2/faces/recognition/{index_id}"
 
 FEED_PEOPLE = imagga_call(
@@ -31,7 +17,7 @@ FEED_PEOPLE = imagga_call(
     method="PUT",
     path=_PATH,
     parameters=(
-        _INDEX,
+        PEOPLE,
         Parameter(
             name="people",
             place="body",
@@ -41,7 +27,7 @@ FEED_PEOPLE = imagga_call(
         ),
     ),
     content_formats=("json",),
-    notes=("Face ids come from detect-faces with return_face_id.",),
+    notes=("Face ids come from detect-faces with return_face_id.", "Feeding makes the index."),
     verified=True,
     source=DOCS,
 )
@@ -52,18 +38,7 @@ SEARCH_PEOPLE = imagga_call(
     description="Looks the face of each record up in a trained index of people.",
     method="GET",
     path=_PATH,
-    parameters=(
-        _INDEX,
-        Parameter(
-            name="face_id",
-            place="query",
-            description="Id of a face, from detect-faces with return_face_id.",
-            required=True,
-            example="{record.face_id}",
-        ),
-        *window("people"),
-        THRESHOLD,
-    ),
+    parameters=(PEOPLE, FACE, *window("people"), THRESHOLD),
     takes={"people": "/result/people"},
     notes=(
         "What the attributes of each one found are called was not read in any source; `people` holds all of it.",
@@ -78,7 +53,7 @@ GET_PERSON = imagga_call(
     description="Asks which faces an index has of the person of each record.",
     method="GET",
     path=f"{_PATH}/{{person_id}}",
-    parameters=(_INDEX, _PERSON),
+    parameters=(PEOPLE, PERSON),
     takes={"person": "/result"},
     notes=("The names inside `person` were not read in any source.",),
     verified=True,

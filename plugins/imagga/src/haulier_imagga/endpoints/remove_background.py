@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.answers import judge_picture
 from haulier_imagga.endpoints._call import DOCS, image_calls
+from haulier_imagga.parameters import option
 
 __all__ = ["REMOVE_BACKGROUND", "REMOVE_BACKGROUND_FILE"]
 
@@ -14,9 +14,8 @@ REMOVE_BACKGROUND, REMOVE_BACKGROUND_FILE = image_calls(
     does="Removes the background of",
     path="/v2/remove-background",
     options=(
-        Parameter(
+        option(
             name="result_background",
-            place="query",
             description="What stands in its place; left out, nothing does.",
             example="FFFFFF",
         ),

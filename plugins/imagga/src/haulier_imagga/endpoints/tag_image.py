@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import DOCS, image_calls
-from haulier_imagga.parameters import LANGUAGE
+from haulier_imagga.parameters import LANGUAGE, flag, in_path, option
 
 __all__ = ["TAG_IMAGE", "TAG_IMAGE_CUSTOM", "TAG_IMAGE_CUSTOM_FILE", "TAG_IMAGE_FILE"]
 
-_TAGGER = Parameter(
+_TAGGER = in_path(
     name="tagger_id",
-    place="path",
     description="Id of the tagger that was trained for your account.",
-    required=True,
     example="my_tagger",
 )
 _OPTIONS = (
     LANGUAGE,
-    Parameter(
+    option(
         name="limit",
-        place="query",
         description="How many tags at most, the surest first; -1 for all.",
         type="integer",
         minimum=-1,
         service_default="-1",
         example="10",
     ),
-    Parameter(
+    option(
         name="threshold",
-        place="query",
         description="Lowest confidence of a tag, 0 to 100; below 7 it changes nothing.",
         type="number",
         minimum=0,
@@ -36,18 +31,14 @@ _OPTIONS = (
         service_default="0.0",
         example="30",
     ),
-    Parameter(
+    flag(
         name="verbose",
-        place="query",
         description="Also say where each tag comes from (`origin`, WordNet `synset_id`).",
-        type="boolean",
         service_default="0",
     ),
-    Parameter(
+    flag(
         name="decrease_parents",
-        place="query",
         description="Lower the confidence of general tags, such as `animal` beside `dog`.",
-        type="boolean",
     ),
 )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.answers import TICKET, judge_job
 from haulier_imagga.endpoints._call import DOCS, imagga_call
 from haulier_imagga.jobs import FOLLOW
-from haulier_imagga.parameters import CALLBACK
+from haulier_imagga.parameters import CALLBACK, PEOPLE
 
 __all__ = ["TRAIN_PEOPLE"]
 
@@ -16,16 +15,7 @@ TRAIN_PEOPLE = imagga_call(
     description="Starts the training of an index of people; until it is done, searches do not see what was fed.",
     method="POST",
     path="/v2/faces/recognition/{index_id}",
-    parameters=(
-        Parameter(
-            name="index_id",
-            place="path",
-            description="Name of the index of people.",
-            required=True,
-            example="staff",
-        ),
-        CALLBACK,
-    ),
+    parameters=(PEOPLE, CALLBACK),
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haulier.authoring import Parameter
 from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.parameters import flag
 
 __all__ = ["USAGE"]
 
@@ -14,14 +14,10 @@ USAGE = imagga_call(
     method="GET",
     path="/v2/usage",
     parameters=(
-        Parameter(
-            name="history", place="query", description="Also tell the usage of earlier days.", type="boolean"
-        ),
-        Parameter(
+        flag(name="history", description="Also tell the usage of earlier days."),
+        flag(
             name="concurrency",
-            place="query",
             description="Also tell how many requests may run at once, and do.",
-            type="boolean",
         ),
     ),
     takes={
