@@ -76,10 +76,10 @@ def command(
     as_json: bool,
     **wanted: Any,
 ) -> int | None:
-    """Show requests exactly as they would go out; sends nothing, and fetches nothing without --fetch.
+    """Show requests exactly as they would go out; sends nothing.
 
     Made by the very code that runs use, from the settings as they are now. What is made of a run's id or start is
-    marked as varying: it differs from run to run.
+    marked as varying: it differs from run to run. Files that records name by URL are fetched with --fetch only.
     """
     from haulier.runs.marking import credential_marks
     from haulier.runs.preview import preview
