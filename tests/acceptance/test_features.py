@@ -1132,7 +1132,7 @@ def build(records, context):
     told = project.haulier("dead-letters", "list", "items").said
     assert "code:3:" in told
     assert "KeyError: 'price'" in told or "KeyError: price" in told
-    assert "(records 2 to 3)" in told
+    assert "(lines 3 to 4)" in told
 
 
 def test_f46_code_beside_the_file_and_trusted_code(project: Project, server: RecordingServer) -> None:

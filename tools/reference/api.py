@@ -104,6 +104,10 @@ def _value(thing: Any) -> str:
         return "Stands above each hook of a plugin: `@hookimpl`."
     if "Annotated[str" in shown:
         return "The type of a setting that is a media type, parameters included; anything else is refused in words."
+    if "Annotated[JsonValue" in shown:
+        return (
+            "The type of a setting that is a JSON value, whose numbers keep the text they are written with."
+        )
     if "Callable[" in shown:
         return "A function `(request, response)` that gives a `Verdict`, a `Stop`, or None: the default rules decide."
     return f"`{shown}`"

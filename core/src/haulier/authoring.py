@@ -45,6 +45,7 @@ from haulier.errors import (
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.model.expression import first_expression
 from haulier.model.media_type import MediaType
 from haulier.model.parts import (
     Account,
@@ -70,6 +71,7 @@ from haulier.model.parts import (
 )
 from haulier.model.pointer import look_up, pick
 from haulier.model.request import Body, FilePart, Header, Request, Response
+from haulier.model.written_number import WrittenJson, as_written, number_of
 from haulier.plugins.hookspecs import hookimpl
 
 __all__ = [
@@ -117,7 +119,11 @@ __all__ = [
     "TransportError",
     "Verdict",
     "Work",
+    "WrittenJson",
+    "as_written",
+    "first_expression",
     "hookimpl",
     "look_up",
+    "number_of",
     "pick",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 from haulier.errors import DestinationError
 from haulier.io.yaml_file import is_word
 from haulier.model.destination import Destination
+from haulier.model.written_number import WrittenNumber
 
 __all__ = ["dump_destination"]
 
@@ -111,6 +112,8 @@ def _scalar(value: Any) -> str:
         return value if plain else _quoted(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise DestinationError(f"{value} is no number in JSON; write a finite one")
+    if isinstance(value, WrittenNumber):
+        return value.text
     if value is None or isinstance(value, bool | int | float):
         return json.dumps(value)
     raise DestinationError(f"a value of type {type(value).__name__} cannot be written to a destination file")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from haulier.errors import DestinationError
 from haulier.io.credentials.redact import looks_secret
 from haulier.io.project import shown
+from haulier.model.written_number import number_of
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
@@ -43,7 +44,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A YAML file that was read. value: None, bool, int, float, str, list and dict (keys str or int) only."""
+    """A YAML file that was read. value: None, bool, int, float, str, list and dict (keys str or int) only.
+
+    A float that would be written otherwise than it stands there is a WrittenNumber.
+    """
 
     value: Any
     shown: str
@@ -267,5 +271,5 @@ def _number(text: str, *, whole: bool) -> int | float | None:
         return None
     if whole:
         return int(text)
-    value = float(text)
+    value = number_of(text)
     return None if value in {float("inf"), float("-inf")} else value

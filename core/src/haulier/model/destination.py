@@ -9,7 +9,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     field_validator,
     model_validator,
 )
@@ -19,6 +18,7 @@ from haulier.model.connector import Attributes, Method, Name
 from haulier.model.fetch import Fetch
 from haulier.model.spelling import Spelling
 from haulier.model.written import Written
+from haulier.model.written_number import KeptNumber, WrittenJson
 
 __all__ = [
     "AttributeType",
@@ -37,7 +37,7 @@ __all__ = [
 AttributeType: TypeAlias = Literal[
     "text", "integer", "number", "boolean", "json", "text?", "integer?", "number?", "boolean?", "json?"
 ]
-ParamValue: TypeAlias = str | int | float | bool | list[str] | None
+ParamValue: TypeAlias = str | int | KeptNumber | bool | list[str] | None
 _DAY_S = 86_400
 _SHARE = Spelling(
     r"[0-9]+|(100|[0-9]{1,2})%",
@@ -209,7 +209,7 @@ class Call(Written):
         description="attribute -> the name it is sent under, where it stands: `{title: name, address.zip: postcode}`; "
         'a new name with a dot in it is written `["a.b"]`',
     )
-    add: Mapping[str, JsonValue] = Field(
+    add: Mapping[str, WrittenJson] = Field(
         default_factory=dict,
         description='attributes that stand in every record that is sent: `{source: catalog, link: "/p/{record.sku}"}`',
     )

@@ -23,6 +23,7 @@ __all__ = [
     "Reference",
     "RunFacts",
     "compile_render",
+    "first_expression",
     "parse",
     "render_block",
     "value_block",
@@ -282,3 +283,17 @@ def value_block(expression: Expression, records: Sequence[Record]) -> list[Any]:
     if not expression.is_whole_value:
         return list(render_block(expression, records))
     return values_at(expression.record_paths[0])(records)
+
+
+def first_expression(value: Any) -> str:
+    """The first text in a JSON-like value that has an expression in it; empty where there is none.
+
+    Braces that are no expression belong to something else.
+    """
+    if isinstance(value, str):
+        try:
+            return "" if parse(value, place="").is_constant else value
+        except ExpressionError:
+            return ""
+    within = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return next((found for one in within if (found := first_expression(one))), "")

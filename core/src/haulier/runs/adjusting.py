@@ -9,6 +9,7 @@ from typing import Any
 
 from haulier.errors import DestinationError
 from haulier.io.destinations import destination_from
+from haulier.model.written_number import number_of
 from haulier.runs.site import DestinationLike, site_of
 
 __all__ = ["adjusted", "apply_changes", "value_of"]
@@ -57,7 +58,7 @@ def apply_changes(written: dict[str, Any], changes: Mapping[str, str]) -> None:
 def value_of(text: str) -> Any:
     """A typed value: JSON where the text is JSON, else the text itself (`no` and `0123` stay text)."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_float=number_of, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return text
 

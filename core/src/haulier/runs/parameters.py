@@ -12,6 +12,7 @@ from haulier.errors import DestinationError
 from haulier.model.connector import EndpointTemplate, Parameter
 from haulier.model.destination import ParamValue
 from haulier.model.expression import Expression, parse
+from haulier.model.written_number import as_written
 from haulier.pipeline.spec import Constant
 
 __all__ = ["check_parameters", "text_expression", "value_expression"]
@@ -121,4 +122,4 @@ def text_expression(value: Any, place: str, booleans: str) -> Expression:
 
 def value_expression(value: Any, place: str) -> Expression | Constant:
     """A value for the body: text is an expression; everything else is itself."""
-    return parse(value, place=place) if isinstance(value, str) else Constant(value)
+    return parse(value, place=place) if isinstance(value, str) else Constant(as_written(value))

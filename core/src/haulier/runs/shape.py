@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from haulier.errors import DestinationError, ExpressionError
+from haulier.errors import DestinationError
 from haulier.model.column import path_text
 from haulier.model.connector import ItemType
 from haulier.model.destination import Batching, Destination
-from haulier.model.expression import Expression, parse
+from haulier.model.expression import Expression, first_expression, parse
 from haulier.model.paths import attribute_path, written_path
+from haulier.model.written_number import as_written
 from haulier.pipeline.items import ItemAsked
 from haulier.pipeline.shaping import Shape, TypeAsked
 from haulier.pipeline.types import Type
@@ -98,25 +99,14 @@ def _added(written: Mapping[str, Any]) -> tuple[tuple[tuple[str, ...], bytes | E
     """Constants as JSON; a text with expressions in it as what it is."""
     found: list[tuple[tuple[str, ...], bytes | Expression]] = []
     for name, value in written.items():
-        source: bytes | Expression = msgspec.json.encode(value)
+        source: bytes | Expression = msgspec.json.encode(as_written(value))
         if isinstance(value, str):
             expression = parse(value, place=f"add.{name}")
             source = msgspec.json.encode(expression.text()) if expression.is_constant else expression
-        elif inner := _inner_expression(value, f"add.{name}"):
+        elif inner := first_expression(value):
             raise DestinationError(
                 f"add.{name}: {inner!r} stands inside a list or an object, where nothing is filled in; write a nested "
                 "attribute as a path: `add: {a.b: '{record.c}'}`"
             )
         found.append((attribute_path(name, place="add"), source))
     return tuple(found)
-
-
-def _inner_expression(value: Any, place: str) -> str:
-    """The first text within a list or an object that has an expression in it; empty where there is none."""
-    if isinstance(value, str):
-        try:
-            return "" if parse(value, place=place).is_constant else value
-        except ExpressionError:
-            return ""  # braces of something else, sent as they are
-    within = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return next((found for one in within if (found := _inner_expression(one, place))), "")

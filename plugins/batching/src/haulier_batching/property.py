@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from haulier.authoring import GroupingAlgorithm, Settings
+from haulier.authoring import (
+    GroupingAlgorithm,
+    Settings,
+    WrittenJson,
+    as_written,
+    first_expression,
+    number_of,
+)
 
 __all__ = ["PROPERTY", "Property", "PropertySettings"]
 
@@ -19,7 +27,7 @@ class PropertySettings(Settings):
     property_name: str = Field(
         description="name of the property that holds the list of records, such as `records`"
     )
-    other_props: dict[str, JsonValue] = Field(
+    other_props: dict[str, WrittenJson] = Field(
         default_factory=dict,
         description="properties that stand in every body, before the records: a mapping, or JSON text",
     )
@@ -45,6 +53,11 @@ class PropertySettings(Settings):
             )
         if fault := _unsayable(self.other_props):
             raise ValueError(f"other_props {fault}")
+        if found := first_expression(self.other_props):
+            raise ValueError(
+                f"other_props holds {found!r}, but nothing is filled in there; write it in `request.body`, whose "
+                "values stand beside the records as well"
+            )
         return self
 
 
@@ -54,7 +67,7 @@ class Property:
     def __init__(self, settings: PropertySettings) -> None:
         """Take the checked settings; the other properties are copied into each payload as they are."""
         self._name = settings.property_name
-        self._others = dict(settings.other_props)
+        self._others = as_written(settings.other_props)
 
     def build(self, items: Sequence[Any]) -> dict[str, Any]:
         """Return `{..., property_name: [item, item, ...]}`."""
@@ -64,7 +77,9 @@ class Property:
 def _object(text: str) -> dict[str, Any]:
     """The JSON object a text says; raises ValueError for anything else, and for a name that stands twice."""
     try:
-        value = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_without_doubles, parse_float=_finite, parse_constant=_no_constant
+        )
     except RecursionError:
         raise ValueError("other_props is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -95,6 +110,13 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"other_props names {name!r} twice")
         found[name] = value
     return found
+
+
+def _finite(text: str) -> float:
+    value = number_of(text)
+    if not isfinite(value):
+        raise ValueError(f"other_props holds {text}, which is beyond a double: write it as a text")
+    return value
 
 
 def _no_constant(text: str) -> Any:
