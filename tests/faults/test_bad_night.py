@@ -157,6 +157,38 @@ def test_a_night_that_begins_within_the_last_batch_stops_the_run_and_says_how_to
         assert counts(send(wire, **written)) == {"delivered": 2, "rejected": 4}
 
 
+def test_before_the_first_success_refusals_among_records_to_come_again_are_provisional() -> None:
+    """Half of each batch is told 400 and half 503: the run stops, and nobody is rejected. Mended, all are taken."""
+    mended = False
+
+    def mixed(asked: Asked) -> Answer:
+        found = json.loads(asked.body)
+        bad = [400 if one["id"] % 2 else 503 for one in found]
+        return answer(200, json.dumps({"r": [{"s": 200 if mended else status} for status in bad]}).encode())
+
+    with Wire(mixed) as wire:
+        written: dict[str, Any] = {"batching": {"size": 6}, "outcomes": BY_INDEX}
+        report = send(wire, **written)
+        assert (report.exit_code, counts(report)) == (3, {"pending": report.read})
+        assert rows(Path("state"), "select count(*) from record") == [(0,)]
+        assert len(wire.asked) <= MOST
+        mended = True
+        assert counts(send(wire, **written)) == {"delivered": 1200}
+
+
+def test_the_first_success_makes_the_refusals_of_its_answer_count() -> None:
+    write_records(Path("in.jsonl"), 4)
+    tries = [[400, 503, 503, 400], [400, 200, 503, 400], [200]]
+
+    def later(asked: Asked) -> Answer:
+        return answer(200, json.dumps({"r": [{"s": one} for one in tries[asked.number]]}).encode())
+
+    with Wire(later) as wire:
+        report = send(wire, batching={"size": 4}, outcomes=BY_INDEX)
+        assert (report.state, counts(report)) == ("finished", {"delivered": 2, "rejected": 2})
+        assert [len(json.loads(body)) for body in wire.bodies] == [4, 4, 1]
+
+
 def test_each_part_that_is_left_of_a_second_round_has_one_of_its_own() -> None:
     """The service takes one record, each time in a second round: nobody is lost, or rejected."""
     write_records(Path("in.jsonl"), 4)
@@ -225,6 +257,19 @@ def test_a_last_record_that_always_fails_stops_the_run_and_the_message_says_how_
         ended = send(wire, verdicts={500: "rejected"}, **made)
         assert (ended.run_id, ended.state, ended.exit_code) == (report.run_id, "finished", 4)
         assert counts(ended) == {"delivered": 40 - rejected, "rejected": rejected}
+
+
+def test_records_that_fail_for_ever_in_the_second_round_end_as_the_message_says() -> None:
+    """Eight of them, with good ones between: the row of five is only full in their second round."""
+    write_records(Path("in.jsonl"), 80)
+    with Wire(lambda asked: answer(500) if json.loads(asked.body)["id"] % 10 == 1 else answer()) as wire:
+        report = send(wire)
+        assert report.exit_code == 3
+        assert "5 deliveries in a row spent all their attempts" in report.reason
+        assert "write `verdicts: {500: rejected}` and run again" in report.reason
+        ended = send(wire, verdicts={500: "rejected"})
+        assert (ended.run_id, ended.state) == (report.run_id, "finished")
+        assert counts(ended) == {"delivered": 72, "rejected": 8}
 
 
 def test_a_last_record_that_is_never_answered_ends_parked() -> None:

@@ -42,7 +42,10 @@ def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> Non
     rules = StopRules()
     rules.success(16, began=0)
     said = [rules.exhausted("503", began=0, again=False, since=0) for _ in range(5)]
-    assert said == [""] * 4 + ["5 deliveries in a row spent all their attempts (503)"]
+    assert said == [""] * 4 + [
+        "5 deliveries in a row spent all their attempts (503). Run again when the service is well; where the records "
+        "are at fault and not the service, write `unanswered: park` and run again"
+    ]
 
 
 def test_a_success_between_begins_the_row_anew() -> None:
@@ -59,10 +62,14 @@ def test_exhausted_twice_is_final_only_where_another_succeeded_between() -> None
     since = rules.successes
     assert rules.exhausted("503", began=0, again=True, since=since) == (
         "a delivery spent all its attempts twice and nothing succeeded in between (503). Run again when the service is "
-        "well; where its record is at fault and not the service, write `unanswered: park` and run again"
+        "well; where the records are at fault and not the service, write `unanswered: park` and run again"
     )
-    assert "write `verdicts: {503: rejected}`" in rules.exhausted(
+    assert "write `verdicts: {503: rejected}` and" in rules.exhausted(
         "503", began=0, again=True, since=since, status=503
+    )
+    assert rules.exhausted("refused", began=0, again=True, since=since, status=0) == (
+        "a delivery spent all its attempts twice and nothing succeeded in between (refused). Run again when the "
+        "service is well"
     )
     rules.success(16, began=0)
     assert rules.exhausted("503", began=0, again=True, since=since) == ""

@@ -19,7 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haulier.errors import LedgerError
-from haulier.io.ledger.rows import Commit, RunRow, intent_row, pack_positions, unpack_positions
+from haulier.io.ledger.rows import (
+    NOT_SENT,
+    Commit,
+    RunRow,
+    intent_row,
+    pack_positions,
+    unpack_positions,
+)
 from haulier.io.ledger.schema import APPLICATION_ID, VERSION
 from haulier.io.ledger.store import Ledger, LedgerView, ledger_path
 from haulier.model.delivery import State
@@ -123,7 +130,16 @@ def test_a_request_tried_again_keeps_its_row_its_key_and_its_attempts(ledger: Le
 
 @pytest.mark.parametrize(
     ("status", "attempts", "expected"),
-    [(None, 0, False), (None, 1, True), (408, 1, True), (429, 3, False), (500, 1, True), (400, 1, False)],
+    [
+        (NOT_SENT, 0, False),
+        (NOT_SENT, 5, False),
+        (None, 0, True),
+        (None, 1, True),
+        (408, 1, True),
+        (429, 3, False),
+        (500, 1, True),
+        (400, 1, False),
+    ],
 )
 def test_what_may_have_been_sent(ledger: Ledger, status: int | None, attempts: int, expected: bool) -> None:
     run = ledger.start(new_run())

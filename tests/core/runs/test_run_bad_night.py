@@ -305,6 +305,21 @@ def test_a_stopped_run_remembers_what_may_have_been_sent(first: Answer, state: s
         assert report.attempts == len(wire.asked)
 
 
+@pytest.mark.parametrize("first", [answer(503), Cut()], ids=["503", "no answer"])
+@pytest.mark.parametrize("then", [answer(429, Retry_After="3600"), answer(401)], ids=["429", "401"])
+def test_what_may_have_been_sent_once_stays_so_whatever_is_answered_later(
+    first: Answer, then: Answer
+) -> None:
+    """The service may have done its work at the first attempt; what it says later stops the run and is no denial."""
+    write_records(Path("in.jsonl"), 1)
+    said = [first, then, then, answer(422, b"exists")]
+    with Wire(lambda asked: said[asked.number]) as wire:
+        for _ in range(2):
+            check_stopped(send(wire.url, "in.jsonl"), read=1)
+        assert counts(send(wire.url, "in.jsonl")) == {"in_doubt": 1}
+        assert len(wire.asked) == 4
+
+
 # -- what a service asks for -----------------------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ def deliver(
         if isinstance(answer, Response):
             answered = not (resend and answer.status == 409)  # it may be in conflict with itself
             verdict = judging(request, answer, resend=resend, history=history)
-            if (again := _all_again(verdict)) is not None:
+            if (again := _all_again(verdict, history)) is not None:
                 if attempt >= policy.attempts:
                     yield Exhausted(again, True, resend, own, answer, spoken=True)
                     return
@@ -133,11 +133,17 @@ def deliver(
         yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason, resend)
 
 
-def _all_again(verdict: Verdict | Outcomes | Stop) -> str | None:
-    """Why the service wants every record of the request again, having spoken of each; None where it does not."""
-    if isinstance(verdict, Outcomes) and all(one.kind == "retry" for one in verdict.verdicts):
-        return verdict.verdicts[0].reason
-    return None
+def _all_again(verdict: Verdict | Outcomes | Stop, history: History) -> str | None:
+    """Why every record of the request goes out again, the service having spoken of each; None where they do not.
+
+    Before the first success no refusal counts: records that were refused stay with those that it wants again.
+    """
+    if not isinstance(verdict, Outcomes):
+        return None
+    kinds = {one.kind for one in verdict.verdicts}
+    if kinds != {"retry"} and (history.succeeded or kinds != {"retry", "rejected"}):
+        return None
+    return next(one.reason for one in verdict.verdicts if one.kind == "retry")
 
 
 def _as_far_as_needed(

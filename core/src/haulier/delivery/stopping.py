@@ -104,29 +104,37 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         """A delivery spent its attempts: why the run stops now, or an empty text.
 
         again: it was its second round; since: successes counted when its first attempt began; status: of the last
-        answer; spoken: that one spoke of each record.
+        answer, None where none came, 0 where nothing was sent; spoken: the answer spoke of each record.
         """
         self.exhausted_in_a_row += 1
         self.failed.append(began)
         self.in_flight_limit = 1
         if self.exhausted_in_a_row >= self.stop_after:
-            return f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts ({reason})"
-        if again and self.successes == since:
-            if spoken:
-                end = "retry: []` under `outcomes:"
-            else:
-                end = f"verdicts: {{{status}: rejected}}" if status is not None else "unanswered: park"
-            return (
-                f"a delivery spent all its attempts twice and nothing succeeded in between ({reason}). Run again when "
-                f"the service is well; where its record is at fault and not the service, write `{end}` and run again"
-            )
-        return ""
+            what = f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts"
+        elif again and self.successes == since:
+            what = "a delivery spent all its attempts twice and nothing succeeded in between"
+        else:
+            return ""
+        return f"{what} ({reason}). Run again when the service is well{_way_out(status, spoken=spoken)}"
 
     def _answered(self, began: float) -> None:
         if self.failed:
             self.failed = [failed for failed in self.failed if failed > began]
         if not self.failed:
             self.exhausted_in_a_row = 0
+
+
+def _way_out(status: int | None, *, spoken: bool) -> str:
+    """What ends a run whose last records fail for ever; an empty text where they were not sent at all."""
+    if spoken:
+        end = "`retry: []` under `outcomes:`"
+    elif status is None:
+        end = "`unanswered: park`"
+    elif status:
+        end = f"`verdicts: {{{status}: rejected}}`"
+    else:
+        return ""
+    return f"; where the records are at fault and not the service, write {end} and run again"
 
 
 def stop_rules(max_rejected: str | None, stop_after: int, first_rejections: int) -> StopRules:

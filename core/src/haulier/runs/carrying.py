@@ -9,6 +9,7 @@ from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Send, Settle, Wait
 from haulier.delivery.stopping import StopRules
 from haulier.errors import TransportError
+from haulier.io.ledger.rows import NOT_SENT
 from haulier.io.transports.protocol import Transport
 from haulier.model.request import Response
 from haulier.runs.book import Book
@@ -67,7 +68,9 @@ class Carrier:
         if delivery.since is None:
             delivery.since = self._rules.successes
         while isinstance(wish, Send):
-            delivery.tries, delivery.unsent = wish.number, False
+            if delivery.tries > delivery.spent:
+                delivery.before = delivery.left_status
+            delivery.tries = wish.number
             delivery.refusals = self._settling.refusals
             began = delivery.began = self._loop.time()
             exchanges.begin(task, began, request.length)
@@ -75,7 +78,7 @@ class Carrier:
                 reply = await self._transport.send(request, self._authorize(request))
                 delivery.status = reply.status
             except TransportError as error:
-                reply, delivery.status = error, None
+                reply, delivery.status = error, None if error.sent == "maybe" else NOT_SENT
             except asyncio.CancelledError:
                 if (broken_off := exchanges.why(task)) is None:
                     raise

@@ -29,13 +29,13 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a block. block: None for requests that had waited for company until the end.
 
-    rebuilt: requests of an earlier sitting, with whether an attempt may have reached the server; parked: those that
+    rebuilt: requests of an earlier sitting, with the most telling status of their attempts there; parked: those that
     cannot be made again, with the reason.
     """
 
     block: Block | None
     planned: Planned
-    rebuilt: Sequence[tuple[Request, bool]] = ()
+    rebuilt: Sequence[tuple[Request, int | None]] = ()
     parked: Sequence[Parked] = ()
 
 

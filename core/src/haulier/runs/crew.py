@@ -10,7 +10,7 @@ import msgspec
 
 from haulier.delivery.ordering import Ordering
 from haulier.delivery.retry import Exhausted, Flow
-from haulier.io.ledger.rows import NOT_SENT
+from haulier.io.ledger.rows import NOT_SENT, more_telling
 from haulier.model.request import Request
 from haulier.runs.joint import Joint
 
@@ -32,10 +32,10 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     """A request on its way: its flow, and what is known of its attempts so far.
 
     tries: attempts so far, `spent` of them by the request it is a part of. began: when the last one left, by the loop's
-    clock. status: of the last answer. refusals: provisional ones of the run when its last attempt began. since:
+    clock. status: what the last one came to, as `haulier.io.ledger.rows` has it; before: the most telling of those
+    before, of earlier sittings as well. refusals: provisional ones of the run when its last attempt began. since:
     successes of the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings,
-    shared by all that came of one batch. unsent: no attempt so far, of any sitting, can have been carried out. lane:
-    what it waits its turn in, or None. task: of the worker that carries it.
+    shared by all that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
     """
 
     request: Request
@@ -43,11 +43,11 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     spent: int = 0
     tries: int = 0
     shared_splits: Budget | None = None
-    status: int | None = None
+    status: int | None = NOT_SENT
+    before: int | None = NOT_SENT
     refusals: int = 0
     since: int | None = None
     exhausted: Exhausted | None = None
-    unsent: bool = False
     lane: Hashable | None = None
     began: float = 0.0
     task: asyncio.Task[None] | None = None
@@ -66,8 +66,8 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
 
     @property
     def left_status(self) -> int | None:
-        """What the ledger keeps of the last answer where the request is left for later."""
-        return NOT_SENT if self.unsent and self.status is None else self.status
+        """What the ledger keeps where the request is left for later: what may have been carried out stays so."""
+        return more_telling(self.before, self.status)
 
 
 class Crew:

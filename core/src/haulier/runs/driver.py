@@ -14,7 +14,7 @@ from haulier.delivery.judging import History
 from haulier.delivery.retry import Exhausted, Settle, Wait, deliver
 from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError
-from haulier.io.ledger.rows import Commit
+from haulier.io.ledger.rows import NOT_SENT, Commit, may_have_arrived
 from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import Stop, Verdict
 from haulier.model.request import Request
@@ -225,8 +225,8 @@ class Driver:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
         for parked in taken.parked:
             self._book.park(parked.left, parked.reason, parked.texts)
-        for request, resend in taken.rebuilt:
-            self._windows.intend(self._delivery(request, resend=resend))
+        for request, came_to in taken.rebuilt:
+            self._windows.intend(self._delivery(request, before=came_to))
         for request in taken.planned.requests:
             self._windows.intend(self._delivery(request))
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
@@ -264,17 +264,22 @@ class Driver:
     # -- one delivery --------------------------------------------------------------------------------------------
 
     def _delivery(
-        self, request: Request, *, resend: bool = False, spent: int = 0, splits: Budget | None = None
+        self,
+        request: Request,
+        *,
+        before: int | None = NOT_SENT,
+        spent: int = 0,
+        splits: Budget | None = None,
     ) -> Delivery:
-        course = self._course
+        course, resend = self._course, may_have_arrived(before)
         flow = deliver(
             request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
         )
-        return Delivery(request, flow, spent, spent, splits, unsent=not resend)
+        return Delivery(request, flow, spent, spent, splits, before=before)
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
-        delivery = self._delivery(part, spent=spent, splits=whole.splits)
+        delivery = self._delivery(part, before=whole.left_status, spent=spent, splits=whole.splits)
         delivery.since = self._rules.successes  # what succeeded in the same answer says nothing of these
         self._crew.follow(whole, delivery)
         self._windows.intend(delivery)
@@ -288,7 +293,6 @@ class Driver:
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
         self._rules.failure(delivery.began, self._crew.active)
-        delivery.unsent = not wish.resend
         self._crew.later(delivery, wish.seconds)
         self._book.waited(wish.seconds)
         if not wish.asked:
@@ -322,7 +326,6 @@ class Driver:
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         again = delivery.exhausted is not None
-        delivery.unsent = not (wish.resend or wish.spoken)
         why = self._rules.exhausted(
             wish.reason,
             began=delivery.began,
@@ -366,7 +369,7 @@ class Driver:
     def _once_more(self, delivery: Delivery) -> None:
         """The second round of one that spent its attempts."""
         assert delivery.exhausted is not None
-        again = self._delivery(delivery.request, resend=delivery.exhausted.resend)
+        again = self._delivery(delivery.request, before=delivery.left_status)
         again.since, again.exhausted = delivery.since, delivery.exhausted
         self._crew.follow(delivery, again)
         self._crew.settled(delivery)

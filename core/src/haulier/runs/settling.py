@@ -183,7 +183,7 @@ class Settling:
             return
         self._provisional.append((self.refusals, delivery, wish))
         self.refusals += 1
-        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.status)
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
         if why := self._rules.rejection(reason, began=delivery.began, general=general):
             self._stop(why)
 
@@ -193,7 +193,7 @@ class Settling:
         if delivery.splits.left < 0 or self._splits >= _SPLITS_PER_RUN:
             return False
         if not self._rules.successes and (why := self._rules.rejection(verdict.reason, began=delivery.began)):
-            self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.status)
+            self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.left_status)
             self._stop(why)
             return True
         count = len(delivery.request.positions)

@@ -252,7 +252,7 @@ class PlanSource:
 
     def _left_over(self, resumed: Resumed) -> Taken:
         """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
-        rebuilt: list[tuple[Request, bool]] = []
+        rebuilt: list[tuple[Request, int | None]] = []
         parked: list[Parked] = []
         for left in resumed.unsettled:
             parts = self._parts(left)
@@ -264,7 +264,7 @@ class PlanSource:
                 parked.append(Parked(left=left, reason=why, texts=texts if whole else ()))
             else:
                 assert request is not None
-                rebuilt.append((request, left.may_have_been_sent))
+                rebuilt.append((request, left.came_to))
         self._planner.start_at(resumed.next_number)
         return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked)
 

@@ -23,6 +23,8 @@ __all__ = [
     "RunRow",
     "Unsettled",
     "intent_row",
+    "may_have_arrived",
+    "more_telling",
     "pack_positions",
     "unpack_positions",
 ]
@@ -37,6 +39,18 @@ IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "by
 OutcomeRow: TypeAlias = "tuple[int, int | None, int, str | None, str | None, int]"
 # position, state, number, reason, text
 RecordRow: TypeAlias = "tuple[int, int, int | None, str, bytes | None]"
+
+
+def may_have_arrived(status: int | None) -> bool:
+    """Whether a request whose attempt came to this status may have been carried out all the same."""
+    return status in _UNANSWERED or (status is not None and status >= 500)
+
+
+def more_telling(earlier: int | None, later: int | None) -> int | None:
+    """Of what two attempts of a request came to, the one that makes it likelier that it was carried out."""
+    if earlier in _UNANSWERED and later not in _UNANSWERED:
+        return earlier
+    return earlier if may_have_arrived(earlier) and not may_have_arrived(later) else later
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,14 +107,17 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def may_have_been_sent(self) -> bool:
         """Whether an attempt may have reached the server: unanswered, 408, 5xx, or a crash in the middle."""
-        if self.state == State.SENDING:
-            return True
-        return self.attempts > 0 and (self.status is None or self.status == 408 or self.status >= 500)
+        return may_have_arrived(self.came_to)
 
     @property
     def unanswered(self) -> bool:
         """Whether an attempt got no answer that says what became of it: what `unanswered: park` leaves alone."""
-        return self.may_have_been_sent and (self.state == State.SENDING or self.status in _UNANSWERED)
+        return self.came_to in _UNANSWERED
+
+    @property
+    def came_to(self) -> int | None:
+        """The most telling status of its attempts so far: None where one got no answer, or may have been under way."""
+        return None if self.state == State.SENDING else self.status
 
 
 class OnwardRow(msgspec.Struct, frozen=True, kw_only=True):
