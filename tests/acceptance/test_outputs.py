@@ -187,7 +187,7 @@ def test_b11_no_response_is_lost_when_the_process_is_killed(
         )
         project.haulier("activate", "killed")
         for goal in (60, 180, 300):
-            _run_until(project, lambda goal=goal: len(server.seen) >= goal)
+            _run_until(project, "killed", lambda goal=goal: len(server.seen) >= goal)
         assert (
             project.haulier("run", "killed", "--records", "records.jsonl", "--json").json["delivered"] == 400
         )
@@ -198,9 +198,9 @@ def test_b11_no_response_is_lost_when_the_process_is_killed(
         assert len({line["id"] for line in lines}) == 400
 
 
-def _run_until(project: Project, holds: Any) -> None:
-    """Start a run, and kill it as soon as something holds."""
-    command = [sys.executable, "-m", "haulier", "run", "killed", "--records", "records.jsonl"]
+def _run_until(project: Project, name: str, holds: Any) -> None:
+    """Start a run of a destination, and kill it as soon as something holds."""
+    command = [sys.executable, "-m", "haulier", "run", name, "--records", "records.jsonl", "--yes"]
     process = subprocess.Popen(
         command, cwd=project.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -211,11 +211,28 @@ def _run_until(project: Project, holds: Any) -> None:
         process.wait()
 
 
+_UPLOAD_ID = "{record.upload.result.upload_id}"
+_UPLOAD_TAG_DELETE = [
+    {
+        "name": "upload",
+        "endpoint": "upload-image",
+        "params": {"image": "{record.file}"},
+        "files_root": "pictures",
+    },
+    {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": _UPLOAD_ID}},
+    {
+        "name": "delete",
+        "endpoint": "delete-upload",
+        "params": {"uploadId": _UPLOAD_ID},
+        "after": "settled",
+    },
+]
+
+
 def test_b11_a_chain_uploads_tags_and_deletes_in_one_run(project: Project, imagga: Imagga) -> None:
     """Each response feeds the next stage; killed in the middle, no record is lost in any stage, as one report says."""
     records = [{**record, "sku": f"P-{number}"} for number, record in enumerate(pictures(project) * 8)]
     project.records(records)
-    upload_id = "{record.upload.result.upload_id}"
     project.destination(
         "gallery",
         {
@@ -224,34 +241,12 @@ def test_b11_a_chain_uploads_tags_and_deletes_in_one_run(project: Project, imagg
             "credential": imagga_credential(project, imagga),
             "key": "sku",
             "limits": {"requests_per_second": 60, "max_in_flight": 2},
-            "stages": [
-                {
-                    "name": "upload",
-                    "endpoint": "upload-image",
-                    "params": {"image": "{record.file}"},
-                    "files_root": "pictures",
-                },
-                {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": upload_id}},
-                {
-                    "name": "delete",
-                    "endpoint": "delete-upload",
-                    "params": {"uploadId": upload_id},
-                    "after": "settled",
-                },
-            ],
+            "stages": _UPLOAD_TAG_DELETE,
             "outputs": [{"to": "jsonl", "path": "out/gallery.jsonl"}],
         },
     )
     project.haulier("activate", "gallery")
-    command = [sys.executable, "-m", "haulier", "run", "gallery", "--records", "records.jsonl", "--yes"]
-    process = subprocess.Popen(
-        command, cwd=project.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_until(lambda: _lines_so_far(project) >= 5)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    _run_until(project, "gallery", lambda: _lines_so_far(project) >= 5)
     ended = project.haulier("run", "gallery", "--records", "records.jsonl", "--yes", "--json").json
     count = len(records)
     assert (ended["state"], ended["ok"], ended["read"]) == ("finished", True, 3 * count)

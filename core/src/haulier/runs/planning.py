@@ -11,6 +11,7 @@ import msgspec
 from haulier.io.transports.choose import transport_name
 from haulier.model.expression import RunFacts
 from haulier.model.request import Request
+from haulier.pipeline.planner import Planned
 from haulier.runs.accounts import known_account, learned, over_quota
 from haulier.runs.builtins import load_registry
 from haulier.runs.describing import first_stage_alone
@@ -23,6 +24,7 @@ from haulier.runs.site import DestinationLike, site_of
 __all__ = ["Plan", "plan"]
 
 _LEAST_FILL = 0.5
+_MOST_REASONS = 5
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return {"shape": 1, **{name: getattr(self, name) for name in self.__struct_fields__}}
 
 
+class _Count:
+    """What was planned so far. filled: sum of the shares of their batches that requests carry. reasons: the first."""
+
+    def __init__(self) -> None:
+        self.records = self.requests = self.rejected = self.bytes = self.largest = 0
+        self.filled = 0.0
+        self.reasons: list[str] = []
+
+    def add(self, piece: Planned, resolved: Resolved) -> None:
+        for request in piece.requests:
+            self.requests += 1
+            self.records += len(request.positions)
+            self.bytes += request.length
+            self.largest = max(self.largest, request.length)
+            self.filled += _fill(request, resolved)
+        self.rejected += len(piece.rejected)
+        self.reasons += [
+            record.told for record in piece.rejected[: max(0, _MOST_REASONS - len(self.reasons))]
+        ]
+
+
 def plan(
     destination: DestinationLike,
     records: RecordsLike,
@@ -67,33 +90,24 @@ def plan(
     account = known_account(site)
     resolved = learned(resolved, account)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
-    read = requests = rejected = total = largest = 0
-    reasons: list[str] = []
     intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
-    filled = 0.0
     planner = resolved.planner(facts)
+    count = _Count()
     for piece in planned(stages, facts, intake, site.root, planner, twice=False):
-        for request in piece.requests:
-            requests += 1
-            read += len(request.positions)
-            total += request.length
-            largest = max(largest, request.length)
-            filled += _fill(request, resolved)
-        rejected += len(piece.rejected)
-        reasons += [record.told for record in piece.rejected[: max(0, 5 - len(reasons))]]
+        count.add(piece, resolved)
     rate = resolved.limits.requests_per_second
-    fill = filled / requests if requests and _bounded(resolved) else None
+    fill = count.filled / count.requests if count.requests and _bounded(resolved) else None
     return Plan(
-        records=read + rejected,
-        requests=requests,
-        rejected=rejected,
-        bytes=total,
-        largest_bytes=largest,
-        seconds=max(0, requests - 1) / rate if rate else None,
+        records=count.records + count.rejected,
+        requests=count.requests,
+        rejected=count.rejected,
+        bytes=count.bytes,
+        largest_bytes=count.largest,
+        seconds=max(0, count.requests - 1) / rate if rate else None,
         fill=fill,
         way=resolved.way,
         transport=transport_name(resolved.destination.transport, resolved.address.origin),
-        first_rejections=tuple(reasons),
+        first_rejections=tuple(count.reasons),
         warnings=(
             *warnings_of(stages),
             *_unfetched(resolved),
@@ -101,8 +115,8 @@ def plan(
             *chain_warnings(stages, intake),
             *planner.remarks(),
             *intake.hints(),
-            *over_quota(account, requests),
-            *_scattered(resolved, fill, requests, read),
+            *over_quota(account, count.requests),
+            *_scattered(resolved, fill, count.requests, count.records),
         ),
     )
 
