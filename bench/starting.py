@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from figures import Series
+from processes import inherited
 
 __all__ = ["STARTS", "measure_starts"]
 
@@ -53,7 +53,5 @@ def measure_starts(records: Path, folder: Path, rounds: int) -> Mapping[str, Ser
 
 def _milliseconds(command: Sequence[str], folder: Path) -> float:
     began = time.perf_counter()
-    # With compiled modules, as everybody has them who was not told to do without.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=inherited())
     return (time.perf_counter() - began) * 1000
