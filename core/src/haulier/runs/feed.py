@@ -11,11 +11,11 @@ from haulier.model.block import Block
 
 __all__ = ["Feed"]
 
-_MOST_BLOCKS = 16
+_MOST_BLOCKS = 8
 
 
 class Feed:
-    """Blocks of an iterable that may block, read ahead by at most 16 blocks.
+    """Blocks of an iterable that may block, read ahead by at most 8 blocks.
 
     What the iterable raises is raised from the iteration, after the blocks that came before it.
     """

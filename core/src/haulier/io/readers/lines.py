@@ -23,6 +23,8 @@ __all__ = [
 BLANKS = b" \t\r\n"
 BLOCK_RECORDS = 256
 MAX_RECORD_BYTES = 64 * 1024 * 1024
+# Each chunk is handed from thread to thread once, and every hand-over may cost both a wait for the interpreter.
+_MOST_CHUNK_BYTES = 4 * CHUNK_BYTES
 _first_byte = itemgetter(0)
 _BRACE = b"{"
 
@@ -30,14 +32,16 @@ _BRACE = b"{"
 def line_chunks(
     stream: ByteStream, line: Callable[[], int], max_bytes: int = MAX_RECORD_BYTES
 ) -> Iterator[bytes]:
-    """Chunks of whole lines, each ending in a line feed but perhaps the last.
+    """Chunks of whole lines, each ending in a line feed but perhaps the last; short ones first, so that work begins soon.
 
     line: number of the next line, asked for only to name a line of more than `max_bytes`, which is an
     InputError.
     """
     pieces: list[bytes] = []
-    held = 0
-    while chunk := stream.read():
+    held, size = 0, CHUNK_BYTES
+    while chunk := stream.read(size):
+        if len(chunk) == size < _MOST_CHUNK_BYTES:
+            size *= 2
         cut = chunk.rfind(b"\n") + 1
         length = held + (chunk.find(b"\n") if cut else len(chunk))
         if pieces and length > max_bytes:
