@@ -23,7 +23,7 @@ from haulier.io.ledger.rows import Commit, RunRow
 from haulier.io.ledger.store import Ledger
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
-from haulier.model.request import Positions, Request, Response
+from haulier.model.request import Positions, Request, Response, joined
 from haulier.runs.book import Book
 from haulier.runs.positions import PositionSet
 
@@ -129,7 +129,7 @@ class LedgerMachine(RuleBasedStateMachine):
             length=len(body),
             sha256=sha256(body).digest(),
             key=f"key {self.number}",
-            records=[b'{"at":%d}' % position for position in positions],
+            texts=joined([b'{"at":%d}' % position for position in positions]),
         )
         self.number += 1
         return made
@@ -263,7 +263,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     length=0,
                     sha256=one.sha256,
                     key=one.key,
-                    records=records,
+                    texts=joined(records),
                 )
                 self.intend(request)
             else:

@@ -152,6 +152,16 @@ def test_a_long_line_below_the_limit_is_read_whole(tmp_path: Path) -> None:
     assert records_of(open_records(path)) == [(0, 1, b'{"b":1}'), (1, 2, line), (2, 3, line)]
 
 
+def test_the_first_blocks_are_short_and_no_block_holds_more_than_a_chunk(tmp_path: Path) -> None:
+    """Work begins soon, hand-overs between threads are few, and memory stays flat."""
+    line = b'{"a":"' + b"x" * 55 + b'"}\n'
+    blocks = list(open_records(written(tmp_path, line * 20_000)).blocks())
+    sizes = [len(block.lines) * len(line) for block in blocks]
+    assert sizes[0] <= 64 << 10 < sizes[2] <= 256 << 10
+    assert max(sizes) == sizes[3] == 256 << 10
+    assert sum(sizes) == len(line) * 20_000
+
+
 def test_a_repeatable_reader_gives_the_same_blocks_again(tmp_path: Path) -> None:
     reader = open_records(written(tmp_path, b'{"a":1}\n' * 10_000))
     assert reader.repeatable is True

@@ -111,7 +111,7 @@ def test_every_record_is_in_one_request_or_rejected_once(
     assert [request.number for request in requests] == list(range(len(requests)))
     for request in requests:
         assert list(request.positions) == sorted(request.positions)
-        assert list(request.records) == [lines[position] for position in request.positions]
+        assert request.records == [lines[position] for position in request.positions]
         assert request.length == len(request.body)
         assert request.sha256 == sha256(request.body).digest()  # type: ignore[arg-type]
     for record in rejected:

@@ -14,7 +14,7 @@ import haulier
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
-from haulier.model.request import Request, Response
+from haulier.model.request import Request, Response, joined
 from haulier.runs.delivered import Delivered
 from haulier.runs.joining import Joining, Lines
 
@@ -29,7 +29,7 @@ def told(*records: bytes, body: bytes = b"", state: State = State.DELIVERED, **m
         body=b"",
         length=0,
         sha256=b"",
-        records=records,
+        texts=joined(records),
     )
     values: dict[str, Any] = {"reason": "", "ticket": "", "status": 200, "attempts": 1, **more}
     response = Response(status=200, body=body) if values["status"] else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of"]
+__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of", "joined"]
 
 Header: TypeAlias = tuple[str, str]
 # The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Positions: TypeAlias = range | array[int]
 else:
     Positions = range | array  # an array takes no type argument before Python 3.12
+
+
+# No JSON text holds this byte: https://www.rfc-editor.org/rfc/rfc8259#section-7 (control characters are escaped)
+_BETWEEN_TEXTS = b"\0"
 
 
 class FilePart(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -59,8 +63,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     headers: what Haulier sets, in order, but Host and Content-Length, which follow from url and length.
     body: bytes, or parts where a file is streamed. length: bytes of the whole body. sha256: of the whole body.
     key: idempotency key, hex; empty where the template says so.
-    records: the JSON texts of the records it carries, as read, in the order of the positions; outputs and dead letters
-        quote them.
+    texts: of the records it carries, `joined`: hundreds of small values that live as long as a request cost more than
+        all else about it. Hardly any request is asked for its `records`.
     parent: of a part of another request, that one's number.
     """
 
@@ -73,8 +77,16 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     length: int
     sha256: bytes
     key: str = ""
-    records: Sequence[bytes] = ()
+    texts: bytes = b""
     parent: int | None = None
+
+    @property
+    def records(self) -> list[bytes]:
+        """The JSON texts of the records it carries, as read, in the order of the positions; made anew at each look.
+
+        Outputs and dead letters quote them.
+        """
+        return self.texts.split(_BETWEEN_TEXTS) if self.texts else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +110,11 @@ class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             if known == name:
                 return value
         return None
+
+
+def joined(records: Sequence[bytes]) -> bytes:
+    """JSON texts as one value, which `Request.records` parts again."""
+    return records[0] if len(records) == 1 else _BETWEEN_TEXTS.join(records)
 
 
 def content_of(body: bytes | tuple[bytes | FilePart, ...]) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.parts import Work
-from haulier.model.request import Body, FilePart, Positions, Request
+from haulier.model.request import Body, FilePart, Positions, Request, joined
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
@@ -289,7 +289,7 @@ class Planner:
             length=length,
             sha256=digest,
             key=key,
-            records=records,
+            texts=joined(records),
         )
 
 

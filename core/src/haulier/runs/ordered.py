@@ -38,7 +38,8 @@ def lane_of(destination: Destination) -> Callable[[Request], Hashable | None] | 
 
     def lane(request: Request) -> Hashable | None:
         """The value of the key; None, which waits for nobody, where the record has none."""
-        raw = _decode(request.records[0]).get(key) if request.records else None
+        records = request.records
+        raw = _decode(records[0]).get(key) if records else None
         if raw is None:
             return None
         value = msgspec.json.decode(raw)

@@ -301,7 +301,8 @@ class PlanSource:
 def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
     """Some records of a request again."""
     positions = [request.positions[at] for at in places]
-    lines = {request.positions[at]: request.records[at] for at in places}
+    records = request.records
+    lines = {request.positions[at]: records[at] for at in places}
     return [
         Block(first=stretch.start, lines=[lines[position] for position in stretch])
         for stretch in stretches(positions)

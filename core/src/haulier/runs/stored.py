@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from haulier.io.ledger.rows import Unsettled
-from haulier.model.request import FilePart, Request
+from haulier.model.request import FilePart, Request, joined
 
 __all__ = ["restore", "store"]
 
@@ -36,7 +36,7 @@ def store(request: Request) -> bytes:
             parts,
             whole,
             request.length,
-            list(request.records),
+            request.records,
         )
     )
 
@@ -57,5 +57,5 @@ def restore(left: Unsettled) -> Request:
         length=stored.length,
         sha256=left.sha256,
         key=left.key,
-        records=stored.records,
+        texts=joined(stored.records),
     )

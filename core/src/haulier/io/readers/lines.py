@@ -32,10 +32,10 @@ _BRACE = b"{"
 def line_chunks(
     stream: ByteStream, line: Callable[[], int], max_bytes: int = MAX_RECORD_BYTES
 ) -> Iterator[bytes]:
-    """Chunks of whole lines, each ending in a line feed but perhaps the last; short ones first, so that work begins soon.
+    """Chunks of whole lines, each ending in a line feed but perhaps the last.
 
-    line: number of the next line, asked for only to name a line of more than `max_bytes`, which is an
-    InputError.
+    The first are short, so that work begins soon. line: number of the next line, asked for only to name a line of more
+    than `max_bytes`, which is an InputError.
     """
     pieces: list[bytes] = []
     held, size = 0, CHUNK_BYTES
