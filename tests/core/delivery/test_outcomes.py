@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from haulier.delivery.outcomes import holds, map_outcomes, text_at
+from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.request import Response
 
@@ -50,9 +50,65 @@ def test_by_key_results_may_come_in_any_order_and_leave_some_out() -> None:
     ]
 
 
-def test_two_records_of_one_key_share_its_result() -> None:
+WHICH = ("unknown", "2 records of the batch have the key 1; the answer does not say which of them it means")
+TWICE = ("unknown", "the answer speaks of this record 2 times, and not alike")
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (["ok"], [WHICH, GOOD, WHICH]),
+        ([400], [WHICH, GOOD, WHICH]),
+        (["ok", "ok", "ok"], [WHICH, GOOD, WHICH]),
+        (["ok", 400], [WHICH, GOOD, WHICH]),
+        ([429, 400], [WHICH, GOOD, WHICH]),
+        (["ok", 201], [GOOD, GOOD, GOOD]),
+        ([400, 422], [("rejected", "the service says 400"), GOOD, ("rejected", "the service says 422")]),
+        ([429, 503], [("retry", "the service says 429"), GOOD, ("retry", "the service says 503")]),
+        ([], [UNSPOKEN, GOOD, UNSPOKEN]),
+    ],
+)
+def test_two_records_of_one_key_are_in_doubt_unless_as_many_results_agree(
+    told: list[Any], found: Any
+) -> None:
     mapping = {"by": "key", "at": "", "key": "/id", "status": "/ok"}
-    assert kinds(mapping, [{"id": 1, "ok": "ok"}], count=2, keys=[1, 1]) == [GOOD, GOOD]
+    body = [{"id": 2, "ok": "ok"}, *[{"id": 1, "ok": one} for one in told]]
+    assert kinds(mapping, body, count=3, keys=[1, 2, 1]) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [(1, [WHICH, GOOD, WHICH]), (2, [("rejected", "no"), GOOD, ("rejected", "no")]), (0, [GOOD] * 3)],
+)
+def test_by_errors_two_records_of_one_key_have_failed_only_where_both_are_listed(
+    told: int, found: Any
+) -> None:
+    mapping = {"by": "errors", "at": "", "key": "/id", "reason": "/why"}
+    assert kinds(mapping, [{"id": 1, "why": "no"}] * told, count=3, keys=[1, 2, 1]) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [(["ok", "ok"], GOOD), (["ok", 400], TWICE), ([400, 400], ("rejected", "the service says 400"))],
+)
+def test_a_record_that_is_spoken_of_twice_is_in_doubt_unless_that_agrees(told: list[Any], found: Any) -> None:
+    mapping = {"by": "key", "at": "", "key": "/id", "status": "/ok"}
+    assert kinds(mapping, [{"id": 1, "ok": one} for one in told], count=1, keys=[1]) == [found]
+
+
+def test_what_is_said_of_records_of_one_key_is_told_only_where_it_is_the_same_for_all() -> None:
+    mapping = OutcomeMapping.model_validate({"by": "key", "at": "", "key": "/id", "status": "/ok"})
+    said = [{"id": one, "ok": ok} for one, ok in [(1, 201), (2, 200), (1, 200), (3, 200), (3, 200), (4, 200)]]
+    answer = Response(status=200, body=json.dumps(said).encode())
+    assert items_of(mapping, answer, 7, lambda: [1, 1, 2, 3, 3, 4, 4]) == [
+        None,
+        None,
+        said[1],
+        said[3],
+        said[3],
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("body", [{"errors": []}, {}, {"errors": None}])

@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder().decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _GOOD_WORDS = frozenset({"ok", "success", "succeeded", "created", "updated", "accepted", "true"})
 _NOT_SPOKEN_OF = Verdict("unknown", "the answer does not speak of this record")
-_LONGEST_REASON = 300
+_LONGEST_REASON, _LONGEST_KEY = 300, 100
 
 
 def map_outcomes(
@@ -36,8 +36,14 @@ def map_outcomes(
         return found + [_NOT_SPOKEN_OF] * (count - len(found))
     failed = mapping.by == "errors"
     verdicts = [DELIVERED if failed else _NOT_SPOKEN_OF] * count
-    for place, result in _placed(mapping, results, count, keys):
-        verdicts[place] = _verdict(mapping, result, failed=failed)
+    if mapping.index is not None:
+        for place, result in _indexed(mapping.index, results, count):
+            verdicts[place] = _verdict(mapping, result, failed=failed)
+        return verdicts
+    for key, places, said in _named(mapping, results, keys):
+        told = _agreed(key, len(places), [_verdict(mapping, result, failed=failed) for result in said])
+        for place, verdict in zip(places, told, strict=True):
+            verdicts[place] = verdict
     return verdicts
 
 
@@ -51,8 +57,15 @@ def items_of(
     if mapping.by == "index":
         return results[:count] + [None] * (count - len(results))
     items: list[Any] = [None] * count
-    for place, result in _placed(mapping, results, count, keys):
-        items[place] = result
+    if mapping.index is not None:
+        for place, result in _indexed(mapping.index, results, count):
+            items[place] = result
+        return items
+    for _, places, said in _named(mapping, results, keys):
+        # Which of several is whose nobody says, so it is only told where they are the same.
+        if len(places) == 1 or (len(said) == len(places) and said.count(said[0]) == len(said)):
+            for place in places:
+                items[place] = said[-1]
     return items
 
 
@@ -67,19 +80,37 @@ def _results(mapping: OutcomeMapping, response: Response) -> list[Any] | None:
     return [] if found is None and mapping.by == "errors" and 200 <= response.status < 300 else None
 
 
-def _placed(
-    mapping: OutcomeMapping, results: Sequence[Any], count: int, keys: Callable[[], Sequence[Any]]
-) -> list[tuple[int, Any]]:
+def _indexed(index: str, results: Sequence[Any], count: int) -> list[tuple[int, Any]]:
     """(place of the record in the batch, its result); results of no record of ours are passed over."""
-    if mapping.index is not None:
-        places = [(pick(result, mapping.index), result) for result in results]
-        return [(place, result) for place, result in places if type(place) is int and 0 <= place < count]
+    places = [(pick(result, index), result) for result in results]
+    return [(place, result) for place, result in places if type(place) is int and 0 <= place < count]
+
+
+def _named(
+    mapping: OutcomeMapping, results: Sequence[Any], keys: Callable[[], Sequence[Any]]
+) -> list[tuple[str, list[int], list[Any]]]:
+    """(key, places of the records that have it, its results), for each key of ours that the answer names."""
     at: dict[str, list[int]] = {}
     for place, key in enumerate(keys()):
         at.setdefault(_text(key), []).append(place)
     assert mapping.key is not None
-    named = [(at.get(_text(pick(result, mapping.key)), []), result) for result in results]
-    return [(place, result) for places, result in named for place in places]
+    said: dict[str, list[Any]] = {}
+    for result in results:
+        if (key := _text(pick(result, mapping.key))) in at:
+            said.setdefault(key, []).append(result)
+    return [(key, at[key], found) for key, found in said.items()]
+
+
+def _agreed(key: str, records: int, told: list[Verdict]) -> list[Verdict]:
+    """A verdict for each of the records with this key, of what the answer tells of the key."""
+    if len({verdict.kind for verdict in told}) == 1 and (records == 1 or len(told) == records):
+        return told[-records:]
+    if records == 1:
+        why = f"the answer speaks of this record {len(told)} times, and not alike"
+    else:
+        shown = key[:_LONGEST_KEY]
+        why = f"{records} records of the batch have the key {shown}; the answer does not say which of them it means"
+    return [Verdict("unknown", why)] * records
 
 
 def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
