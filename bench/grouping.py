@@ -26,8 +26,8 @@ from haulier.model.block import Block
 from haulier.model.expression import RunFacts
 from haulier.model.parts import Program, Work
 from haulier.plugins.registry import Registry
-from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 
 BATCH = 100
 RECORDS = 20_000

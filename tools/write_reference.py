@@ -11,7 +11,7 @@ from pathlib import Path
 # The pages describe what this repository brings, whatever else is installed.
 os.environ["HAULIER_PLUGINS"] = "imagga,batching"
 
-from haulier.runs.builtins import load_registry
+from haulier.runs.resolving.builtins import load_registry
 from reference import api, catalog, commands, destination, errors, faults, formats, groupings, hooks
 
 REPOSITORY = Path(__file__).resolve().parent.parent

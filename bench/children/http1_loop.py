@@ -15,7 +15,7 @@ from bodies import bodies_of
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import NOTHING_ADDED
 from haulier.model.request import Request
-from haulier.runs.loop import new_loop
+from haulier.runs.driving.loop import new_loop
 
 _HEADERS = (("Content-Type", "application/json"),)
 

@@ -13,10 +13,10 @@ import time
 from send import destination_for
 
 from haulier.model.expression import RunFacts
-from haulier.runs.builtins import load_registry
-from haulier.runs.intake import Intake
-from haulier.runs.resolve import resolve
-from haulier.runs.site import site_of
+from haulier.runs.inputs.intake import Intake
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
+from haulier.runs.resolving.site import site_of
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import sys
 
 import send
 
-from haulier.runs.loop import LoopThread
+from haulier.runs.driving.loop import LoopThread
 
 
 def main() -> None:

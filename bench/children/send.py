@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from haulier import send
-from haulier.runs import sitting
+from haulier.runs.sittings import sitting
 
 __all__ = ["destination_for"]
 
@@ -65,7 +65,7 @@ class _Unwritten:
 def _without_ledger() -> None:
     """Put _Unwritten where a sitting looks for its writer; there is no setting for this, as nobody should want it."""
     if "Writer" not in vars(sitting):
-        sys.exit("haulier.runs.sitting has no Writer any more: take the ledger away elsewhere")
+        sys.exit("haulier.runs.sittings.sitting has no Writer any more: take the ledger away elsewhere")
     vars(sitting)["Writer"] = _Unwritten
 
 

@@ -29,7 +29,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from haulier.io.credentials import CredentialStore
-from haulier.runs.builtins import load_registry
+from haulier.runs.resolving.builtins import load_registry
 from haulier.testing.emulator import LoggedRequest
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ImaggaEmulator
 

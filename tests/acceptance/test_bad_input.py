@@ -29,7 +29,7 @@ from tests.acceptance.support import (
     png,
 )
 
-from haulier.runs.history import dead_letters
+from haulier.runs.reports.history import dead_letters
 from haulier_imagga.emulator import Fault
 
 RUN = ("run", "mine", "--records", "records.jsonl", "--activate")

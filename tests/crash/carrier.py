@@ -19,7 +19,7 @@ from typing import Any
 import haulier
 from haulier.errors import ConfigurationError, RunStopped
 from haulier.io.ledger.view import LedgerView
-from haulier.runs.report import report_of
+from haulier.runs.reports.report import report_of
 
 
 def carry(orders: dict[str, Any]) -> dict[str, Any]:
@@ -67,12 +67,17 @@ def serve() -> None:
     """Carry out the orders that come in, each in a process of its own."""
     from tests.crash import seams
 
-    from haulier.runs import sending
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
+    from haulier.runs.sittings import sending
 
     seams.install()
     # Everything a sitting imports, and the plugins, are there before it begins.
-    for name in ("haulier.io.transports.http1", "haulier.runs.pushing", "haulier.runs.replay", "uvloop"):
+    for name in (
+        "haulier.io.transports.http1",
+        "haulier.runs.sittings.pushing",
+        "haulier.runs.replays.replay",
+        "uvloop",
+    ):
         import_module(name)
     registry = load_registry()
     sending.load_registry = lambda: registry

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import haulier
-from haulier.runs.stage_feed import StageFeed
+from haulier.runs.stages.stage_feed import StageFeed
 
 
 def kill_between(count: int) -> None:

@@ -20,8 +20,8 @@ from haulier.io.ledger.store import Ledger
 from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.io.transports.http1 import Http1
 from haulier.io.transports.httpx_lanes import HttpxLanes
-from haulier.runs.source import PlanSource
-from haulier.runs.spooling import Spool
+from haulier.runs.inputs.spooling import Spool
+from haulier.runs.stages.source import PlanSource
 
 PHASES = (
     "starting",

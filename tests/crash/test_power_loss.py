@@ -34,7 +34,7 @@ from pathlib import Path
 import haulier
 from haulier.io.ledger.store import Ledger
 from haulier.io.outputs.jsonl import JsonlOutput
-from haulier.runs.spooling import Spool
+from haulier.runs.inputs.spooling import Spool
 
 orders = json.loads(Path(sys.argv[1]).read_text())
 note, written = Path(orders["note"]), Path(orders["written"])

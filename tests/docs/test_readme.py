@@ -13,8 +13,8 @@ from tests.docs.blocks import REPOSITORY, Block, blocks_of, difference
 
 from haulier.io.destinations import load_destination
 from haulier.io.project import Project
-from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 from haulier.testing.conformance import check_plugin
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ImaggaEmulator, serve
 

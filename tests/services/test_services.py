@@ -19,7 +19,7 @@ import pytest
 from tests.core.runs.carrying import counts, within
 
 import haulier
-from haulier.runs.history import dead_letters
+from haulier.runs.reports.history import dead_letters
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples" / "answers"

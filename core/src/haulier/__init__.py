@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     )
     from haulier.model.delivery import State
     from haulier.model.destination import Destination
-    from haulier.runs.delivered import Delivered
-    from haulier.runs.following import follow
-    from haulier.runs.planning import Plan, plan
-    from haulier.runs.preview import Preview, Sample, preview
-    from haulier.runs.pushing import Run, open_run
-    from haulier.runs.replay import replay
-    from haulier.runs.report import Report
-    from haulier.runs.sending import asend, send
-    from haulier.runs.trust import trusting_code
-    from haulier.runs.trying import Checked, TestAnswer, check, test_send
+    from haulier.runs.destinations.trying import Checked, TestAnswer, check, test_send
+    from haulier.runs.driving.delivered import Delivered
+    from haulier.runs.jobs.following import follow
+    from haulier.runs.previews.planning import Plan, plan
+    from haulier.runs.previews.preview import Preview, Sample, preview
+    from haulier.runs.previews.trust import trusting_code
+    from haulier.runs.replays.replay import replay
+    from haulier.runs.reports.report import Report
+    from haulier.runs.sittings.pushing import Run, open_run
+    from haulier.runs.sittings.sending import asend, send
 
 __all__ = [
     "Checked",
@@ -76,16 +76,16 @@ __version__ = "0.1.0"
 _HOMES = {
     "haulier.model.delivery": ("State",),
     "haulier.model.destination": ("Destination",),
-    "haulier.runs.delivered": ("Delivered",),
-    "haulier.runs.following": ("follow",),
-    "haulier.runs.planning": ("Plan", "plan"),
-    "haulier.runs.preview": ("Preview", "Sample", "preview"),
-    "haulier.runs.pushing": ("Run", "open_run"),
-    "haulier.runs.replay": ("replay",),
-    "haulier.runs.report": ("Report",),
-    "haulier.runs.sending": ("asend", "send"),
-    "haulier.runs.trust": ("trusting_code",),
-    "haulier.runs.trying": ("Checked", "TestAnswer", "check", "test_send"),
+    "haulier.runs.driving.delivered": ("Delivered",),
+    "haulier.runs.jobs.following": ("follow",),
+    "haulier.runs.previews.planning": ("Plan", "plan"),
+    "haulier.runs.previews.preview": ("Preview", "Sample", "preview"),
+    "haulier.runs.sittings.pushing": ("Run", "open_run"),
+    "haulier.runs.replays.replay": ("replay",),
+    "haulier.runs.reports.report": ("Report",),
+    "haulier.runs.sittings.sending": ("asend", "send"),
+    "haulier.runs.previews.trust": ("trusting_code",),
+    "haulier.runs.destinations.trying": ("Checked", "TestAnswer", "check", "test_send"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -24,8 +24,8 @@ from haulier.io.ledger.store import Ledger
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Positions, Request, Response, joined
-from haulier.runs.book import Book
-from haulier.runs.positions import PositionSet
+from haulier.runs.driving.book import Book
+from haulier.runs.inputs.positions import PositionSet
 
 SIZE = 3  # records a batch
 VERDICTS = {

@@ -24,7 +24,7 @@ import haulier
 from haulier.errors import LedgerError
 from haulier.io.ledger.schema import VERSION
 from haulier.io.ledger.store import Ledger, LedgerView
-from haulier.runs.report import report_of
+from haulier.runs.reports.report import report_of
 
 LEDGERS = sorted((Path(__file__).parent / "ledgers").glob("v*.db"))
 V1 = Path(__file__).parent / "ledgers" / "v1.db"

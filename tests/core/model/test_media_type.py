@@ -9,7 +9,7 @@ import pytest
 from haulier.errors import DestinationError
 from haulier.model.media_type import is_media_type
 from haulier.pipeline.encoding.json import JsonSettings
-from haulier.runs.written import written_settings
+from haulier.runs.resolving.written import written_settings
 
 GOOD = [
     "text/plain",

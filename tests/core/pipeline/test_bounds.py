@@ -22,8 +22,8 @@ from haulier.model.request import Request
 from haulier.pipeline.batches import Weights
 from haulier.pipeline.planner import Planner
 from haulier.plugins.registry import Registry
-from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 
 REGISTRY = load_registry()
 ONCE = "; every record is carried exactly once"

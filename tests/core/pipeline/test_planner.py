@@ -23,9 +23,9 @@ from haulier.model.block import Block, RejectedRecord
 from haulier.model.expression import RunFacts
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planner, idempotency_key
-from haulier.runs.builtins import load_registry
-from haulier.runs.positions import part_of
-from haulier.runs.resolve import resolve
+from haulier.runs.inputs.positions import part_of
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 
 RUN = "f" * 32
 REGISTRY = load_registry()

@@ -18,7 +18,7 @@ from haulier.model.expression import RunFacts
 from haulier.model.paths import attribute_path, written_path
 from haulier.pipeline.attributes import Way, decode
 from haulier.pipeline.shaping import Shaper
-from haulier.runs.shape import sends_attribute, shape_of
+from haulier.runs.resolving.shape import sends_attribute, shape_of
 
 WAYS: tuple[Way, ...] = ("shallow", "full")
 RECORD = {"sku": "a1", "price": "1.10", "stock": "", "o": {"x": 1, "y": {"z": [2]}}, "a.b": True}

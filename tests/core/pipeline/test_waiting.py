@@ -17,8 +17,8 @@ from haulier.io.destinations import destination_from
 from haulier.model.block import Block
 from haulier.model.expression import RunFacts
 from haulier.pipeline.planner import OpenWork, Planned, Planner
-from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 
 PROGRAM = Program(source="there is none: the test does the work")
 

@@ -287,7 +287,7 @@ ENDPOINT = """
 
 def test_a_stranger_adds_an_endpoint_to_imagga(install: Install) -> None:
     imagga = pytest.importorskip("haulier_imagga")
-    from haulier.runs.builtins import Builtins
+    from haulier.runs.resolving.builtins import Builtins
 
     install("zz-colors", ENDPOINT.replace("acme", "imagga").replace("ping", "colors"))
     loaded = load([Builtins(), imagga], allowed="zz-colors")

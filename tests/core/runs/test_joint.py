@@ -7,7 +7,7 @@ from pathlib import Path
 
 from haulier.delivery.pacing import Pace
 from haulier.io.shared_limit import SharedLimit
-from haulier.runs.joint import Depth, Joint
+from haulier.runs.driving.joint import Depth, Joint
 
 
 @dataclass

@@ -14,9 +14,9 @@ import pytest
 from haulier.errors import ConfigurationError, OutputBusy, PluginError, TransportError
 from haulier.io.doors import RunDoors
 from haulier.io.ledger.rows import Commit
-from haulier.runs import owing as module
-from haulier.runs.owing import Owing
-from haulier.runs.served import Served
+from haulier.runs.outputs import owing as module
+from haulier.runs.outputs.owing import Owing
+from haulier.runs.outputs.served import Served
 
 
 class Keeping:

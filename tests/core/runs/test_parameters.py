@@ -10,7 +10,7 @@ import pytest
 
 from haulier.authoring import EndpointTemplate, Parameter
 from haulier.errors import DestinationError
-from haulier.runs.parameters import check_parameters
+from haulier.runs.resolving.parameters import check_parameters
 
 TEMPLATE = EndpointTemplate(
     connector="acme",

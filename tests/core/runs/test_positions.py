@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haulier.model.block import Block
-from haulier.runs.positions import PositionSet, part_of, stretches
+from haulier.runs.inputs.positions import PositionSet, part_of, stretches
 
 some_ranges = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: range(pair[0], sum(pair)))

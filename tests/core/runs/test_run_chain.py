@@ -16,7 +16,7 @@ from tests.core.runs.wire import Asked, Stall, Wire, answer
 import haulier
 from haulier.errors import ConfigurationError, CredentialError, DestinationError
 from haulier.io.ledger.store import Ledger, LedgerView
-from haulier.runs.report import report_of
+from haulier.runs.reports.report import report_of
 
 UPLOAD_ID = "{record.upload.result.upload_id}"
 

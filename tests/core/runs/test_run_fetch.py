@@ -305,7 +305,7 @@ def test_preview_that_is_told_to_fetch_is_the_wire(tmp_path: Path) -> None:
 
 
 def test_the_bodies_of_samples_are_written_only_where_they_are_whole(tmp_path: Path) -> None:
-    from haulier.runs.sample_files import save_bodies
+    from haulier.runs.previews.sample_files import save_bodies
 
     with Wire(picture) as store, Wire() as wire:
         shown = haulier.preview(uploading(wire), pictures(store, 1))

@@ -24,9 +24,9 @@ from tests.core.runs.wire import Wire
 import haulier
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.io.destinations import destination_from
-from haulier.runs.builtins import load_registry
-from haulier.runs.by_template import pieces_by_template
-from haulier.runs.formatting import with_compression
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.by_template import pieces_by_template
+from haulier.runs.resolving.formatting import with_compression
 
 URL = "http://127.0.0.1:9"
 PROPERTY = {"grouping": {"name": "property", "property_name": "rows"}}

@@ -15,8 +15,8 @@ from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.request import Request, Response, joined
-from haulier.runs.delivered import Delivered
-from haulier.runs.joining import Joining, Lines
+from haulier.runs.driving.delivered import Delivered
+from haulier.runs.outputs.joining import Joining, Lines
 
 
 def told(*records: bytes, body: bytes = b"", state: State = State.DELIVERED, **more: Any) -> Delivered:

@@ -262,8 +262,8 @@ def test_a_low_water_mark_is_never_committed_above_a_record_that_waits() -> None
     from tests.core.pipeline.test_planner import planner_of
 
     from haulier.model.block import Block
-    from haulier.runs.positions import PositionSet
-    from haulier.runs.source import PlanSource, Resumed
+    from haulier.runs.inputs.positions import PositionSet
+    from haulier.runs.stages.source import PlanSource, Resumed
 
     planner = planner_of(batching={"size": 10})
     lines = [b'{"id":%d}' % number for number in range(30)]

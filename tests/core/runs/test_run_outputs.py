@@ -16,7 +16,7 @@ import haulier
 from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.activation import pause
 from haulier.io.credentials import CredentialStore, credential_types
-from haulier.runs import owing
+from haulier.runs.outputs import owing
 
 HMAC = next(kind for kind in credential_types() if kind.name == "hmac")
 

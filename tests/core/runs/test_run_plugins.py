@@ -23,7 +23,7 @@ from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.registry import Registry
-from haulier.runs.builtins import Builtins
+from haulier.runs.resolving.builtins import Builtins
 
 
 class Faulty(Exception):
@@ -123,7 +123,7 @@ class Plugin:
 def plugin(monkeypatch: pytest.MonkeyPatch) -> Plugin:
     made = Plugin()
     registry = Registry.of(load([Builtins(), http, made], allowed=""))
-    monkeypatch.setattr("haulier.runs.sending.load_registry", lambda: registry)
+    monkeypatch.setattr("haulier.runs.sittings.sending.load_registry", lambda: registry)
     return made
 
 

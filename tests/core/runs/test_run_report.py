@@ -17,7 +17,7 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 import haulier
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger
-from haulier.runs.history import Told, told_of
+from haulier.runs.reports.history import Told, told_of
 
 
 @pytest.fixture(autouse=True)

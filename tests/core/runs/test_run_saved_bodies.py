@@ -16,7 +16,7 @@ import haulier
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.saving import SavedBodies
 from haulier.model.request import Request, Response
-from haulier.runs.history import all_runs
+from haulier.runs.reports.history import all_runs
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
 REQUEST = Request(

@@ -16,7 +16,7 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
 from haulier.errors import ConfigurationError, InputError, LedgerError
-from haulier.runs.spooling import Spool
+from haulier.runs.inputs.spooling import Spool
 
 
 @contextmanager

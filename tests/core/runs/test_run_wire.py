@@ -18,9 +18,9 @@ from tests.core.runs.wire import Asked, Wire, answer
 import haulier
 from haulier.errors import ConfigurationError, CredentialError
 from haulier.model.request import FilePart
-from haulier.runs.curl import curl_command
-from haulier.runs.marking import Marks
-from haulier.runs.sample_files import save_bodies
+from haulier.runs.previews.curl import curl_command
+from haulier.runs.previews.marking import Marks
+from haulier.runs.previews.sample_files import save_bodies
 
 CODE = """
 def build(records, context):

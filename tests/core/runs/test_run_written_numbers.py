@@ -18,8 +18,8 @@ from haulier.io.destination_text import dump_destination
 from haulier.io.destinations import destination_from
 from haulier.io.yaml_file import read_yaml
 from haulier.model.written_number import WrittenNumber, as_written, number_of
-from haulier.runs.adjusting import adjusted
-from haulier.runs.site import site_of
+from haulier.runs.destinations.adjusting import adjusted
+from haulier.runs.resolving.site import site_of
 
 NUMBERS = ["1.10", "1e2", "0.12345678901234567890", "-0.0", "1E+5", "12345678901234567890.5", "1.5", "7"]
 WRITTEN = ", ".join(f"n{at}: {number}" for at, number in enumerate(NUMBERS))

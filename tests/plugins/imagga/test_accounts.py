@@ -15,7 +15,7 @@ from haulier.authoring import Account, Quota, Response
 from haulier.cli.app import haulier as command_line
 from haulier.io.accounts import AccountBook
 from haulier.io.credentials import CredentialStore
-from haulier.runs.builtins import load_registry
+from haulier.runs.resolving.builtins import load_registry
 from haulier_imagga.account import account_of
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Clock, ImaggaEmulator, Limits, serve
 

@@ -21,10 +21,10 @@ import pytest
 import haulier
 from haulier.cli.reporting import report_lines
 from haulier.io.credentials import CredentialStore
-from haulier.runs.builtins import load_registry
-from haulier.runs.follow import Clock
-from haulier.runs.following import prepare_follow
-from haulier.runs.history import dead_letters
+from haulier.runs.jobs.follow import Clock
+from haulier.runs.jobs.following import prepare_follow
+from haulier.runs.reports.history import dead_letters
+from haulier.runs.resolving.builtins import load_registry
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Fault, ImaggaEmulator, serve
 from haulier_imagga.jobs import groups_of
 

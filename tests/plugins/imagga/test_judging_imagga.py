@@ -11,8 +11,8 @@ from haulier.delivery.judging import History, Judging
 from haulier.io.destinations import destination_from
 from haulier.model.delivery import Stop, Verdict
 from haulier.model.request import Request, Response
-from haulier.runs.builtins import load_registry
-from haulier.runs.resolve import resolve
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 from haulier_imagga import TEMPLATES
 from haulier_imagga.answers import judge, judge_delete, judge_job, judge_picture
 

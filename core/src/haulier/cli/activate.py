@@ -19,7 +19,7 @@ def command(*, destination: str, state: str | None, as_json: bool) -> None:
 
     From then on `haulier run` sends to it. Editing its file keeps it active; the next run says what changed.
     """
-    from haulier.runs.switching import switch_on
+    from haulier.runs.destinations.switching import switch_on
 
     switched = switch_on(destination, state=state)
     if as_json:

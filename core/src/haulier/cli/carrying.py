@@ -9,9 +9,9 @@ from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
     from haulier.cli.progress import Progress
-    from haulier.runs.report import Report
-    from haulier.runs.sitting import Sitting
-    from haulier.runs.switching import Gate
+    from haulier.runs.destinations.switching import Gate
+    from haulier.runs.reports.report import Report
+    from haulier.runs.sittings.sitting import Sitting
 
 __all__ = ["carry"]
 
@@ -40,10 +40,10 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
     from haulier.cli.interrupting import interruptible
     from haulier.cli.progress import Progress, watched
     from haulier.errors import ConfigurationError, HaulierError
-    from haulier.runs.accounts import known_account, used_up
-    from haulier.runs.caution import irreversible
-    from haulier.runs.loop import LoopThread
-    from haulier.runs.trying import output_problems
+    from haulier.runs.credentials.accounts import known_account, used_up
+    from haulier.runs.destinations.caution import irreversible
+    from haulier.runs.destinations.trying import output_problems
+    from haulier.runs.driving.loop import LoopThread
 
     progress = Progress(passed.state_dir, passed.site.destination.name)
     sitting = prepare(progress.started)
@@ -66,7 +66,7 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
 def _stopped(progress: Progress, passed: Gate, error: Exception) -> Report:
     """The report of a run that an error ended in the middle; where none had begun, the error itself is the answer."""
     from haulier.errors import ConfigurationError
-    from haulier.runs.history import run_under_way
+    from haulier.runs.reports.history import run_under_way
 
     report = run_under_way(passed.state_dir, progress.run_id) if progress.run_id else None
     if report is None or isinstance(error, ConfigurationError):

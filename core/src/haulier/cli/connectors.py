@@ -21,7 +21,7 @@ __all__ = ["command"]
 @json_option
 def command(*, name: str | None, as_json: bool) -> None:
     """List the services that can be reached, or show one."""
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
 
     registry = load_registry()
     chosen = (

@@ -16,7 +16,7 @@ __all__ = ["command"]
 @json_option
 def command(*, name: str | None, as_json: bool) -> None:
     """List the content formats a body can have, or show one."""
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
 
     registry = load_registry()
     chosen = (

@@ -33,7 +33,7 @@ _ATTRIBUTES = {
 @json_option
 def command(*, connector: str, name: str | None, as_json: bool) -> None:
     """List the calls of a connector, or show all about one."""
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
 
     registry = load_registry()
     service = registry.connector(connector)

@@ -37,8 +37,8 @@ def command(
     """
     from haulier.cli.interrupting import interruptible
     from haulier.cli.reporting import report_lines
-    from haulier.runs.following import prepare_follow
-    from haulier.runs.loop import LoopThread
+    from haulier.runs.driving.loop import LoopThread
+    from haulier.runs.jobs.following import prepare_follow
 
     sitting = prepare_follow(run, state=state, base_url=base_url, timeout_s=timeout_s, lost=lost)
     with interruptible(sitting) as interruption:

@@ -71,7 +71,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask before what ca
 
 
 def _trust(context: click.Context) -> None:
-    from haulier.runs.trust import trusting_code
+    from haulier.runs.previews.trust import trusting_code
 
     context.with_resource(trusting_code())
 

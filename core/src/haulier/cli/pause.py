@@ -20,7 +20,7 @@ def command(*, destination: str, state: str | None, as_json: bool) -> None:
     A run under way takes nothing more in, finishes what is in flight and stops; after `haulier activate` the same
     command goes on with it.
     """
-    from haulier.runs.switching import switch_off
+    from haulier.runs.destinations.switching import switch_off
 
     switched = switch_off(destination, state=state)
     if as_json:

@@ -37,7 +37,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Count requests, bytes and time of a run; sends nothing."""
-    from haulier.runs.planning import plan
+    from haulier.runs.previews.planning import plan
 
     made = plan(destination, records, params=params, base_url=base_url, format=format, limit=limit)
     if as_json:

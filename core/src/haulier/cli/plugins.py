@@ -23,7 +23,7 @@ __all__ = ["command"]
 def command(*, as_json: bool) -> None:
     """List what is installed, and what failed to load."""
     from haulier.cli.app import plugin_commands
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
 
     registry = load_registry()
     commands = plugin_commands()

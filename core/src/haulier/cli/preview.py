@@ -23,8 +23,8 @@ from haulier.cli.options import (
 from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
-    from haulier.runs.marking import Marks
-    from haulier.runs.preview import Preview, Sample
+    from haulier.runs.previews.marking import Marks
+    from haulier.runs.previews.preview import Preview, Sample
 
 __all__ = ["command"]
 
@@ -81,8 +81,8 @@ def command(
     Made by the very code that runs use, from the settings as they are now. What is made of a run's id or start is
     marked as varying: it differs from run to run. Files that records name by URL are fetched with --fetch only.
     """
-    from haulier.runs.marking import credential_marks
-    from haulier.runs.preview import preview
+    from haulier.runs.previews.marking import credential_marks
+    from haulier.runs.previews.preview import preview
 
     if fetch:
         into = click.get_current_context().with_resource(TemporaryDirectory())
@@ -121,7 +121,7 @@ def command(
 
 def _saved(shown: Preview, folder: Path | None, *, needed: bool) -> Mapping[int, Path]:
     """The files of the bodies, by the number of their sample."""
-    from haulier.runs.sample_files import save_bodies
+    from haulier.runs.previews.sample_files import save_bodies
 
     if folder is None:
         if needed and any(one.length for one in shown.samples):
@@ -150,7 +150,7 @@ def _sample_lines(one: Sample, marks: Marks, files: Mapping[int, Path], *, full:
 
 
 def _curl_lines(one: Sample, marks: Marks, files: Mapping[int, Path]) -> Iterator[str]:
-    from haulier.runs.curl import curl_command
+    from haulier.runs.previews.curl import curl_command
 
     yield f"# sample {one.number}"
     yield from curl_command(one, marks, files.get(one.number)).split("\n")
@@ -195,7 +195,7 @@ def _check_watch(records: str, *, as_json: bool) -> None:
 
 def _watched(destination: str, records: str, lines: Callable[[], list[str]]) -> int:
     from haulier.cli.watching import watch
-    from haulier.runs.site import file_of
+    from haulier.runs.resolving.site import file_of
 
     return watch([file_of(destination), Path(records)], lines)
 

@@ -38,7 +38,7 @@ class Progress:
 
     def started(self, run_id: str, run_key: str) -> None:
         """The run begins, or goes on: called once, in the run's thread."""
-        from haulier.runs.history import run_under_way
+        from haulier.runs.reports.history import run_under_way
 
         self._run_id, self._began = run_id, time.monotonic()
         before = run_under_way(self._folder, run_id)
@@ -61,7 +61,7 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _watch(self) -> None:
-        from haulier.runs.history import run_under_way
+        from haulier.runs.reports.history import run_under_way
 
         while not self._over.wait(_EVERY_S):
             now = run_under_way(self._folder, self._run_id)

@@ -22,7 +22,7 @@ def command(*, run: str, state: str | None, as_json: bool) -> None:
 
     RUN is its id or the beginning of it, as `haulier runs` lists them; DEST means the latest run of a destination.
     """
-    from haulier.runs.history import told_of
+    from haulier.runs.reports.history import told_of
 
     told = told_of(run, state=state)
     if as_json:

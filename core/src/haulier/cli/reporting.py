@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from haulier.cli.printing import facts, seconds_text, table
 
 if TYPE_CHECKING:
-    from haulier.runs.figures import Figures
-    from haulier.runs.report import Report, StageCounts
+    from haulier.runs.reports.figures import Figures
+    from haulier.runs.reports.report import Report, StageCounts
 
 __all__ = ["figure_lines", "report_lines"]
 

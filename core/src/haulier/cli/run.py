@@ -21,7 +21,7 @@ from haulier.cli.options import (
 from haulier.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from haulier.runs.sitting import Sitting
+    from haulier.runs.sittings.sitting import Sitting
 
 __all__ = ["command"]
 
@@ -74,8 +74,8 @@ def command(
     Ends with 0 all delivered, 2 nothing sent for what is set wrongly, 3 stopped and resumable, 4 some rejected,
     5 some in doubt or accepted, 130 or 143 interrupted.
     """
-    from haulier.runs.sending import prepare
-    from haulier.runs.switching import gate
+    from haulier.runs.destinations.switching import gate
+    from haulier.runs.sittings.sending import prepare
 
     if (records is None) == (resume is None):
         raise ConfigurationError("give the records with --records FILE, or --resume RUN; one of the two")

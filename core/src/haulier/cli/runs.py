@@ -12,7 +12,7 @@ from haulier.cli.printing import out, out_json, short_text, table, time_text
 from haulier.errors import LedgerError
 
 if TYPE_CHECKING:
-    from haulier.runs.report import Report
+    from haulier.runs.reports.report import Report
 
 __all__ = ["command"]
 
@@ -76,7 +76,7 @@ def _prune(
     An input whose run is forgotten is sent again when it is given again. Unfinished runs stay unless another one took
     their place, and so do finished ones with dead letters that were not replayed.
     """
-    from haulier.runs.tidying import prune_runs
+    from haulier.runs.reports.tidying import prune_runs
 
     tidied = prune_runs(
         keep=keep, destination=destination, dead_letters=dead_letters, unfinished=unfinished, state=state
@@ -94,7 +94,7 @@ def _prune(
 
 
 def _list(*, destination: str | None, most: int, state: str | None, as_json: bool) -> None:
-    from haulier.runs.history import all_runs
+    from haulier.runs.reports.history import all_runs
 
     listed = all_runs(state=state, destination=destination)
     runs = listed.runs

@@ -10,9 +10,9 @@ from haulier.cli.printing import clean
 
 if TYPE_CHECKING:
     from haulier.model.request import FilePart
-    from haulier.runs.marking import Marks
-    from haulier.runs.preview import Sample
-    from haulier.runs.trying import TestAnswer
+    from haulier.runs.destinations.trying import TestAnswer
+    from haulier.runs.previews.marking import Marks
+    from haulier.runs.previews.preview import Sample
 
 __all__ = ["HEADERS_OF_INTEREST", "answer_lines", "body_lines", "request_lines"]
 

@@ -21,8 +21,8 @@ from haulier.cli.options import (
 from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
-    from haulier.runs.site import DestinationLike
-    from haulier.runs.trying import TestAnswer
+    from haulier.runs.destinations.trying import TestAnswer
+    from haulier.runs.resolving.site import DestinationLike
 
 __all__ = ["EXIT_OF_VERDICT", "answer_values", "command"]
 
@@ -75,9 +75,9 @@ def command(
     are changed for this test only.
     """
     from haulier.cli.asking import confirm
-    from haulier.runs.adjusting import adjusted
-    from haulier.runs.caution import irreversible, left_behind
-    from haulier.runs.trying import test_send
+    from haulier.runs.destinations.adjusting import adjusted
+    from haulier.runs.destinations.caution import irreversible, left_behind
+    from haulier.runs.destinations.trying import test_send
 
     chosen = adjusted(destination, changes)
     made: dict[str, Any] = {"sample": sample, "params": params, "base_url": base_url, "format": format}
@@ -95,7 +95,7 @@ def command(
 def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dict[str, Any]) -> bytes:
     """The sample's body as a person left it in the editor."""
     from haulier.cli.editing import edited
-    from haulier.runs.preview import preview
+    from haulier.runs.previews.preview import preview
 
     if records == "-":
         raise click.UsageError("--edit needs the keyboard, so the records cannot come from standard input")

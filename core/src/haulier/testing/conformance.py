@@ -29,7 +29,7 @@ from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.offers import Plugin
-from haulier.runs.builtins import Builtins
+from haulier.runs.resolving.builtins import Builtins
 
 __all__ = ["check_endpoint", "check_grouping", "check_plugin"]
 

@@ -12,7 +12,7 @@ from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
     from haulier.io.credentials import Credential, SecretRef
-    from haulier.runs.storing import Form
+    from haulier.runs.credentials.storing import Form
 
 __all__ = ["command"]
 
@@ -67,7 +67,7 @@ def command(
 
     It is bound to its origins: a destination that leads elsewhere does not get it. No command shows its values again.
     """
-    from haulier.runs.storing import credential_form, store_credential
+    from haulier.runs.credentials.storing import credential_form, store_credential
 
     form = credential_form(type)
     known: dict[str, str | SecretRef] = {**(form.from_environment() if from_env else {}), **values}

@@ -28,7 +28,7 @@ def check_and_print(name: str, base_url: str | None, *, as_json: bool) -> int:
     """Check a stored credential and print what came of it; the exit code."""
     from haulier.cli.showing import answer_lines
     from haulier.cli.test import answer_values
-    from haulier.runs.trying import check_credential
+    from haulier.runs.destinations.trying import check_credential
 
     answer = check_credential(name, base_url=base_url)
     good = answer.verdict == "delivered"

@@ -14,7 +14,7 @@ __all__ = ["command"]
 @json_option
 def command(*, as_json: bool) -> None:
     """List what is stored, without values."""
-    from haulier.runs.storing import stored_credentials
+    from haulier.runs.credentials.storing import stored_credentials
 
     rows = stored_credentials()
     if as_json:

@@ -15,7 +15,7 @@ __all__ = ["command"]
 @json_option
 def command(*, name: str, as_json: bool) -> None:
     """Forget a credential."""
-    from haulier.runs.storing import forget_credential
+    from haulier.runs.credentials.storing import forget_credential
 
     forget_credential(name)
     if as_json:

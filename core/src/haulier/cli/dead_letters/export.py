@@ -45,7 +45,7 @@ def command(
     One line a record, byte for byte as it was read. With --json one object a line: run and position, state and reason,
     and under `record` what to mend (under `text` where it is no JSON); `dead-letters replay --records` takes that file.
     """
-    from haulier.runs.history import dead_letters, export_dead_letters
+    from haulier.runs.reports.history import dead_letters, export_dead_letters
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     if output is None:

@@ -29,7 +29,7 @@ def command(
 
     Those that were replayed are left out.
     """
-    from haulier.runs.history import dead_letters
+    from haulier.runs.reports.history import dead_letters
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     listed = list(islice(letters, most))

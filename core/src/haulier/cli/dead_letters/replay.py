@@ -18,7 +18,7 @@ from haulier.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from haulier.runs.sitting import Sitting
+    from haulier.runs.sittings.sitting import Sitting
 
 __all__ = ["command"]
 
@@ -59,9 +59,9 @@ def command(
     next leaves out. What is in doubt may have arrived: it is taken only with --only in_doubt or --only all. The same
     command goes on with a replay that stopped.
     """
-    from haulier.runs.history import replay_target
-    from haulier.runs.replay import Choice, prepare_replay
-    from haulier.runs.switching import gate
+    from haulier.runs.destinations.switching import gate
+    from haulier.runs.replays.replay import Choice, prepare_replay
+    from haulier.runs.reports.history import replay_target
 
     destination, run = replay_target(of, state=state)
     passed = gate(destination, state=state, activate=activate)

@@ -23,7 +23,7 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
     POSITION as `dead-letters list` has it, in the newest run that has a dead letter there.
     """
     from haulier.cli.showing import body_lines
-    from haulier.runs.history import dead_letters
+    from haulier.runs.reports.history import dead_letters
 
     if stage is not None:
         _check_stage(stage, of, state)
@@ -60,7 +60,7 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
 
 def _check_stage(stage: str, of: str, state: str | None) -> None:
     """ConfigurationError for a stage that the run does not have."""
-    from haulier.runs.history import told_of
+    from haulier.runs.reports.history import told_of
 
     names = [one.name for one in told_of(of, state=state).report.stages]
     if stage not in names:

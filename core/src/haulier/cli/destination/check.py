@@ -30,7 +30,7 @@ def command(
 
     All of the project where none is named. Sends nothing. Ends with 2 where a run would not begin.
     """
-    from haulier.runs.listing import check_destinations
+    from haulier.runs.destinations.listing import check_destinations
 
     found = check_destinations(destinations, base_url=base_url, params=params)
     if as_json:

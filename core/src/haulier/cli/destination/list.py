@@ -15,7 +15,7 @@ __all__ = ["command"]
 @json_option
 def command(*, state: str | None, as_json: bool) -> None:
     """List the destinations of this project."""
-    from haulier.runs.listing import listed_destinations
+    from haulier.runs.destinations.listing import listed_destinations
 
     listed = listed_destinations(state=state)
     if as_json:

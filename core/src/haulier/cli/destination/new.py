@@ -12,7 +12,7 @@ from haulier.cli.options import WholeNumber, json_option, pairs, set_option
 from haulier.cli.printing import out, out_json, say
 
 if TYPE_CHECKING:
-    from haulier.runs.making import Made
+    from haulier.runs.destinations.making import Made
 
 __all__ = ["command"]
 
@@ -112,7 +112,7 @@ def command(*, name: str | None, dry_run: bool, as_json: bool, **chosen: Any) ->
     terminal what is missing is asked for. A new destination is off until `haulier activate`.
     """
     from haulier.cli.destination.questions import ask_for_rest
-    from haulier.runs.making import Choices, make_destination
+    from haulier.runs.destinations.making import Choices, make_destination
 
     complete = bool(name) and bool(chosen["endpoint"] or chosen["url"])
     if not complete and interactive() and not as_json:

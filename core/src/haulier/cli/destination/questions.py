@@ -18,7 +18,7 @@ _BY_HAND = "by-hand"
 
 def ask_for_rest(name: str | None, chosen: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name and all choices, completed by the person at the keyboard."""
-    from haulier.runs.builtins import load_registry
+    from haulier.runs.resolving.builtins import load_registry
 
     registry = load_registry()
     chosen = dict(chosen)

@@ -17,7 +17,7 @@ __all__ = ["command"]
 @json_option
 def command(*, destination: str, base_url: str | None, state: str | None, as_json: bool) -> None:
     """Show a destination: its settings and what they come to."""
-    from haulier.runs.listing import show_destination
+    from haulier.runs.destinations.listing import show_destination
 
     one = show_destination(destination, base_url=base_url, state=state)
     if as_json:

@@ -1,0 +1,242 @@
+"""Credentials at each attempt: found, held against the origin they are bound to, and applied after the plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from haulier.errors import CredentialError
+from haulier.io.credentials import (
+    CredentialStore,
+    Redactor,
+    ResolvedCredential,
+    SecretRef,
+    check_binding,
+    resolve_values,
+)
+from haulier.model.origin import canonical_origin
+from haulier.model.parts import Added, CredentialType, Settings, Token
+from haulier.model.request import Request
+from haulier.plugins.registry import Registry
+from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.resolved import Resolved, place_of
+from haulier.runs.resolving.site import Site
+
+__all__ = [
+    "Authority",
+    "CredentialLike",
+    "authorities_of",
+    "authority_of",
+    "authority_of_output",
+    "given_to",
+]
+
+CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
+_NOTHING = Added()
+
+
+@dataclass
+class Wallet:
+    """The token that all requests of a run share. It is not acquired yet where `value` is empty.
+
+    renew_at: of the clock that never goes back, when it is to be acquired anew. proven: something was answered
+    otherwise than with 401 since it was acquired in place of one that was not accepted. redactors: hear of each token.
+    """
+
+    token: Token = field(default_factory=lambda: Token(value=""))
+    renew_at: float = 0.0
+    proven: bool = True
+    redactors: list[Redactor] = field(default_factory=list)
+
+    def keep(self, token: Token, renew_at: float) -> None:
+        """This one from now on."""
+        for redactor in self.redactors:
+            redactor.add([token.value])
+        self.token, self.renew_at = token, renew_at
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What authenticates the requests of a run. name: of the credential, empty without one.
+
+    yields: a header written in the destination stands instead of the credential's (`override_authorization`).
+    stored: its name is that of a stored credential. checked: it is what a check asks about. wallet: the token of a type
+    that acquires one.
+    """
+
+    name: str = ""
+    type: CredentialType | None = field(default=None, repr=False)
+    credential: ResolvedCredential | None = field(default=None, repr=False)
+    yields: bool = False
+    stored: bool = False
+    checked: bool = False
+    wallet: Wallet = field(default_factory=Wallet, repr=False, compare=False)
+
+    @property
+    def acquires(self) -> bool:
+        """Whether a token is asked for before the first request."""
+        return self.type is not None and self.type.acquire is not None and self.credential is not None
+
+    @property
+    def unaccepted(self) -> str:
+        """What a 401 comes to, and the way out."""
+        if self.stored:
+            kind = self.type.name if self.type is not None else "TYPE"
+            see = f"see: haulier credential check {self.name}"
+            anew = f"store it anew: haulier credential add {kind} --name {self.name} --replace"
+            return f"it does not accept the credential `{self.name}`; {anew if self.checked else see}"
+        if self.credential is not None:
+            return "it does not accept the credential that was given"
+        if self.yields:
+            return "it does not accept the Authorization that `headers` has"
+        return (
+            "no credential is written: store one with `haulier credential add`, then write `credential: NAME`"
+        )
+
+    def authorize(self) -> Callable[[Request], Added]:
+        """What a credential adds to a request, asked at each attempt."""
+        kind, credential = self.type, self.credential
+        if kind is None or credential is None:
+            return lambda _: _NOTHING
+        apply, settings = guarded(kind.apply, f"credential type {kind.name}"), credential.settings
+        wallet = self.wallet if kind.acquire is not None else None
+
+        def added(request: Request) -> Added:
+            return apply(request, settings if wallet is None else wallet.token, time.time())
+
+        if self.yields:
+            return lambda request: _less_written(added(request), request)
+        return added
+
+    def redactor(self, *others: Authority) -> Redactor:
+        """The last net: takes the secrets of this credential, and of others, out of any text."""
+        credentials = [one.credential for one in (self, *others) if one.credential is not None]
+        made = Redactor([secret for credential in credentials for secret in credential.secrets()])
+        for one in (self, *others):
+            one.wallet.redactors.append(made)
+        return made
+
+
+def authority_of(
+    site: Site, resolved: Resolved, registry: Registry, given: CredentialLike = None
+) -> Authority:
+    """The credential of a destination, or the given one: a stored name, or a mapping of values.
+
+    CredentialError where one is needed and missing, unknown, incomplete, or not bound to the destination's origin.
+    """
+    wanted = resolved.connector.credential_type
+    destination = resolved.destination
+    choice = given if given is not None else destination.credential
+    if choice is None:
+        if wanted in ("", "none") or destination.override_authorization:
+            return Authority(yields=destination.override_authorization)
+        raise CredentialError(
+            f"{place_of(destination, resolved.stage)}: {resolved.connector.title} needs a credential; store one with "
+            f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`"
+        )
+    if isinstance(choice, str):
+        store = CredentialStore(site.credentials())
+        kind = registry.credential_type(wanted or store.get(choice).type)
+        credential = store.resolve(choice, kind)
+    else:
+        kind, credential = _from_values(site, resolved, registry, choice)
+    check_binding(credential, resolved.origin)
+    check_acquiring(kind, credential)
+    return Authority(
+        credential.name,
+        kind,
+        credential,
+        yields=destination.override_authorization,
+        stored=isinstance(choice, str),
+    )
+
+
+def authorities_of(
+    site: Site, stages: Sequence[Resolved], registry: Registry, given: CredentialLike = None
+) -> tuple[Authority, ...]:
+    """The credential of each stage; a given one takes the place of all that no stage names by itself."""
+    found = []
+    for resolved in stages:
+        try:
+            found.append(authority_of(site, resolved, registry, given_to(resolved, given)))
+        except CredentialError as error:
+            if resolved.stage is None or str(error).startswith(
+                place_of(resolved.destination, resolved.stage)
+            ):
+                raise
+            raise CredentialError(f"stage `{resolved.name}`: {error}") from None
+    return tuple(found)
+
+
+def given_to(resolved: Resolved, given: CredentialLike) -> CredentialLike:
+    """The credential that the caller gave, where a stage does not name one by itself; else that one's name."""
+    own = resolved.stage.credential if resolved.stage is not None else None
+    return given if own is None else own
+
+
+def authority_of_output(site: Site, registry: Registry, settings: Settings, *, place: str) -> Authority:
+    """The stored credential that an output names in its settings, held against its `url` where it has one."""
+    choice, url = getattr(settings, "credential", None), getattr(settings, "url", None)
+    if not isinstance(choice, str):
+        return Authority()
+    try:
+        store = CredentialStore(site.credentials())
+        kind = registry.credential_type(store.get(choice).type)
+        credential = store.resolve(choice, kind)
+        if isinstance(url, str):
+            check_binding(credential, url)
+    except CredentialError as error:
+        raise CredentialError(f"{place}: {error}") from None
+    if kind.acquire is not None:
+        raise CredentialError(
+            f"{place}: an output cannot acquire tokens as {kind.name} does; take another type"
+        )
+    return Authority(credential.name, kind, credential)
+
+
+def check_acquiring(kind: CredentialType, credential: ResolvedCredential) -> None:
+    """Pass where the first thing that an `acquire` asks may be asked there; sends nothing."""
+    if kind.acquire is None:
+        return
+    asking = guarded(kind.acquire, f"credential type {kind.name}")(credential.settings, time.time())
+    try:
+        check_binding(credential, next(asking).url)
+    except StopIteration:
+        return
+    finally:
+        asking.close()
+
+
+def _less_written(added: Added, request: Request) -> Added:
+    """What a credential adds but for headers that the request has by itself."""
+    written = {name.lower() for name, _ in request.headers}
+    kept = tuple(pair for pair in added.headers if pair[0].lower() not in written)
+    return Added(headers=kept, query=added.query)
+
+
+def _from_values(
+    site: Site, resolved: Resolved, registry: Registry, given: Mapping[str, Any]
+) -> tuple[CredentialType, ResolvedCredential]:
+    """A credential handed in by a program: values by field, and `type` and `origins` where they do not follow."""
+    values = dict(given)
+    name = values.pop("type", resolved.connector.credential_type)
+    if not name:
+        raise CredentialError(
+            "a credential given as values needs a `type`; see: haulier credential add --help"
+        )
+    kind = registry.credential_type(name)
+    origins = values.pop("origins", None) or kind.origins
+    if not origins and site.in_code:
+        origins = (resolved.origin,)  # destination and credential come from the same hand
+    if not origins:
+        raise CredentialError(
+            f"a credential of type {kind.name} needs `origins`, the addresses it may be sent to"
+        )
+    refs = {
+        key: value if isinstance(value, SecretRef) else SecretRef("literal", str(value))
+        for key, value in values.items()
+    }
+    bound = tuple(canonical_origin(origin, place="origins") for origin in origins)
+    return kind, resolve_values("given", kind, refs, bound)

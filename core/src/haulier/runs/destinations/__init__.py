@@ -1,0 +1,1 @@
+"""Destinations as people handle them: made, listed, changed, checked, tried, switched on and off."""

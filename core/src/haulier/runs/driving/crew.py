@@ -1,0 +1,299 @@
+"""The crew: hands ready deliveries to workers, as many at once and as soon as limit and pacing allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+
+import msgspec
+
+from haulier.delivery.ordering import Ordering
+from haulier.delivery.retry import Exhausted, Flow
+from haulier.io.ledger.rows import NOT_SENT, more_telling
+from haulier.model.request import Request
+from haulier.runs.driving.joint import Joint
+
+__all__ = ["Budget", "Crew", "Delivery"]
+
+_SPLITS_PER_BATCH = 64
+
+
+class Budget:
+    """How many more requests may be made by halving one batch."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class Delivery(msgspec.Struct, gc=False, eq=False):
+    """A request on its way: its flow, and what is known of its attempts so far.
+
+    tries: attempts so far, `spent` of them by the request it is a part of. began: when the last one left, by the loop's
+    clock. status: what the last one came to, as `haulier.io.ledger.rows` has it; before: the most telling of those
+    before, of earlier sittings as well. refusals: provisional ones of the run when its last attempt began. since:
+    successes of the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings,
+    shared by all that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
+    """
+
+    request: Request
+    flow: Flow
+    spent: int = 0
+    tries: int = 0
+    shared_splits: Budget | None = None
+    status: int | None = NOT_SENT
+    before: int | None = NOT_SENT
+    refusals: int = 0
+    since: int | None = None
+    exhausted: Exhausted | None = None
+    lane: Hashable | None = None
+    began: float = 0.0
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def splits(self) -> Budget:
+        """The budget of halvings."""
+        if self.shared_splits is None:
+            self.shared_splits = Budget(_SPLITS_PER_BATCH)
+        return self.shared_splits
+
+    @property
+    def own_tries(self) -> int:
+        """Attempts of this very request."""
+        return self.tries - self.spent
+
+    @property
+    def left_status(self) -> int | None:
+        """What the ledger keeps where the request is left for later: what may have been carried out stays so."""
+        return more_telling(self.before, self.status)
+
+
+class Crew:
+    """Workers are made as they are needed and kept; all calls belong to the loop's thread.
+
+    carry: follows a delivery until it settles or waits. limit: how many may be under way now. probing: whether the
+    service seems to be down: then one delivery goes through all its attempts before another one leaves. rested: called
+    when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless:
+    called with why it is of no use to wait for the service. lane: of requests of an equal one, only one leaves until it
+    is settled. joint: what it keeps together with other stages. held: whether a later stage goes first. changed: called
+    when another stage may be able to send now.
+    """
+
+    def __init__(
+        self,
+        *,
+        carry: Callable[[Delivery], Awaitable[None]],
+        limit: Callable[[], int],
+        probing: Callable[[], bool],
+        joint: Joint,
+        held: Callable[[], bool],
+        changed: Callable[[], None],
+        rested: Callable[[], None],
+        failed: Callable[[BaseException], None],
+        hopeless: Callable[[str], None],
+        lane: Callable[[Request], Hashable | None] | None = None,
+    ) -> None:
+        self._carry = carry
+        self._limit = limit
+        self._probing = probing
+        self._probe: Delivery | None = None
+        self._joint = joint
+        self._pacing = joint.pacing
+        self._held = held
+        self._changed = changed
+        self._rested = rested
+        self._failed = failed
+        self._hopeless = hopeless
+        self._lane = lane
+        self._share = joint.share
+        self._ordering: Ordering[Delivery] = Ordering()
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Delivery] = deque()
+        self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
+        self._idle: deque[asyncio.Future[Delivery | None]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._pump_at: asyncio.TimerHandle | None = None
+        self._stopped = False
+        self.active = 0
+
+    @property
+    def ready(self) -> int:
+        """Deliveries that could leave now but for limits."""
+        return len(self._ready)
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """These may leave from now on, in this order."""
+        self._ready.extend(deliveries if self._lane is None else filter(self._may_leave, deliveries))
+        self.pump()
+
+    def later(self, delivery: Delivery, seconds: float) -> None:
+        """This one comes back after a while, before those that have not begun."""
+        # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
+        self._waiting[delivery] = self._loop.call_later(max(seconds, 0.001), self._back, delivery)
+
+    def follow(self, delivery: Delivery, part: Delivery) -> None:
+        """The part, to be added later, takes the place of this one in its lane."""
+        if delivery.lane is not None:
+            part.lane = delivery.lane
+            self._ordering.expect(part.lane, part)
+
+    def settled(self, delivery: Delivery) -> None:
+        """This one came to rest: the next one of its lane may leave."""
+        if delivery.lane is not None:
+            following = self._ordering.leave(delivery.lane)
+            delivery.lane = None
+            if following is not None:
+                self._ready.appendleft(following)
+
+    def asked(self, wait_s: float) -> None:
+        """The service asked to be left alone for so long."""
+        now = self._loop.time()
+        self._pacing.asked(now, wait_s)
+        if self._pacing.shared_interval_s(now):
+            self._share.asked(wait_s)
+
+    def stop(self) -> None:
+        """Hand out nothing more; what is under way goes on."""
+        self._stopped = True
+
+    def left(self) -> Iterator[Delivery]:
+        """Deliveries that are not under way: ready ones and waiting ones."""
+        yield from self._ready
+        yield from self._waiting
+        yield from self._ordering.kept()
+
+    async def end(self, *, at_once: bool = False) -> None:
+        """Wait until every worker has ended; at_once: break off what is under way."""
+        self._stopped = True
+        for handle in (self._pump_at, *self._waiting.values()):
+            if handle is not None:
+                handle.cancel()
+        for idle in self._idle:
+            if not idle.done():
+                idle.set_result(None)
+        if at_once:
+            for worker in self._workers:
+                worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def pump(self) -> None:
+        """Hand out what may leave now; what goes wrong in doing so ends the run instead of leaving it waiting."""
+        try:
+            self._hand_out()
+        except Exception as error:  # noqa: BLE001 - called from timers, where nobody would hear of it
+            self._failed(error)
+
+    def _start(self) -> Delivery | None:
+        """The next delivery, counted as under way; None where none may leave now."""
+        if not self._ready or self._stopped or not self._has_a_place():
+            return None
+        now = self._loop.time()
+        wait = self._pacing.wait(now)
+        if wait > 0:
+            if why := self._pacing.hopeless(now):
+                self._hopeless(why)
+            else:
+                self._pump_in(wait, now)
+            return None
+        delivery = self._next()
+        if delivery is None:
+            return None
+        if (wait := self._turn(now)) > 0:
+            self._ready.appendleft(delivery)
+            self._pump_in(wait, now)
+            return None
+        self._pacing.started(now)
+        self.active += 1
+        self._joint.active += 1
+        return delivery
+
+    def _hand_out(self) -> None:
+        while (delivery := self._start()) is not None:
+            if self._idle:
+                self._idle.popleft().set_result(delivery)
+            else:
+                worker = asyncio.create_task(self._work(delivery))
+                self._workers.add(worker)
+                worker.add_done_callback(self._ended)
+
+    def _has_a_place(self) -> bool:
+        """Whether one more may be under way: of this stage, of all that share its limits, and before later stages."""
+        return self.active < self._limit() and self._joint.active < self._pacing.limit and not self._held()
+
+    def _may_leave(self, delivery: Delivery) -> bool:
+        """Whether nobody of its lane is before this one; else it is kept until then."""
+        assert self._lane is not None
+        if delivery.lane is not None:
+            return self._ordering.arrive(delivery.lane, delivery)
+        delivery.lane = self._lane(delivery.request)
+        return delivery.lane is None or self._ordering.enter(delivery.lane, delivery)
+
+    def _turn(self, now: float) -> float:
+        """Take a turn in the shared limit; the seconds after which to ask again where it is not ours."""
+        interval_s = self._pacing.shared_interval_s(now)
+        return self._share.turn(interval_s) if interval_s else 0.0
+
+    def _pump_in(self, seconds: float, now: float) -> None:
+        """Look again after a while. A time that was agreed on before gives way to an earlier one."""
+        if self._pump_at is not None:
+            if self._pump_at.when() <= now + seconds + 0.001:
+                return
+            self._pump_at.cancel()
+        # As in `later`: below a millisecond uvloop's handle does not tell when it is due.
+        self._pump_at = self._loop.call_later(max(seconds, 0.001), self._pump_again)
+
+    def _next(self) -> Delivery | None:
+        """The next to leave. While the service seems to be down, only the one that finds out, alone."""
+        if not self._probing():
+            self._probe = None
+            return self._ready.popleft()
+        if self.active:
+            return None
+        if self._probe not in self._waiting and self._probe not in self._ready:
+            begun = (delivery for delivery in self._ready if delivery.tries)
+            self._probe = next(begun, None) or min(self._waiting, key=self._due, default=self._ready[0])
+        if self._probe is None or self._probe in self._waiting:
+            return None
+        self._ready.remove(self._probe)
+        return self._probe
+
+    def _due(self, delivery: Delivery) -> float:
+        return self._waiting[delivery].when()
+
+    def _pump_again(self) -> None:
+        self._pump_at = None
+        self._changed()
+
+    def _back(self, delivery: Delivery) -> None:
+        del self._waiting[delivery]
+        self._ready.appendleft(delivery)
+        self.pump()
+
+    async def _work(self, delivery: Delivery | None) -> None:
+        task = asyncio.current_task()
+        while delivery is not None:
+            delivery.task = task
+            try:
+                await self._carry(delivery)
+            finally:
+                self.active -= 1
+                self._joint.active -= 1
+            self._rested()
+            if self._stopped:
+                return
+            # Straight on with the next one: to be handed it by way of a future costs a turn of the loop.
+            delivery = self._start()
+            if delivery is not None:
+                self._changed()
+                continue
+            idle: asyncio.Future[Delivery | None] = self._loop.create_future()
+            self._idle.append(idle)
+            self._changed()
+            delivery = await idle
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            self._failed(error)

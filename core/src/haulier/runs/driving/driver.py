@@ -1,0 +1,385 @@
+"""The driver: carries out what planner, retry flows, pacing and stop rules decide. Small, asynchronous, one per run.
+
+Requests leave in windows: a request may be sent once the transaction that holds its intent is durable. Nothing waits
+for a commit of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import random
+
+from haulier.delivery.judging import History
+from haulier.delivery.retry import Exhausted, Settle, Wait, deliver
+from haulier.delivery.stopping import stop_rules
+from haulier.errors import InputError, LedgerError
+from haulier.io.ledger.rows import NOT_SENT, Commit, may_have_arrived
+from haulier.io.transports.protocol import Transport
+from haulier.model.delivery import Stop, Verdict
+from haulier.model.request import Request
+from haulier.runs.driving.book import Book
+from haulier.runs.driving.carrying import Carrier
+from haulier.runs.driving.course import Course, Source, Taken
+from haulier.runs.driving.crew import Budget, Crew, Delivery
+from haulier.runs.driving.delivered import Delivered
+from haulier.runs.driving.joint import Depth, Joint
+from haulier.runs.driving.settling import Settling
+from haulier.runs.driving.windows import Windows
+
+__all__ = ["Driver"]
+
+_WATCH_S = 0.25  # how often a pause is looked for
+_MOST_ROWS = 2_000  # rejected records in one commit
+
+
+class Driver:
+    """Drives one sitting of a run to its end or to a stop; `stop_reason` says which.
+
+    write: takes a commit to the ledger. settled: told of each request that came to rest. durable: told of each commit
+    that is durable. Of a stage of a chain: at: its place; joint and depth: what it has in common with the others;
+    unproven: see Settling; coming: records that were not taken in yet; quiet: waits until later stages
+    are; stopped: told of a stop.
+
+    Made inside the running loop; all methods belong to its thread.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        book: Book,
+        transport: Transport,
+        course: Course,
+        *,
+        write: Callable[[Commit], None],
+        joint: Joint,
+        depth: Depth,
+        at: int = 0,
+        unproven: bool = False,
+        coming: Callable[[], int] = lambda: 0,
+        quiet: Callable[[], Awaitable[None]] | None = None,
+        stopped: Callable[[str], None] | None = None,
+        settled: Callable[[Delivered], None] | None = None,
+        durable: Callable[[Commit], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._book = book
+        self._course = course
+        self._on_durable = durable
+        self._depth = depth
+        self._coming = coming
+        self._quiet = quiet
+        self._stopped = stopped
+        self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
+        self._history = History()
+        self._settling = Settling(
+            book,
+            self._rules,
+            self._history,
+            most=course.max_in_flight,
+            unproven=unproven,
+            parts=source.parts,
+            later=self._settled,
+            again=self._again,
+            settled=settled,
+            stop=self.stop,
+        )
+        self._carrier = Carrier(
+            transport,
+            book,
+            course,
+            joint.pacing,
+            self._rules,
+            self._settling,
+            settle=self._settle,
+            wait=self._wait,
+            exhausted=self._exhausted,
+        )
+        self._crew = Crew(
+            carry=self._carrier.carry,
+            limit=lambda: self._rules.in_flight_limit,
+            probing=lambda: self._rules.probing,
+            joint=joint,
+            held=lambda: depth.held(at),
+            changed=depth.pump,
+            rested=self._rested,
+            failed=self.fail,
+            hopeless=self.stop,
+            lane=course.lane,
+        )
+        self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._second: list[Delivery] = []
+        depth.join(self._crew, self)
+        self.stop_reason = ""
+        self.error: BaseException | None = None
+
+    # -- from outside --------------------------------------------------------------------------------------------
+
+    def stop(self, reason: str) -> None:
+        """Take nothing more in, let what is in flight finish, then end; resumable."""
+        told = not self.stop_reason
+        self.stop_reason = self.stop_reason or reason
+        if told and self._stopped is not None:
+            self._stopped(reason)
+        self._crew.stop()
+        self._stopping.set()
+        self._windows.let_go()
+        self._changed.set()
+
+    @property
+    def lag(self) -> int:
+        """Requests that are ready to leave or soon will be, as far as records have come."""
+        return self._coming() + self._windows.on_the_way + self._crew.ready
+
+    def committed(self, count: int, error: LedgerError | None) -> None:
+        """The writer made `count` commits durable since the start, or failed for good."""
+        if error is not None:
+            self.fail(error)
+            return
+        for commit, window in self._windows.durable(count):
+            self._crew.add(window)
+            if self._on_durable is not None:
+                self._on_durable(commit)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Drive to the end, or to a stop; all that was decided is durable then.
+
+        Raises what the input's iterator, a plugin or the ledger raised, after what was in flight has come to rest.
+        Cancelled, it breaks off at once, as a crash would.
+        """
+        watches = [asyncio.create_task(one) for one in (self._watch(), self._carrier.watch())]
+        at_once = False
+        try:
+            ended_early = await self._take_all_in()
+            await self._until_settled()
+            if ended_early:
+                # Later stages carry what was read to its end.
+                self._stopped = None
+                self.stop(f"{ended_early}; mended, it goes on under the run key {self._course.run_key}")
+            await self._second_round()
+        except asyncio.CancelledError:
+            at_once = True
+            raise
+        finally:
+            watches[0].cancel()
+            self._windows.close()
+            await self._crew.end(at_once=at_once)
+            watches[1].cancel()
+        self._conclude()
+        self._windows.commit(always=True)
+        await self._all_durable()
+        if self.error is not None:
+            raise self.error
+
+    async def flush(self, *, last: bool = False) -> None:
+        """Commit what came up since, and wait until it is durable; at last, raise what went wrong meanwhile."""
+        if self._book.anything_new:
+            self._windows.commit()
+        await self._all_durable()
+        if last and self.error is not None:
+            raise self.error
+
+    def fail(self, error: BaseException) -> None:
+        """Something is wrong with a plugin, the ledger or us: stop, and raise it at the end."""
+        self.error = self.error or error
+        self.stop(f"{type(error).__name__}: {error}")
+
+    # -- taking in and committing --------------------------------------------------------------------------------
+
+    async def _take_all_in(self) -> str:
+        """Take the input in to its end or to a stop; why it ended before its end, or an empty text."""
+        taking = asyncio.create_task(self._take_in())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((taking, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                taking.cancel()
+            await taking
+        except asyncio.CancelledError:
+            if not self.stop_reason:
+                raise
+        except InputError as error:
+            return str(error)  # what was read stands, and goes out
+        except Exception as error:  # noqa: BLE001 - a caller's iterator or a plugin: raised again at the end
+            self.fail(error)
+        finally:
+            taking.cancel()
+            stopping.cancel()
+            self._windows.commit(always=True)
+        return ""
+
+    async def _take_in(self) -> None:
+        async for taken in self._source.taken():
+            self._take(taken)
+            self._depth.pump()
+            await self._windows.until_room()
+            if taken.block is not None and taken.block.settled is not None:
+                await self._until_quiet(taken.block.settled)
+
+    def _take(self, taken: Taken) -> None:
+        self._settling.unsent(taken.planned.rejected)
+        if taken.block is not None:
+            self._book.took(taken.block, self._source.held(), taken.planned.requests)
+        for parked in taken.parked:
+            self._book.park(parked.left, parked.reason, parked.texts)
+        for request, came_to in taken.rebuilt:
+            self._windows.intend(self._delivery(request, before=came_to))
+        for request in taken.planned.requests:
+            self._windows.intend(self._delivery(request))
+        if self._source.idle or self._book.kept_rows > _MOST_ROWS:
+            self._windows.commit()
+
+    def _outstanding(self) -> int:
+        """Requests that this round has yet to bring to rest."""
+        return self._book.unsettled - len(self._second) - self._settling.provisional
+
+    async def _until_quiet(self, settled: Callable[[], None]) -> None:
+        """A flush: everything before it comes to rest, durably, before anything more is taken in."""
+        self._windows.commit(always=True)
+        await self._until_settled()
+        await self.flush()
+        if self._quiet is not None:
+            await self._quiet()
+        settled()
+
+    async def _until_settled(self) -> None:
+        while self._crew.active or (self._outstanding() and not self.stop_reason):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _all_durable(self) -> None:
+        while not self._windows.all_durable and self.error is None:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _watch(self) -> None:
+        while not self.stop_reason:
+            if self._course.paused():
+                self.stop("the destination was paused; activate it and run again to go on")
+            await asyncio.sleep(_WATCH_S)
+
+    # -- one delivery --------------------------------------------------------------------------------------------
+
+    def _delivery(
+        self,
+        request: Request,
+        *,
+        before: int | None = NOT_SENT,
+        spent: int = 0,
+        splits: Budget | None = None,
+    ) -> Delivery:
+        course, resend = self._course, may_have_arrived(before)
+        flow = deliver(
+            request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
+        )
+        return Delivery(request, flow, spent, spent, splits, before=before)
+
+    def _again(self, part: Request, whole: Delivery, spent: int) -> None:
+        """A part of a delivery goes on as a request of its own, from the next commit on."""
+        delivery = self._delivery(part, before=whole.left_status, spent=spent, splits=whole.splits)
+        delivery.since = self._rules.successes  # what succeeded in the same answer says nothing of these
+        self._crew.follow(whole, delivery)
+        self._windows.intend(delivery)
+        self._windows.commit_soon()
+
+    def _rested(self) -> None:
+        self._changed.set()
+        if not self.stop_reason:
+            self._windows.go_on()
+        self._windows.look_for_room()
+
+    def _wait(self, delivery: Delivery, wish: Wait) -> None:
+        self._rules.failure(delivery.began, self._crew.active)
+        self._crew.later(delivery, wish.seconds)
+        self._book.waited(wish.seconds)
+        if not wish.asked:
+            return
+        if wish.seconds > self._course.patience_s:
+            self.stop(
+                f"{wish.reason}; it asks to come back in {wish.seconds:,.0f} s, "
+                f"which is more than `limits.patience_s` ({self._course.patience_s:,.0f} s)"
+            )
+        self._crew.asked(wish.seconds)
+
+    def _settle(self, delivery: Delivery, wish: Settle) -> None:
+        verdict = wish.verdict
+        if isinstance(verdict, Stop):
+            self._put_back(delivery, verdict.reason)
+            self.stop(verdict.reason)
+            return
+        self._windows.rested(delivery)
+        self._settling.settle(delivery, wish)
+        if not self._settling.waits(delivery):
+            self._settled(delivery)
+
+    def _settled(self, delivery: Delivery) -> None:
+        """A delivery came to rest, or goes on as its parts."""
+        self._crew.settled(delivery)
+        self._windows.commit_soon()
+        self._changed.set()
+
+    def _put_back(self, delivery: Delivery, reason: str) -> None:
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
+
+    def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
+        again = delivery.exhausted is not None
+        why = self._rules.exhausted(
+            wish.reason,
+            began=delivery.began,
+            again=again,
+            since=delivery.since or 0,
+            status=delivery.status,
+            spoken=wish.spoken,
+        )
+        if why or not again:
+            self._put_back(delivery, wish.reason)
+        if why:
+            self.stop(why)
+        elif again:
+            verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
+            self._windows.rested(delivery)
+            self._settling.finish(delivery, verdict, wish.attempts, wish.response)
+            self._crew.settled(delivery)
+            self._windows.commit_soon()
+        else:
+            delivery.exhausted = wish
+            self._windows.rested(delivery)
+            if delivery.lane is None:
+                self._second.append(delivery)
+            else:  # others wait for this one, so it cannot wait for all others
+                self._once_more(delivery)
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def _second_round(self) -> None:
+        """Deliveries that spent their attempts are tried once more, after all others.
+
+        Parts that one of them left have such a round of their own: each time there are fewer records.
+        """
+        while self._second and not self.stop_reason:
+            second, self._second = self._second, []
+            for delivery in second:
+                self._once_more(delivery)
+            self._windows.commit()
+            await self._until_settled()
+
+    def _once_more(self, delivery: Delivery) -> None:
+        """The second round of one that spent its attempts."""
+        assert delivery.exhausted is not None
+        again = self._delivery(delivery.request, before=delivery.left_status)
+        again.since, again.exhausted = delivery.since, delivery.exhausted
+        self._crew.follow(delivery, again)
+        self._crew.settled(delivery)
+        self._windows.intend(again)
+        self._windows.commit_soon()
+
+    def _conclude(self) -> None:
+        """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""
+        if not self.stop_reason:
+            self._settling.settle_provisional()
+            return
+        for delivery in (*self._crew.left(), *self._windows.left(), *self._settling.let_go()):
+            self._put_back(delivery, "")

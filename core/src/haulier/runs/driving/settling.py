@@ -1,0 +1,264 @@
+"""Settling: from what a delivery came to, to the book. Splits what was refused whole, parts what was answered apart.
+
+Nothing is rejected for good before something succeeded: until then rejections are provisional, their records stay
+pending, and nobody is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from haulier.delivery.judging import History
+from haulier.delivery.retry import Settle
+from haulier.delivery.stopping import StopRules
+from haulier.model.block import RejectedRecord
+from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
+from haulier.model.request import Request, Response
+from haulier.runs.driving.book import Book
+from haulier.runs.driving.crew import Delivery
+from haulier.runs.driving.delivered import Delivered
+
+__all__ = ["Settling"]
+
+_SPLITS_PER_RUN = 2_000
+
+
+class Settling:
+    """parts: makes requests of some records of another, and hands them on when they are there. again: brings a part on
+    its way, with the attempts spent. later: told of a delivery whose parts were waited for, when they are on their way.
+
+    unproven: nothing came through this later stage of a chain yet, for which others are called. most: requests in
+    flight at most. settled: told of what came to rest. stop: called with why the run stops.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        rules: StopRules,
+        history: History,
+        *,
+        most: int,
+        unproven: bool = False,
+        parts: Callable[[Request, Sequence[Sequence[int]], Callable[[list[Request] | None], None]], None],
+        later: Callable[[Delivery], None],
+        again: Callable[[Request, Delivery, int], None],
+        settled: Callable[[Delivered], None] | None,
+        stop: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._rules = rules
+        self._history = history
+        self._most = most
+        self._unproven = unproven
+        self._parts = parts
+        self._later = later
+        self._waiting: set[Delivery] = set()
+        self._again = again
+        self._settled = settled
+        self._stop = stop
+        self._splits = 0
+        self._provisional: list[tuple[int, Delivery, Settle]] = []
+        self._unmade: list[RejectedRecord] = []
+        self.refusals = 0  # provisional ones that came so far
+
+    @property
+    def provisional(self) -> int:
+        """Requests whose refusal does not count yet."""
+        return len(self._provisional)
+
+    def settle(self, delivery: Delivery, wish: Settle) -> None:
+        """Bring a delivery to rest by its verdict, which is no `Stop`."""
+        verdict = wish.verdict
+        assert not isinstance(verdict, Stop)
+        self._history.forbidden = self._history.forbidden + 1 if delivery.status == 403 else 0
+        if isinstance(verdict, Outcomes):
+            self._settle_apart(delivery, wish, verdict)
+        elif verdict.kind in ("delivered", "accepted"):
+            self._success(delivery)
+            self.finish(delivery, verdict, wish.attempts, wish.response)
+        elif verdict.kind != "rejected":
+            self.finish(delivery, verdict, wish.attempts, wish.response)
+        elif not (verdict.split and self._split(delivery, wish, verdict)):
+            self._reject(delivery, wish, verdict.reason)
+
+    def unsent(self, rejected: Sequence[RejectedRecord]) -> None:
+        """Records that never became a request.
+
+        A batch that could not be made counts as a request that was refused, and so does each record of a stage that
+        is unproven.
+        """
+        counting = [record for record in rejected if self._unproven or record.batch]
+        if not counting or self._rules.successes:
+            self._book.rejected_unsent(rejected)
+        else:
+            self._book.rejected_unsent(
+                [record for record in rejected if not (self._unproven or record.batch)]
+            )
+            self._book.hold_back(counting)
+            self._unmade += counting
+            for reason in {
+                record.batch or -1 - record.position: record.reason for record in counting
+            }.values():
+                if why := self._rules.rejection(reason, made=not self._unproven):
+                    self._stop(why)
+        if counting:
+            self._look_at_max_rejected()
+
+    def finish(
+        self,
+        delivery: Delivery,
+        verdict: Verdict,
+        attempts: int,
+        response: Response | None,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """All records of a delivery come to rest with one verdict. counted: its attempts are in the book already."""
+        if verdict is DELIVERED and self._settled is None and not counted and not self._book.told:
+            self._book.delivered(delivery.request, attempts, response)
+            return
+        self._tell([self._book.settle(delivery.request, verdict, attempts, response, counted=counted)])
+
+    def settle_provisional(self, until: int | None = None) -> None:
+        """Refusals that were provisional until now count; of the first `until` only, where that is given."""
+        unmade, self._unmade = self._unmade, []
+        self._book.release()
+        self._book.rejected_unsent(unmade)
+        if unmade:
+            self._look_at_max_rejected()
+        provisional, self._provisional = self._provisional, []
+        for number, delivery, wish in provisional:
+            if until is not None and number >= until:
+                self._provisional.append((number, delivery, wish))
+                continue
+            if isinstance(wish.verdict, Outcomes):
+                told = self._book.settle_apart(
+                    delivery.request, wish.verdict.verdicts, wish.attempts, wish.response, counted=True
+                )
+                self._tell(told)
+            else:
+                assert isinstance(wish.verdict, Verdict)
+                self.finish(delivery, wish.verdict, wish.attempts, wish.response, counted=True)
+
+    # -- one verdict a record ------------------------------------------------------------------------------------
+
+    def _settle_apart(self, delivery: Delivery, wish: Settle, outcomes: Outcomes) -> None:
+        verdicts = outcomes.verdicts
+        if any(verdict.kind in ("delivered", "accepted") for verdict in verdicts):
+            self._success(delivery)
+        elif all(verdict.kind == "rejected" for verdict in verdicts) and not self._rules.successes:
+            self._reject(delivery, wish, verdicts[0].reason)
+            return
+        request, asked_again = (
+            delivery.request,
+            [at for at, one in enumerate(verdicts) if one.kind == "retry"],
+        )
+
+        def apart(parts: list[Request] | None) -> None:
+            left = [self._not_again(one) if parts is None else one for one in verdicts]
+            self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
+            for part in parts or ():
+                self._again(part, delivery, delivery.tries)
+
+        # Also after the last attempt: they are fewer now, and what becomes of them is for the rules of a bad night.
+        if asked_again:
+            self._with_parts(delivery, [asked_again], apart)
+        else:
+            apart(None)
+
+    @staticmethod
+    def _not_again(verdict: Verdict) -> Verdict:
+        if verdict.kind != "retry":
+            return verdict
+        return Verdict("rejected", f"retries exhausted: {verdict.reason}")
+
+    # -- refused whole -------------------------------------------------------------------------------------------
+
+    def _reject(self, delivery: Delivery, wish: Settle, reason: str) -> None:
+        verdict = wish.verdict
+        general = isinstance(verdict, Verdict) and verdict.general
+        if self._rules.successes and not general:
+            if isinstance(verdict, Verdict):
+                self.finish(delivery, verdict, wish.attempts, wish.response)
+            return
+        self._provisional.append((self.refusals, delivery, wish))
+        self.refusals += 1
+        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
+        if why := self._rules.rejection(reason, began=delivery.began, general=general):
+            self._stop(why)
+
+    def _split(self, delivery: Delivery, wish: Settle, verdict: Verdict) -> bool:
+        """Halve a refused batch until the bad record stands alone; False where the budget is spent."""
+        delivery.splits.left -= 2
+        if delivery.splits.left < 0 or self._splits >= _SPLITS_PER_RUN:
+            return False
+        if not self._rules.successes and (why := self._rules.rejection(verdict.reason, began=delivery.began)):
+            self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.left_status)
+            self._stop(why)
+            return True
+        count = len(delivery.request.positions)
+        middle = count // 2
+
+        def halved(halves: list[Request] | None) -> None:
+            if halves is None:
+                self._reject(delivery, wish, verdict.reason)
+                return
+            self._splits += 2
+            self._book.split(delivery.request, verdict.reason, wish.attempts, delivery.status)
+            for half in halves:
+                self._again(half, delivery, 0)
+
+        self._with_parts(delivery, [range(middle), range(middle, count)], halved)
+        return True
+
+    # -- parts that must be waited for ---------------------------------------------------------------------------
+
+    def waits(self, delivery: Delivery) -> bool:
+        """Whether what becomes of it follows when its parts are made."""
+        return delivery in self._waiting
+
+    def let_go(self) -> list[Delivery]:
+        """The deliveries whose parts are not made yet; the run stops, and they never will be."""
+        left, self._waiting = list(self._waiting), set()
+        return left
+
+    def _with_parts(
+        self,
+        delivery: Delivery,
+        places: Sequence[Sequence[int]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        """Have parts made; `then` follows at once, or when they are there, unless the run has stopped meanwhile."""
+        self._waiting.add(delivery)
+        later = False
+
+        def made(parts: list[Request] | None) -> None:
+            if delivery not in self._waiting:
+                return
+            self._waiting.discard(delivery)
+            then(parts)
+            if later:
+                self._later(delivery)
+
+        self._parts(delivery.request, places, made)
+        later = True
+
+    # -- both ----------------------------------------------------------------------------------------------------
+
+    def _success(self, delivery: Delivery) -> None:
+        """What was refused before this request left counts; of what was refused since, this one says nothing."""
+        self._history.succeeded += 1
+        if self._provisional or self._unmade:
+            self.settle_provisional(delivery.refusals)
+        self._rules.success(self._most, began=delivery.began, provisional=len(self._provisional))
+
+    def _tell(self, settled: Sequence[Delivered]) -> None:
+        if self._settled is not None:
+            for one in settled:
+                self._settled(one)
+        if self._book.rejected:
+            self._look_at_max_rejected()
+
+    def _look_at_max_rejected(self) -> None:
+        if why := self._rules.too_many_rejected(self._book.rejected, self._book.settled):
+            self._stop(why)

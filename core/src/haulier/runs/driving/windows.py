@@ -1,0 +1,154 @@
+"""Windows: the way of a delivery from its plan to the crew. It may leave once the commit with its intent is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from haulier.io.ledger.rows import Commit
+from haulier.runs.driving.book import Book
+from haulier.runs.driving.course import Course
+from haulier.runs.driving.crew import Delivery
+
+__all__ = ["Windows"]
+
+_FLUSH_S = 0.1  # outcomes without a new window wait at most this long for their commit
+_MOST_OUTSTANDING_BYTES = 8 << 20  # of bodies; the texts of their records are held beside them
+_MOST_COMMITS = 8  # on their way to the disk
+
+
+class Windows:
+    """write: takes a commit to the ledger. outstanding: how many requests are to be brought to rest in this round.
+
+    All methods belong to the loop's thread.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        course: Course,
+        *,
+        write: Callable[[Commit], None],
+        outstanding: Callable[[], int],
+    ) -> None:
+        self._book = book
+        self._course = course
+        self._write = write
+        self._outstanding = outstanding
+        self._loop = asyncio.get_running_loop()
+        self._backlog: deque[Delivery] = deque()
+        self._window: list[Delivery] = []
+        self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
+        self._written = 0
+        self._durable = 0
+        self._bytes = 0
+        self._room = asyncio.Event()
+        self._flush_at: asyncio.Handle | None = None
+        self._hurried = False
+
+    def intend(self, delivery: Delivery) -> None:
+        """Bring a delivery on its way, as soon as no more intents than wanted are without outcome."""
+        self._bytes += delivery.request.length
+        self._book.expect(delivery.request)
+        self._backlog.append(delivery)
+        self._begin()
+
+    def commit(self, *, always: bool = False) -> None:
+        """Send the window on to the ledger, with all outcomes so far."""
+        if not (always or self._window or self._book.anything_new):
+            return
+        window, self._window = self._window, []
+        commit = self._book.turn()
+        self._uncommitted.append((commit, window))
+        self._written += 1
+        self._write(commit)
+
+    def commit_soon(self) -> None:
+        """Commit after a moment, in which more may come up; at once where a later stage waits for it."""
+        hurries = self._book.hurries
+        if self._flush_at is not None and hurries and not self._hurried:
+            self._flush_at.cancel()
+            self._flush_at = None
+        if self._flush_at is None:
+            self._hurried = hurries
+            later = (
+                self._loop.call_soon(self._flush) if hurries else self._loop.call_later(_FLUSH_S, self._flush)
+            )
+            self._flush_at = later
+
+    def durable(self, count: int) -> Iterator[tuple[Commit, list[Delivery]]]:
+        """`count` commits are durable since the start: those of them that were not told before, with their windows."""
+        while self._uncommitted and self._durable < count:
+            self._durable += 1
+            yield self._uncommitted.popleft()
+        self.look_for_room()
+
+    @property
+    def on_the_way(self) -> int:
+        """Deliveries that the crew has not been given yet."""
+        return len(self._backlog) + len(self._window) + sum(len(window) for _, window in self._uncommitted)
+
+    @property
+    def all_durable(self) -> bool:
+        """Whether everything written is durable."""
+        return self._durable >= self._written
+
+    def rested(self, delivery: Delivery) -> None:
+        """A delivery came to rest, or was laid aside: its body is held no longer."""
+        self._bytes -= delivery.request.length
+
+    def go_on(self) -> None:
+        """Something came to rest: what waited for that is brought on its way."""
+        if self._backlog:
+            self._begin()
+            self.commit()
+
+    def look_for_room(self) -> None:
+        """Let `until_room` return where there is room again."""
+        if not self._room.is_set() and self._has_room(3):
+            self._room.set()
+
+    def let_go(self) -> None:
+        """Let `until_room` look again: the run stops."""
+        self._room.set()
+
+    async def until_room(self) -> None:
+        """Wait until fewer requests than four windows hold, and not too many bytes, are on their way."""
+        while not self._has_room(4):
+            if self._window:
+                self.commit()
+            self._room.clear()
+            await self._room.wait()
+
+    def left(self) -> Iterator[Delivery]:
+        """Deliveries whose intents were written and that were not given to the crew."""
+        for _, window in self._uncommitted:
+            yield from window
+        yield from self._window
+
+    def close(self) -> None:
+        """Commit nothing more by itself."""
+        if self._flush_at is not None:
+            self._flush_at.cancel()
+
+    def _begin(self) -> None:
+        backlog, most = self._backlog, self._course.ahead
+        while backlog and (not most or self._outstanding() - len(backlog) < most):
+            delivery = backlog.popleft()
+            self._book.intend(delivery.request, self._course.stored(delivery.request))
+            self._window.append(delivery)
+            if len(self._window) >= self._course.window:
+                self.commit()
+
+    def _flush(self) -> None:
+        self._flush_at = None
+        self.commit()
+
+    def _has_room(self, windows: int) -> bool:
+        """Whether fewer requests than that many windows hold, and not too many bytes, are on their way."""
+        return (
+            self._outstanding() <= windows * self._course.window
+            and self._bytes < _MOST_OUTSTANDING_BYTES
+            and len(self._uncommitted) < _MOST_COMMITS
+        )

@@ -1,0 +1,344 @@
+"""Going on with what was accepted: the sitting that follows the jobs of a run, behind `run` and by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from haulier.errors import ConfigurationError, LedgerError, PluginError
+from haulier.io.ledger.protocol import Store
+from haulier.io.ledger.rows import Commit, RunRow
+from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.io.shared_limit import SharedLimit
+from haulier.plugins.registry import Registry
+from haulier.runs.credentials.acquiring import with_tokens
+from haulier.runs.credentials.authority import Authority, CredentialLike, authority_of
+from haulier.runs.credentials.sharing import share_of
+from haulier.runs.driving.loop import carried
+from haulier.runs.driving.orders import Orders, kept_paths
+from haulier.runs.jobs.follow import Clock, Follower
+from haulier.runs.jobs.questions import Questioner, questioner_of
+from haulier.runs.outputs.opened import authorities_of_outputs, close_outputs, lines_of, open_outputs
+from haulier.runs.outputs.owing import Owing, ReadBack
+from haulier.runs.outputs.served import Served
+from haulier.runs.reports.history import replay_target
+from haulier.runs.reports.report import Report, report_of
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
+from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.site import site_of
+
+__all__ = [
+    "FollowOrders",
+    "FollowSitting",
+    "follow",
+    "follow_after",
+    "follows",
+    "prepare_follow",
+    "read_back",
+]
+
+_SLACK = 1.02  # wider than told, as requests do not all travel equally long
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowOrders:
+    """What the jobs of a run are followed with. timeout_s None: as long as the endpoint's template says.
+
+    lost: ask, too, for jobs whose answer was lost.
+    """
+
+    resolved: Resolved
+    registry: Registry
+    authority: Authority
+    output_authorities: Sequence[Authority]
+    root: Path
+    state_dir: Path
+    timeout_s: float | None = None
+    lost: bool = False
+    clock: Clock | None = None
+
+
+def read_back(state_dir: Path, run: RunRow) -> ReadBack:
+    """Reads what an output is owed, in the output's thread: beside the writer, over a connection of its own."""
+
+    def read(output: int, after: int, most: int) -> list[tuple[int, bytes]]:
+        view = LedgerView.open(state_dir)
+        try:
+            return view.owed(run, output=output, after=after, most=most)
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read the ledger: {error}") from None
+        finally:
+            view.close()
+
+    return read
+
+
+async def follow_jobs(
+    orders: FollowOrders,
+    ledger: Store,
+    run: RunRow,
+    outputs: Sequence[Served],
+    *,
+    begun: Callable[[Follower], None],
+) -> str:
+    """Follow the jobs of a run until each is at its end or timed out; why it ended early, or an empty text.
+
+    begun: handed the follower, so that it can be stopped.
+    """
+    questioner = questioner_of(orders.resolved, orders.registry, run, orders.root)
+    if questioner is None:
+        return ""
+    paid: list[int] = []
+    troubles: list[Exception] = []
+    owing = Owing(outputs, read=read_back(orders.state_dir, run), paid=paid.extend, failed=troubles.append)
+    share = share_of(orders.state_dir.parent, orders.resolved.origin, orders.authority)
+    owe = owing.durable if outputs else lambda _: None
+    follower = _follower(orders, ledger, run, questioner, share=share, owe=owe, paid=paid)
+    begun(follower)
+    owing.begin(ledger.owing(run))
+    try:
+        await follower.run()
+        late = await owing.finish(stopped=lambda: bool(follower.stop_reason), meanwhile=follower.settle_debts)
+        await follower.settle_debts()
+    finally:
+        await owing.close()
+        share.close()
+    _ended_anew(ledger, run)
+    for trouble in troubles:
+        if isinstance(trouble, PluginError):
+            raise trouble
+    return follower.stop_reason or late or "; ".join(map(str, troubles))
+
+
+def _ended_anew(ledger: Store, run: RunRow) -> None:
+    """A run of which something came to rest by following ends now, not when its last record was sent."""
+    now = ledger.run(run.run_id)
+    if now is not None and now.accepted != run.accepted:
+        ledger.end(now, state=now.state, reason=now.reason, ended=time.time())
+
+
+def _follower(
+    orders: FollowOrders,
+    ledger: Store,
+    run: RunRow,
+    questioner: Questioner,
+    *,
+    share: SharedLimit,
+    owe: Callable[[Commit], None],
+    paid: list[int],
+) -> Follower:
+    """One as the orders say. paid: lines that outputs made durable since it was last looked; emptied then."""
+    resolved, authority = orders.resolved, orders.authority
+    rate = resolved.limits.requests_per_second
+
+    def taken() -> list[int]:
+        found = list(paid)
+        paid.clear()
+        return found
+
+    return Follower(
+        ledger,
+        run,
+        questioner,
+        authorize=authority.authorize(),
+        share=share,
+        interval_s=_SLACK / rate if rate else 0.0,
+        lines=lines_of(resolved, orders.registry, run.run_id),
+        owe=owe,
+        paid=taken,
+        redact=authority.redactor(*orders.output_authorities),
+        timeout_s=orders.timeout_s,
+        lost=orders.lost,
+        clock=orders.clock,
+        tokens=lambda transport: with_tokens(transport, authority, timeout_s=resolved.destination.timeout_s),
+    )
+
+
+def follows(orders: Orders) -> bool | None:
+    """Whether a run is to follow its jobs; None where its endpoint does not say how."""
+    template = orders.resolved.template if not orders.is_chain else None
+    return orders.follow if template is not None and template.follow is not None else None
+
+
+async def follow_after(
+    orders: Orders,
+    ledger: Store,
+    report: Report,
+    outputs: Sequence[Served],
+    *,
+    begun: Callable[[Follower], None],
+) -> Report:
+    """Follow the jobs of a run that has just finished; its report then."""
+    run = ledger.run(report.run_id)
+    if run is None:
+        return report
+    following = FollowOrders(
+        resolved=orders.resolved,
+        registry=orders.registry,
+        authority=orders.authorities[0],
+        output_authorities=orders.output_authorities,
+        root=orders.root,
+        state_dir=orders.state_dir,
+    )
+    why = await follow_jobs(following, ledger, run, outputs, begun=begun)
+    row = ledger.run(run.run_id) or run
+    return report_of(ledger, row, report.destination, note=note_of(why, row) or report.note)
+
+
+class FollowSitting:
+    """Goes on with the jobs of a finished run; `stop` may be called from any thread."""
+
+    def __init__(self, orders: FollowOrders, run_id: str | None) -> None:
+        self._orders = orders
+        self._run_id = run_id
+        self._follower: Follower | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_reason = ""
+
+    def stop(self, reason: str) -> None:
+        """End after the question that is under way; the same call goes on."""
+        self._stop_reason = self._stop_reason or reason
+        follower, loop = self._follower, self._loop
+        if follower is not None and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(follower.stop, reason)
+
+    async def run(self) -> Report:
+        """Follow every job to its end or to its time-out; the report of the run as it is then."""
+        self._loop = asyncio.get_running_loop()
+        orders, name = self._orders, self._orders.resolved.destination.name
+        ledger: Store = Ledger.create(orders.state_dir)
+        try:
+            run = self._found(ledger)
+            outputs = await open_outputs(
+                orders.resolved.destination.outputs,
+                orders.registry,
+                orders.root,
+                orders.output_authorities,
+                kept=kept_paths(orders.state_dir),
+            )
+            try:
+                why = await follow_jobs(orders, ledger, run, outputs, begun=self._begun)
+            finally:
+                await close_outputs(outputs)
+            row = ledger.run(run.run_id) or run
+            return report_of(ledger, row, name, note=note_of(why, row))
+        finally:
+            ledger.close()
+
+    def _begun(self, follower: Follower) -> None:
+        self._follower = follower
+        if self._stop_reason:
+            follower.stop(self._stop_reason)
+
+    def _found(self, ledger: Store) -> RunRow:
+        runs = ledger.runs()
+        run = ledger.run(self._run_id) if self._run_id else next(iter(runs), None)
+        if run is None:
+            raise ConfigurationError(f"there is no run {self._run_id}; see: haulier runs")
+        if run.state != "finished":
+            raise ConfigurationError(
+                f"run {run.run_id} is not finished: carry it to its end first, with the command that began it"
+            )
+        check_same(self._orders.resolved, run)
+        return run
+
+
+def note_of(why: str, run: RunRow) -> str:
+    """What to tell of the following beside the report."""
+    if why:
+        return f"following stopped: {why}; go on with: haulier follow {run.run_id[:12]}"
+    if run.accepted:
+        return f"not at their end yet: {run.accepted:,} records; go on with: haulier follow {run.run_id[:12]}"
+    return ""
+
+
+def check_same(resolved: Resolved, run: RunRow) -> None:
+    """Tickets mean something to the service and the endpoint that gave them only; else ConfigurationError."""
+    found = msgspec.json.decode(run.settings)
+    before: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    origin = resolved.origin + resolved.address.base_path
+    if before.get("origin", origin) != origin:
+        raise ConfigurationError(
+            f"the tickets of run {run.run_id} are of {before['origin']}, and the destination leads to {origin} now; "
+            "put it back, or say --base-url"
+        )
+    if before.get("endpoint") != resolved.destination.endpoint:
+        raise ConfigurationError(
+            f"the tickets of run {run.run_id} are of the endpoint {before.get('endpoint')}, and the destination names "
+            f"{resolved.destination.endpoint} now; put it back"
+        )
+
+
+def prepare_follow(
+    word: str,
+    *,
+    state: str | None = None,
+    credential: CredentialLike = None,
+    base_url: str | None = None,
+    timeout_s: float | None = None,
+    lost: bool = False,
+    clock: Clock | None = None,
+) -> FollowSitting:
+    """Everything checked, nothing asked: what `follow` does before it begins."""
+    destination, run_id = replay_target(word, state=state)
+    site = site_of(destination, state=state)
+    if site.destination.stages:
+        raise ConfigurationError(
+            f"destination `{site.destination.name}` is a chain, in which jobs are not followed: ask for their tickets "
+            "with a destination of its own"
+        )
+    registry = load_registry()
+    resolved = resolve(site.destination, registry, base_url=base_url)
+    if site.destination.stages is not None:
+        raise ConfigurationError(
+            f"destination `{site.destination.name}` is a chain, whose jobs are not followed: carry on what was "
+            "accepted in a destination of its own"
+        )
+    if resolved.template is None or resolved.template.follow is None:
+        raise ConfigurationError(
+            f"destination `{site.destination.name}`: its endpoint does not say how a job is asked for, so nothing can "
+            "be followed; see: haulier endpoints"
+        )
+    return FollowSitting(
+        FollowOrders(
+            resolved=resolved,
+            registry=registry,
+            authority=authority_of(site, resolved, registry, credential),
+            output_authorities=authorities_of_outputs(site, resolved.destination.outputs, registry),
+            root=site.root,
+            state_dir=site.state_dir(),
+            timeout_s=timeout_s,
+            lost=lost,
+            clock=clock,
+        ),
+        run_id,
+    )
+
+
+def follow(
+    run: str,
+    *,
+    state: str | None = None,
+    credential: CredentialLike = None,
+    base_url: str | None = None,
+    timeout_s: float | None = None,
+    lost: bool = False,
+) -> Report:
+    """Go on asking for the jobs of a finished run, and settle its records with their results; the report then.
+
+    run: its id, the beginning of it, or a destination for its latest run. timeout_s: longest time for each job,
+    instead of what its endpoint says. lost: ask, too, for jobs whose answer was lost: the result may still be there.
+    Raises ConfigurationError where there is nothing that can be followed.
+    """
+    sitting = prepare_follow(
+        run, state=state, credential=credential, base_url=base_url, timeout_s=timeout_s, lost=lost
+    )
+    return carried(sitting)

@@ -1,0 +1,1 @@
+"""What outputs are told, and the threads in which they are told it."""

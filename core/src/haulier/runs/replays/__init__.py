@@ -1,0 +1,1 @@
+"""Dead letters carried once more, mended or as they were."""

@@ -1,0 +1,63 @@
+"""Tidying up: old finished runs go from the ledgers of a project, and what they left beside them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from haulier.errors import LedgerError
+from haulier.io.ledger.store import Ledger
+from haulier.runs.inputs.fetching import prune_fetched
+from haulier.runs.inputs.spooling import prune_spools
+from haulier.runs.reports.history import check_name, name_of, state_folders
+
+__all__ = ["Tidied", "prune_runs"]
+
+
+class Tidied(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken away of one destination. removed: ids of runs; kept: old ones with dead letters nobody replayed.
+
+    spools: copies of standard input that were left over. busy: why nothing was done, or empty.
+    """
+
+    destination: str
+    removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    spools: int = 0
+    busy: str = ""
+
+
+def prune_runs(
+    *,
+    keep: int,
+    destination: str | None = None,
+    dead_letters: bool = False,
+    unfinished: bool = False,
+    state: str | None = None,
+) -> tuple[Tidied, ...]:
+    """Remove finished runs but the newest `keep` of each destination; finished ones that stay are compacted.
+
+    A run that is forgotten is no longer recognised: its input given again is sent again. Those with dead letters that
+    were not replayed stay, unless `dead_letters`. unfinished: those too that stopped or crashed, which cannot go on
+    then; without it only where a later run took their place. A destination with a run under way is left alone and
+    says so.
+    """
+    if destination is not None:
+        check_name(destination, state)
+    tidied = []
+    for folder in state_folders(state):
+        name = name_of(folder)
+        if destination not in (None, name):
+            continue
+        try:
+            ledger = Ledger.create(folder)
+        except LedgerError as error:
+            tidied.append(Tidied(destination=name, busy=str(error)))
+            continue
+        try:
+            pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
+            spools = prune_spools(folder, ledger)
+            prune_fetched(folder, ledger)
+        finally:
+            ledger.close()
+        tidied.append(Tidied(destination=name, removed=pruned.removed, kept=pruned.kept, spools=spools))
+    return tuple(tidied)

@@ -1,0 +1,261 @@
+"""A destination ready to run: what resolving it gives, and the pieces it is put together from."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from haulier.delivery.judging import Judging
+from haulier.errors import ConfigurationError
+from haulier.model.connector import Attributes, Connector, EndpointTemplate, ItemType
+from haulier.model.destination import Batching, Destination, Limits, Stage
+from haulier.model.expression import Expression, RunFacts
+from haulier.model.fetch import Fetch
+from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
+from haulier.model.paths import attribute_path
+from haulier.pipeline.address import AddressTemplate, compile_address
+from haulier.pipeline.attributes import Way
+from haulier.pipeline.planner import Planner
+from haulier.pipeline.spec import BodyValue, PlanSpec
+from haulier.runs.resolving.columns import empty_columns
+from haulier.runs.resolving.formatting import settings_for_run, settings_vary
+from haulier.runs.resolving.guarding import GuardedGrouping, guarded
+from haulier.runs.resolving.shape import item_of, shape_of
+
+__all__ = ["FileParameter", "Pieces", "Resolved", "gzipped", "place_of", "warnings_of"]
+
+_CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
+_OK_AGAIN = (
+    "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "
+    "whether it is a success"
+)
+_GZIPPED = (("Content-Encoding", "gzip"),)
+_FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
+
+
+def gzipped(data: bytes) -> bytes:
+    """The same compressed, without a time in it: the same bytes always, as long as zlib stays the same."""
+    return gzip.compress(data, compresslevel=6, mtime=0)
+
+
+@dataclass(frozen=True)
+class FileParameter:
+    """A part of the body that is a file. path: where it is, rendered for each record."""
+
+    name: str
+    path: Expression
+    required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """What a template, or a request made by hand, contributes. format_name: of the content encoder.
+
+    minimum: records a call needs at least; whole: one call for the whole input. item_type: of what
+    `batching.item` names.
+    """
+
+    address: AddressTemplate
+    attributes: Attributes
+    format_name: str
+    body: tuple[BodyValue, ...]
+    files: tuple[FileParameter, ...]
+    batching: Batching | None
+    idempotency_key: bool
+    warnings: tuple[str, ...]
+    template: EndpointTemplate | None = None
+    whole: bool = False
+    minimum: int = 1
+    item_type: ItemType = "any"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A destination ready to run, or one stage of a chain. limits: the connector's with its own laid over them.
+
+    destination: of a stage, the destination it would be by itself; stage: what it says besides, None without stages.
+    """
+
+    destination: Destination
+    connector: Connector
+    pieces: Pieces
+    encoder: ContentEncoder
+    encoder_settings: Settings
+    algorithm: GroupingAlgorithm | None
+    grouping_settings: Settings | None
+    way: Way
+    limits: Limits
+    stage: Stage | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its stage; empty without stages."""
+        return self.stage.name if self.stage is not None else ""
+
+    @property
+    def template(self) -> EndpointTemplate | None:
+        """The endpoint template; None for a request made by hand."""
+        return self.pieces.template
+
+    @property
+    def address(self) -> AddressTemplate:
+        """Where its requests go."""
+        return self.pieces.address
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.pieces.address.method
+
+    @property
+    def attributes(self) -> Attributes:
+        """Where the attributes of a record go."""
+        return self.pieces.attributes
+
+    @property
+    def body(self) -> tuple[BodyValue, ...]:
+        """Further values of the body."""
+        return self.pieces.body
+
+    @property
+    def files(self) -> tuple[FileParameter, ...]:
+        """Parts of the body that are files."""
+        return self.pieces.files
+
+    @property
+    def fetch(self) -> Fetch | None:
+        """How files are fetched that are named by URL; None where none is."""
+        written = self.destination.fetch
+        if not self.files or written is False:
+            return None
+        return Fetch() if written is True else written
+
+    @property
+    def batching(self) -> Batching | None:
+        """How records travel together; None where each goes alone."""
+        return self.pieces.batching
+
+    @property
+    def program(self) -> Program | None:
+        """The program that its grouping has called with each batch, None where it calls none."""
+        if self.algorithm is None or not self.algorithm.waits:
+            return None
+        grouping = guarded(self.algorithm.factory, f"grouping {self.algorithm.name}")(self.grouping_settings)
+        program = getattr(grouping, "program", None)
+        return program if isinstance(program, Program) else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its author should know."""
+        empty = empty_columns(self.destination.outputs) if self.batching is not None else ()
+        again = (_OK_AGAIN,) if self.destination.verdicts.get(200) == "retry" else ()
+        return (*self.pieces.warnings, *empty, *again)
+
+    @property
+    def origin(self) -> str:
+        """scheme://host[:port] that its requests go to."""
+        return self.address.origin
+
+    @property
+    def varies(self) -> bool:
+        """Whether something besides the idempotency key differs from run to run by itself."""
+        return (
+            self.address.varies
+            or any(value.expression.varies for value in self.body)
+            or settings_vary(self.encoder, self.encoder_settings)
+            or shape_of(self.destination).varies
+            or (self.program is not None and bool(self.program.file or _CLOCK.search(self.program.source)))
+        )
+
+    def judging(self, *, body_kept: bool = False) -> Judging:
+        """The rules by which its answers are judged. body_kept: whether an output keeps what they say."""
+        template = self.template
+        return Judging(
+            verdicts={**(template.verdicts if template else {}), **self.destination.verdicts},
+            judge=guarded(template.judge, f"judge of endpoint {template.connector}/{template.name}")
+            if template and template.judge
+            else None,
+            answers_file=template is not None
+            and template.answers == "file"
+            and self.destination.answers is None,
+            answers_json=(self.destination.answers or (template.answers if template else "any")) != "any",
+            ticket=template.ticket if template else "",
+            success_when=self.destination.success_when or (template.success_when if template else None),
+            reason_at=self.destination.reason_at or (template.reason_at if template else None),
+            outcomes=self.destination.outcomes or (template.outcomes if template else None),
+            key=self.destination.key,
+            container=self.batching is not None and not self.pieces.whole,
+            all_or_nothing=self._all_or_nothing(),
+            body_kept=body_kept,
+            fixed_address=not self.address.record_paths,
+        )
+
+    def _all_or_nothing(self) -> bool:
+        written = self.destination.all_or_nothing
+        if written is None:
+            return self.template is not None and self.template.all_or_nothing
+        return written
+
+    def planner(self, facts: RunFacts, *, run_id: str = "") -> Planner:
+        """The planner of one run; raises ConfigurationError where a `--param` is missing or an address cannot be.
+
+        run_id: of which idempotency keys are made, where it is not that of the facts.
+        """
+        try:
+            return Planner(self._spec(facts, run_id or facts.run_id))
+        except ConfigurationError as error:
+            raise type(error)(f"{place_of(self.destination, self.stage)}: {error}") from None
+
+    def _spec(self, facts: RunFacts, run_id: str) -> PlanSpec:
+        batching, algorithm = self.batching or Batching(size=1), self.algorithm
+        whole = self.pieces.whole
+        placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
+        opaque = placed and self.way != "full"
+        return PlanSpec(
+            method=self.method,
+            address=compile_address(self.address, facts),
+            encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
+            encoder_settings=settings_for_run(self.encoder, self.encoder_settings, facts),
+            way=self.way,
+            run_id=run_id,
+            attributes=self.attributes,
+            shape=shape_of(self.destination).resolve(facts),
+            body=tuple(value.resolve(facts) for value in self.body),
+            files=tuple(file.name for file in self.files),
+            grouping=_grouping(algorithm, self.grouping_settings),
+            opaque=opaque,
+            size=0 if whole or algorithm is None else batching.size,
+            max_bytes=None if whole else batching.max_bytes,
+            max_wait=None if whole else batching.max_wait,
+            group_by=tuple(attribute_path(name, place="batching.group_by") for name in batching.group_by),
+            weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
+            minimum=self.pieces.minimum,
+            item=item_of(batching, self.pieces.item_type),
+            media_type=self.encoder.media_type,
+            booleans=self.address.booleans,
+            idempotency_key=self.pieces.idempotency_key and self.method != "GET",
+            headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,
+            compress=gzipped if self.destination.compress else None,
+        )
+
+
+def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
+    """What the author of all stages should know, each warning with the stage it is about."""
+    return tuple(
+        f"stage `{one.name}`: {warning}" if one.name else warning
+        for one in stages
+        for warning in one.warnings
+    )
+
+
+def place_of(destination: Destination, stage: Stage | None) -> str:
+    """How messages name a destination, or a stage of it."""
+    return f"destination `{destination.name}`" + (f", stage `{stage.name}`" if stage is not None else "")
+
+
+def _grouping(algorithm: GroupingAlgorithm | None, settings: Settings | None) -> GuardedGrouping | None:
+    if algorithm is None:
+        return None
+    return GuardedGrouping(guarded(algorithm.factory, f"grouping {algorithm.name}")(settings), algorithm.name)

@@ -1,0 +1,215 @@
+"""Which run this is: a new one, an unfinished one that goes on, or a finished one whose report is shown again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from haulier.errors import ConfigurationError
+from haulier.io.activation import changed, settings_of
+from haulier.io.code.room import loaded
+from haulier.io.ledger.protocol import Store
+from haulier.io.ledger.rows import RunRow
+from haulier.runs.driving.orders import Orders
+
+__all__ = [
+    "check_outputs",
+    "goes_on",
+    "later_stages",
+    "new_run",
+    "note_for_finished",
+    "settings_now",
+    "stages_mended",
+]
+
+_AGAIN = "--again repeats it, again=True in Python"
+_UNREAD = (
+    "a run under this key finished before; nothing was read or sent, so whether this is the same input nobody "
+    f"compared. Take another --run-key (run_key=) for other input; {_AGAIN}"
+)
+_OTHER_INPUT = (
+    "a run under this key finished before with another input; nothing was sent. "
+    "Take another --run-key (run_key=) for this input, or --again (again=True)"
+)
+
+# What may differ between two sittings of one run: none of it changes a byte of a request.
+_NOT_COMPARED = (
+    "credential",
+    "fetch",
+    "limits",
+    "outputs",
+    "description",
+    "retry",
+    "timeout_s",
+    "transport",
+    "unanswered",
+    # How answers are read: who mends that wants to go on.
+    "all_or_nothing",
+    "answers",
+    "max_rejected",
+    "outcomes",
+    "reason_at",
+    "success_when",
+    "verdicts",
+)
+
+
+def later_stages(orders: Orders, run: RunRow) -> list[RunRow]:
+    """The rows of the later stages of a chain, beside the run's own; its keys and lines are named by them."""
+    names = [stage.name for stage in orders.stages]
+    return [
+        msgspec.structs.replace(
+            run,
+            run_id=f"{run.run_id}.{name}",
+            run_key=f"{run.run_id}.{name}",
+            source=f"stage {before}",
+            parent="",
+            settings=run.settings,
+            way=resolved.way,
+            stage=name,
+        )
+        for before, name, resolved in zip(names, names[1:], orders.stages[1:], strict=False)
+    ]
+
+
+def new_run(orders: Orders, run_key: str, fingerprint: str, parent: str = "") -> RunRow:
+    """The row that a new run begins with. parent: of a replay, the runs whose dead letters it carries."""
+    return RunRow(
+        id=0,
+        run_id=uuid.uuid4().hex,
+        run_key=run_key,
+        parent=parent,
+        state="open",
+        reason="",
+        started=time.time(),
+        ended=None,
+        source=orders.intake.name,
+        fingerprint=fingerprint,
+        settings=_settings(orders),
+        way=orders.resolved.way,
+        read=0,
+        digest=None,
+        low_water=0,
+        delivered=0,
+        accepted=0,
+        rejected=0,
+        in_doubt=0,
+        attempts=0,
+        stage=orders.resolved.name,
+    )
+
+
+async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> str | None:
+    """What to say beside the report of a finished run; None where the input is another one, to be sent."""
+    intake = orders.intake
+    if given and not intake.repeatable:
+        return _UNREAD if earlier.read else None
+    same = await asyncio.to_thread(intake.whole_digest) == (earlier.read, earlier.digest)
+    if not same:
+        # One that read nothing used nothing up.
+        return _OTHER_INPUT if given and earlier.read else None
+    if given:
+        return f"this run finished before; nothing was sent ({_AGAIN})"
+    if _compared(earlier.settings) != _compared(_settings(orders)):
+        return None
+    return f"this very input was carried there before; nothing was sent ({_AGAIN})"
+
+
+def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
+    """Whether an earlier run goes on with these settings; ConfigurationError where they differ too late."""
+    if earlier.state == "finished":
+        return True
+    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    if old == new:
+        return True
+    if all(_is_bare(run, ledger) for run in (earlier, *ledger.stages(earlier))):
+        return False
+    bare = {stage.stage for stage in ledger.stages(earlier) if _is_bare(stage, ledger)}
+    if _but_for(bare, old) != _but_for(bare, new):
+        lines = "; ".join(changed(old, new))
+        raise ConfigurationError(
+            f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
+            "Put them back to go on with it, or begin a run of its own with another --run-key (run_key=)"
+        )
+    return True
+
+
+def stages_mended(orders: Orders, earlier: RunRow, ledger: Store) -> list[RunRow]:
+    """The later stages of a run that goes on whose settings are others now: nothing can have come of them so far."""
+    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    return [stage for stage in ledger.stages(earlier) if old != new and _is_bare(stage, ledger)]
+
+
+def settings_now(orders: Orders, earlier: RunRow) -> RunRow:
+    """The row of a run that goes on, with where answers are saved from now on."""
+    return msgspec.structs.replace(earlier, settings=_settings(orders))
+
+
+def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
+    """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
+    outputs = [output.to for output in orders.outputs]
+    before = msgspec.json.decode(earlier.settings).get("outputs", outputs)
+    for number, (count, _) in owing.items():
+        if outputs[number : number + 1] != before[number : number + 1]:
+            raise ConfigurationError(
+                f"run {earlier.run_id} of this input is unfinished and keeps {count:,} lines for its output "
+                f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order to go on with "
+                "it, or begin a run of its own with another --run-key (run_key=)"
+            )
+
+
+def _settings(orders: Orders) -> str:
+    """What a resume compares: all but limits, outputs and the credential's values; of those their types only."""
+    settings = settings_of(orders.destination)
+    for written in (settings, *settings.get("stages", ())):
+        for name in _NOT_COMPARED:
+            written.pop(name, None)
+    origins = [stage.address.origin + stage.address.base_path for stage in orders.stages]
+    settings["origin"] = origins[0] if len(set(origins)) == 1 else origins
+    settings["parameters"] = dict(orders.params)
+    settings["outputs"] = [output.to for output in orders.outputs]
+    programs = [program for stage in orders.stages if (program := stage.program) is not None and program.file]
+    if programs:
+        codes = [sha256(loaded(program, orders.root).source.encode()).hexdigest() for program in programs]
+        settings["code"] = codes[0] if len(codes) == 1 else codes
+    return msgspec.json.encode(settings, order="deterministic").decode()
+
+
+def _compared(settings: str) -> Any:
+    """Settings as two sittings are held against each other."""
+    found = msgspec.json.decode(settings)
+    for written in (found, *found.get("stages", ())):
+        # A report tells the folder of saved answers: it is kept, and not compared.
+        for name in (*_NOT_COMPARED, "save_body"):
+            written.pop(name, None)
+    return found
+
+
+def _but_for(stages: Collection[str], settings: Any) -> Any:
+    """Settings without what is said of some stages; which records come to a stage is said of those before it, too."""
+    written = settings.get("stages", ())
+    if not stages or not written:
+        return settings
+    origin = settings["origin"]
+    origins = origin if isinstance(origin, list) else [origin] * len(written)
+    kept = [
+        {name: one[name] for name in ("name", "after", "each") if name in one}
+        if one["name"] in stages
+        else one
+        for one in written
+    ]
+    names = [one["name"] for one in written]
+    where = [None if name in stages else at for name, at in zip(names, origins, strict=True)]
+    return {**settings, "stages": kept, "origin": where}
+
+
+def _is_bare(run: RunRow, ledger: Store) -> bool:
+    """Whether nothing of a run, or of a stage, can have come to anything, so that mended settings may begin it anew."""
+    settled = run.delivered + run.accepted + run.in_doubt
+    return not settled and not any(left.may_have_been_sent for left in ledger.unsettled(run))

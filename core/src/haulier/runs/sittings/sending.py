@@ -1,0 +1,162 @@
+"""Sending: carry records to a destination, with every one accounted for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from haulier.errors import ConfigurationError
+from haulier.model.expression import RunFacts
+from haulier.runs.credentials.accounts import known_account, learned
+from haulier.runs.credentials.authority import CredentialLike, authorities_of, given_to
+from haulier.runs.driving.delivered import Delivered
+from haulier.runs.driving.loop import carried
+from haulier.runs.driving.orders import Orders, outputs_of
+from haulier.runs.inputs.intake import Input, Intake, RecordsLike
+from haulier.runs.inputs.spooling import spooled_run_key
+from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
+from haulier.runs.previews.coding import code_room
+from haulier.runs.previews.preview import PREVIEW_RUN_ID
+from haulier.runs.previews.trust import code_is_trusted
+from haulier.runs.reports.report import Report
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve_stages
+from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.site import DestinationLike, Site, site_of
+from haulier.runs.sittings.sitting import Sitting
+
+__all__ = ["asend", "prepare", "send"]
+
+_MOST_OF_A_KEY = 200
+
+
+def prepare(
+    destination: DestinationLike,
+    records: RecordsLike | Input,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    again: bool = False,
+    params: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    format: str | None = None,
+    limit: int | None = None,
+    on_start: Callable[[str, str], None] | None = None,
+    resume: str | None = None,
+    follow: bool = True,
+) -> Sitting:
+    """Everything checked, nothing sent: what `send` does before it begins.
+
+    resume: id of a run whose standard input broke off or that stopped; it goes on with what it had read.
+    """
+    _check_run_key(run_key)
+    site = site_of(destination, state=state)
+    registry = load_registry()
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
+    _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+    stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
+    authorities = authorities_of(site, stages, registry, credential)
+    if isinstance(records, Input):
+        intake: Input = records
+    else:
+        given, readers = "-" if resume else records, registry.readers.values()
+        intake = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
+    return Sitting(
+        Orders(
+            destination=site.destination,
+            stages=stages,
+            registry=registry,
+            authorities=authorities,
+            output_authorities=authorities_of_outputs(site, outputs_of(site.destination), registry),
+            root=site.root,
+            state_dir=site.state_dir(),
+            intake=intake,
+            run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
+            again=again,
+            trusted=code_is_trusted(),
+            params=dict(params or {}),
+            on_delivery=on_delivery,
+            on_start=on_start,
+            follow=follow,
+        )
+    )
+
+
+def _check_run_key(run_key: str | None) -> None:
+    if run_key == "":
+        raise ConfigurationError("the run key is empty; give it a value, or leave it out")
+    if run_key is not None and (len(run_key) > _MOST_OF_A_KEY or not run_key.isprintable()):
+        raise ConfigurationError(
+            f"the run key {run_key[:40]!r} has {len(run_key):,} characters; it may have {_MOST_OF_A_KEY}, on one line, "
+            "all of them printable"
+        )
+
+
+def _check_run(stages: Sequence[Resolved], site: Site, facts: RunFacts) -> None:
+    """What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind."""
+    for resolved in stages:
+        resolved.planner(facts)
+        if (room := code_room(resolved, site.root, facts.started)) is not None:
+            room.close()
+        saved_bodies(resolved, site.root, facts.run_id)
+
+
+def send(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    **more: Any,
+) -> Report:
+    """Carry records to a destination and return the report.
+
+    destination: a name in the project, a path, a mapping with a `name`, or a Destination. records: a path (`-` for
+    standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
+    one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
+    state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
+    more: `again`, `params`, `base_url`, `format`, `limit`, `resume` and `follow`, as the command line has them.
+
+    Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
+    stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and
+    LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
+    """
+    sitting = prepare(
+        destination,
+        records,
+        run_key=run_key,
+        credential=credential,
+        state=state,
+        on_delivery=on_delivery,
+        **more,
+    )
+    return carried(sitting)
+
+
+async def asend(
+    destination: DestinationLike,
+    records: RecordsLike,
+    *,
+    run_key: str | None = None,
+    credential: CredentialLike = None,
+    state: str | os.PathLike[str] | None = None,
+    on_delivery: Callable[[Delivered], None] | None = None,
+    **more: Any,
+) -> Report:
+    """`send` on the running event loop. Cancelled, the run stops at once and can be resumed."""
+    sitting = prepare(
+        destination,
+        records,
+        run_key=run_key,
+        credential=credential,
+        state=state,
+        on_delivery=on_delivery,
+        **more,
+    )
+    return await sitting.run()

@@ -1,0 +1,269 @@
+"""The drivers of a sitting, one for each stage: built, joined, and driven to their end or to a stop.
+
+A run without stages has one driver, and nothing here happens to it that would not happen to a chain. All stages share
+the ledger's writer, so that one transaction carries an outcome and the records it makes for the stage that follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from haulier.errors import LedgerError, PluginError
+from haulier.io.ledger.protocol import Store
+from haulier.io.ledger.rows import Commit
+from haulier.io.ledger.writer import Writer
+from haulier.io.saving import SavedBodies
+from haulier.io.transports.protocol import Transport
+from haulier.runs.credentials.accounts import noted
+from haulier.runs.credentials.acquiring import with_tokens
+from haulier.runs.driving.book import Book
+from haulier.runs.driving.delivered import LinesOf
+from haulier.runs.driving.driver import Driver
+from haulier.runs.driving.joint import Depth
+from haulier.runs.driving.numbering import Numbering
+from haulier.runs.driving.orders import Orders
+from haulier.runs.jobs.following import follows, read_back
+from haulier.runs.outputs.joined import Joined
+from haulier.runs.outputs.opened import joined_of, lines_of, saved_bodies, transport_of
+from haulier.runs.outputs.owing import Owing
+from haulier.runs.outputs.served import Served
+from haulier.runs.stages.charting import course_of, joints_of
+from haulier.runs.stages.legs import Leg
+from haulier.runs.stages.passing import Passing
+
+__all__ = ["Chain"]
+
+_PAUSED = "the destination was paused; activate it and run again to go on"
+
+
+class Chain:
+    """legs: of the stages, in order. outputs: open, those of the chain first. before: see Writer. redact: see Book.
+
+    Made inside the running loop; all methods belong to its thread.
+    """
+
+    def __init__(
+        self,
+        orders: Orders,
+        ledger: Store,
+        legs: Sequence[Leg],
+        outputs: Sequence[Served],
+        *,
+        redact: Callable[[str], str],
+        make_writer: Callable[..., Writer],
+        before: Callable[[], None] | None,
+        spooled: bool,
+    ) -> None:
+        self._orders = orders
+        self._legs = legs
+        self._run = legs[0].row
+        self._redact = redact
+        self._loop = asyncio.get_running_loop()
+        self._order: deque[int] = deque()  # whose the commits are that are on their way to the disk
+        self._counts = [0] * len(legs)
+        self._durable = 0
+        self._numbering = Numbering()
+        self._joints = joints_of(orders)
+        self._depth = Depth(self._joints)
+        self._joined = joined_of(orders, self._run.run_id)
+        self._courses = [
+            course_of(orders, at, self._run.run_key, spooled=spooled, fetched=leg.fetched)
+            for at, leg in enumerate(legs)
+        ]
+        self._first_output = len(orders.destination.outputs) if orders.is_chain else 0
+        self._books: list[Book] = []
+        self._transports: list[Transport] = []
+        self._drivers: list[Driver] = []
+        self.stop_reason = ""
+        self._writer = make_writer(ledger, self._run.id, self._written, before=before)
+        for at in range(len(legs)):
+            self._add(at)
+        self._owing = Owing(
+            outputs,
+            read=read_back(orders.state_dir, self._run),
+            paid=self._books[0].paid,
+            failed=self._output_failed,
+        )
+        owed = ledger.owing(self._run)
+        self._numbering.after(max((newest for _, newest in owed.values()), default=-1))
+        self._owing.begin(owed)
+
+    def stop(self, reason: str) -> None:
+        """Take nothing more in, let what is in flight finish, then end; resumable."""
+        self.stop_reason = self.stop_reason or reason
+        for driver in self._drivers:
+            driver.stop(reason)
+
+    async def run(self) -> str:
+        """Drive all stages to their end, or to a stop; why they stopped, or an empty text. All is durable then.
+
+        Raises what an input's iterator, a plugin or the ledger raised, after what was in flight has come to rest.
+        """
+        self._writer.start()
+        # The last one first: what an earlier sitting left of it goes out before anything new.
+        stages: list[Coroutine[Any, Any, None]] = [self._drive(at) for at in reversed(range(len(self._legs)))]
+        tasks = [asyncio.ensure_future(stage) for stage in stages]
+        try:
+            await _all(tasks)
+            late = await self._owing.finish(
+                stopped=lambda: bool(self._why_stopped()), meanwhile=self._meanwhile
+            )
+            if late:
+                self.stop(late)
+            for driver in self._drivers:
+                await driver.flush(last=True)
+        finally:
+            self._writer.close()
+            await self._owing.close()
+            for transport in self._transports:
+                await transport.close()
+            for joint in set(self._joints):
+                joint.share.close()
+        return self._why_stopped()
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _add(self, at: int) -> None:
+        leg, course, orders = self._legs[at], self._courses[at], self._orders
+        saved = saved_bodies(leg.resolved, orders.root, self._run.run_id)
+        lines, passing = self._lines(at, saved)
+        book = Book(
+            leg.row,
+            lines=lines,
+            redact=self._redact,
+            missing=leg.missing,
+            follows=follows(orders),
+            numbering=self._numbering,
+            outbox=self._run.id,
+            onward=passing,
+        )
+        transport = transport_of(leg.resolved, in_flight=course.max_in_flight, saved=saved)
+        transport = noted(transport, leg.resolved, orders.authorities[at], orders.root)
+        transport = with_tokens(
+            transport, orders.authorities[at], timeout_s=leg.resolved.destination.timeout_s
+        )
+        feed = leg.feed
+        later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
+        self._books.append(book)
+        self._transports.append(transport)
+        self._drivers.append(
+            Driver(
+                leg.source,
+                book,
+                transport,
+                course,
+                write=lambda commit: self._write(at, commit),
+                joint=self._joints[at],
+                depth=self._depth,
+                at=at,
+                unproven=at > 0 and not leg.row.delivered,
+                coming=(lambda: feed.coming) if feed is not None else lambda: 0,
+                quiet=later.flush if later is not None else None,
+                stopped=lambda reason: self._stopped_by(at, reason),
+                settled=orders.on_delivery,
+                durable=lambda commit: self._told_durable(leg, commit),
+            )
+        )
+
+    def _lines(self, at: int, saved: SavedBodies | None) -> tuple[LinesOf | None, Passing | None]:
+        """What makes the lines of a stage's outputs, and in a chain what makes its records for later stages."""
+        leg, orders = self._legs[at], self._orders
+        own = lines_of(leg.resolved, orders.registry, leg.row.run_id, saved, first=self._first_output)
+        self._first_output += len(leg.resolved.destination.outputs)
+        if not orders.is_chain:
+            return own, None
+        joined: Joined | None = self._joined
+        passing = Passing(
+            at,
+            [one.resolved for one in self._legs],
+            [one.row for one in self._legs],
+            trail=leg.trail,
+            own=own,
+            joined=joined,
+            redact=self._redact,
+            announce=self._announce,
+        )
+        return passing, passing
+
+    # -- between the stages --------------------------------------------------------------------------------------
+
+    def _announce(self, at: int, count: int) -> None:
+        feed = self._legs[at].feed
+        assert feed is not None
+        feed.announce(count)
+
+    def _write(self, at: int, commit: Commit) -> None:
+        self._order.append(at)
+        if at:
+            self._writer.put(commit, self._legs[at].row.id)
+        else:
+            self._writer.put(commit)
+
+    def _written(self, count: int, error: LedgerError | None) -> None:
+        """In the writer's thread: so many commits are durable since the start."""
+        self._loop.call_soon_threadsafe(self._committed, count, error)
+
+    def _committed(self, count: int, error: LedgerError | None) -> None:
+        if error is not None:
+            for driver in self._drivers:
+                driver.committed(0, error)
+            return
+        told = set()
+        while self._durable < count:
+            at = self._order.popleft()
+            self._durable += 1
+            self._counts[at] += 1
+            told.add(at)
+        for at in sorted(told, reverse=True):
+            self._drivers[at].committed(self._counts[at], None)
+
+    def _told_durable(self, leg: Leg, commit: Commit) -> None:
+        if commit.owed:
+            self._owing.durable(commit)
+        if leg.fetched is not None:
+            leg.fetched.durable(commit)
+        if not commit.onward:
+            return
+        for later in self._legs[1:]:
+            count = sum(row.run == later.row.id for row in commit.onward)
+            if count and later.feed is not None:
+                later.feed.durable(count)
+
+    async def _drive(self, at: int) -> None:
+        await self._drivers[at].run()
+        later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
+        if later is not None:
+            later.end()
+
+    # -- stopping and outputs ------------------------------------------------------------------------------------
+
+    def _stopped_by(self, at: int, reason: str) -> None:
+        named = self._orders.is_chain and reason != _PAUSED
+        self.stop(f"stage `{self._legs[at].resolved.name}`: {reason}" if named else reason)
+
+    def _why_stopped(self) -> str:
+        reasons = (self.stop_reason, *(driver.stop_reason for driver in self._drivers))
+        return next((reason for reason in reasons if reason), "")
+
+    def _output_failed(self, error: Exception) -> None:
+        if isinstance(error, PluginError):
+            self._drivers[0].fail(error)
+        else:
+            self.stop(str(error))
+
+    async def _meanwhile(self) -> None:
+        if self._courses[0].paused():
+            self.stop(_PAUSED)
+        for driver in self._drivers:
+            await driver.flush()
+
+
+async def _all(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Wait for all; raise what the first of them raised once none is under way. Cancelled, all are broken off."""
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, BaseException):
+            raise error

@@ -1,0 +1,186 @@
+"""The legs of a sitting: each stage with its run, its planner and where its records come from. A plain run has one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from haulier.errors import LedgerError
+from haulier.io.fetching import AT_ONCE
+from haulier.io.ledger.onward import Onward
+from haulier.io.ledger.protocol import Store
+from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.store import LedgerView
+from haulier.model.expression import RunFacts
+from haulier.pipeline.planner import Planner
+from haulier.runs.driving.orders import Orders
+from haulier.runs.inputs.collisions import apart_from
+from haulier.runs.inputs.feed import Feed
+from haulier.runs.inputs.fetching import FetchedFiles
+from haulier.runs.inputs.filing import Filing, Unfetched, with_files
+from haulier.runs.inputs.positions import PositionSet
+from haulier.runs.previews.coding import code_room
+from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.stages.source import PlanSource, Resumed
+from haulier.runs.stages.stage_feed import StageFeed
+from haulier.runs.stages.working import Crowd
+
+__all__ = ["Leg", "first_leg", "later_leg"]
+
+_MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))  # processes that run code
+
+
+class Leg(msgspec.Struct, kw_only=True):
+    """One stage of a sitting. feed: of a later stage. missing: positions that an earlier sitting had read and that are
+    in no request. trail: where the records under way come from, by position. fetched: files that are fetched for it.
+    close: lets go of what it reads from.
+    """
+
+    resolved: Resolved
+    row: RunRow
+    planner: Planner
+    source: PlanSource
+    missing: Sequence[range]
+    close: Callable[[], None]
+    feed: StageFeed | None = None
+    fetched: FetchedFiles | None = None
+    trail: dict[int, Onward] = {}
+
+
+def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, resumed: bool) -> Leg:
+    """The stage that reads the input, or the only one; from the run's event loop."""
+    resolved = orders.resolved
+    planner = resolved.planner(facts)
+    left = _left_over(ledger, run) if resumed else None
+    orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
+    fetched, filing = _files(orders, resolved, run, facts, left)
+    blocks = orders.intake.blocks(
+        cut=run.read if left is not None else 0, most=AT_ONCE if fetched is not None else 0
+    )
+    if orders.is_chain:
+        blocks = apart_from([stage.name for stage in orders.stages], blocks)
+    feed = Feed(with_files(blocks, filing) if resolved.files else blocks)
+    crowd, close = _crowd(orders, resolved, run, _closing(feed.close, fetched))
+    return Leg(
+        resolved=resolved,
+        row=run,
+        planner=planner,
+        source=PlanSource(feed, planner, resumed=left, parks=_parks(resolved), crowd=crowd),
+        missing=_missing(run, left),
+        close=close,
+        fetched=fetched,
+    )
+
+
+def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFacts, *, resumed: bool) -> Leg:
+    """A stage that reads what the ledger has for it."""
+    resolved = orders.stages[at]
+    planner = resolved.planner(facts, run_id=row.run_id)
+    left = _left_over(ledger, row, again=True) if resumed else None
+    reading = _Reading(orders.state_dir, row)
+    trail: dict[int, Onward] = {}
+    fetched, filing = _files(orders, resolved, row, facts, left)
+    feed = StageFeed(
+        reading.read,
+        start=row.low_water,
+        known=row.read,
+        trail=trail,
+        shape=filing.take,
+        rest=filing.rest,
+        **({"at_once": AT_ONCE} if fetched is not None else {}),
+    )
+    crowd, close = _crowd(orders, resolved, row, _closing(reading.close, fetched))
+    return Leg(
+        resolved=resolved,
+        row=row,
+        planner=planner,
+        source=PlanSource(feed, planner, resumed=left, parks=_parks(resolved), crowd=crowd),
+        missing=_missing(row, left),
+        close=close,
+        feed=feed,
+        trail=trail,
+        fetched=fetched,
+    )
+
+
+def _files(
+    orders: Orders, resolved: Resolved, run: RunRow, facts: RunFacts, left: Resumed | None
+) -> tuple[FetchedFiles | None, Filing]:
+    """What fetches files for a stage, None where nothing does; and what finds them."""
+    rules = resolved.fetch
+    fetched = FetchedFiles(rules, orders.state_dir, run.run_id) if rules is not None else None
+    known = left.known if left is not None else None
+    return fetched, Filing(resolved, facts, orders.root, fetched or Unfetched(), known)
+
+
+def _closing(close: Callable[[], None], fetched: FetchedFiles | None) -> Callable[[], None]:
+    def close_both() -> None:
+        close()
+        if fetched is not None:
+            fetched.close()
+
+    return close_both
+
+
+def _crowd(
+    orders: Orders, resolved: Resolved, run: RunRow, close: Callable[[], None]
+) -> tuple[Crowd | None, Callable[[], None]]:
+    """What carries out the code of a stage, None where it has none; and what closes the leg."""
+    room = code_room(resolved, orders.root, run.started, trusted=orders.trusted)
+    if room is None:
+        return None, close
+    crowd = Crowd(room.carry, _MOST_WORKERS)
+
+    def close_all() -> None:
+        """Let go of what is read from, and of the processes that run code."""
+        close()
+        crowd.close()
+        room.close()
+
+    return crowd, close_all
+
+
+class _Reading:
+    """Reads records of a stage over a connection of its own, in whatever thread, one call at a time."""
+
+    def __init__(self, state_dir: Path, row: RunRow) -> None:
+        self._state_dir = state_dir
+        self._row = row
+        self._view: LedgerView | None = None
+
+    def read(self, start: int, stop: int | None, most: int) -> list[Onward]:
+        """At most `most` records from a position on, none from `stop` on; raises LedgerError."""
+        try:
+            self._view = self._view or LedgerView.open(self._state_dir)
+            return self._view.onward(self._row, start, stop=stop, most=most)
+        except sqlite3.Error as error:
+            raise LedgerError(f"cannot read the ledger: {error}") from None
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        if self._view is not None:
+            self._view.close()
+
+
+def _parks(resolved: Resolved) -> bool:
+    return resolved.destination.unanswered == "park"
+
+
+def _missing(run: RunRow, left: Resumed | None) -> Sequence[range]:
+    return left.known.missing(run.low_water, run.read) if left is not None else []
+
+
+def _left_over(ledger: Store, run: RunRow, *, again: bool = False) -> Resumed:
+    return Resumed(
+        read=run.read,
+        digest=run.digest,
+        low_water=run.low_water,
+        known=PositionSet([range(run.low_water), *ledger.known_above(run)]),
+        unsettled=ledger.unsettled(run),
+        next_number=ledger.next_number(run),
+        again=again,
+    )

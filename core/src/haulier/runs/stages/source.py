@@ -1,0 +1,321 @@
+"""Where a run's requests come from: blocks through the planner, and on a resume what an earlier sitting left over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from haulier.errors import HaulierError, InputError
+from haulier.io.ledger.rows import Unsettled
+from haulier.model.block import Block
+from haulier.model.request import Request
+from haulier.pipeline.making import Waiting
+from haulier.pipeline.planner import Planned, Planner
+from haulier.runs.driving.course import Parked, Taken
+from haulier.runs.inputs.positions import PositionSet, part_of, stretches
+from haulier.runs.inputs.stored import restore
+from haulier.runs.stages.working import Crowd
+
+__all__ = ["InputChanged", "PlanSource", "Resumed"]
+
+_NOTHING = Planned([], [])
+_END = Block(first=-1, lines=[])
+
+
+class InputChanged(InputError):
+    """The input is not the one an unfinished run was reading."""
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier sitting left: how far it read, what it knows, what it has not settled.
+
+    again: the ledger has the records from the low-water mark on, so they need not be compared.
+    """
+
+    read: int
+    digest: bytes | None
+    low_water: int
+    known: PositionSet
+    unsettled: Sequence[Unsettled]
+    next_number: int
+    again: bool = False
+
+
+class Blocks(Protocol):
+    """Where blocks come from: the input, or the stage before."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the next one would have to be waited for."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether one, or the end, is there to be taken without waiting."""
+        ...
+
+    async def wait(self, seconds: float | None) -> None:
+        """Return when one is there, after so many seconds (None: however long), or when nudged."""
+        ...
+
+    def nudge(self) -> None:
+        """End a `wait`."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Block]:
+        """The blocks in order."""
+        ...
+
+
+class PlanSource:
+    """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`.
+
+    parks: what an earlier sitting sent and got no answer to is not sent again. crowd: carries out the work that batches
+    wait for; without one no batch waits.
+    """
+
+    def __init__(
+        self,
+        feed: Blocks,
+        planner: Planner,
+        *,
+        resumed: Resumed | None = None,
+        parks: bool = False,
+        crowd: Crowd | None = None,
+    ) -> None:
+        self._feed = feed
+        self._planner = planner
+        self._resumed = resumed
+        self._parks = parks
+        self._crowd = crowd
+        if crowd is not None:
+            crowd.finished = feed.nudge
+        self._loop = asyncio.get_running_loop()
+        self._blocks = aiter(feed)
+        self._span: list[Block] = []
+        self._read = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next block would have to be waited for."""
+        return self._feed.empty
+
+    def held(self) -> int | None:
+        """Position of the oldest record not yet in a request."""
+        return self._planner.held()
+
+    async def verify(self) -> None:
+        """Read up to where the earlier sitting had read, and compare; InputChanged where the input differs.
+
+        Records above the low-water mark are kept for `taken`; those below are settled and skipped.
+        """
+        resumed = self._resumed
+        if resumed is None or resumed.read == 0 or (resumed.digest is None and not resumed.again):
+            return
+        if resumed.again and resumed.low_water >= resumed.read:
+            return
+        async for block in self._blocks:
+            end = block.first + len(block.lines)
+            if end > resumed.low_water:
+                self._span.append(block)
+            if end == resumed.read:
+                if block.digest != resumed.digest and not resumed.again:
+                    raise InputChanged(
+                        f"the first {resumed.read:,} records differ from those this run has read"
+                        f" (SHA-256 {_hex(block.digest)} instead of {_hex(resumed.digest)})"
+                    )
+                return
+            if end > resumed.read:
+                break
+        raise InputChanged(f"the input has fewer records than the {resumed.read:,} this run has read")
+
+    def parts(
+        self,
+        request: Request,
+        places: Sequence[Sequence[int]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        """Requests of some records of another, made as the planner makes them; `then` is given them, or None.
+
+        Called at once where no grouping waits, else when its work is done.
+        """
+        makings = [self._planner.remake(_blocks_of(request, some)) for some in places]
+        if self._crowd is not None:
+            task = self._loop.create_task(self._make_parts(request, makings, then))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        found: list[Request] | None = []
+        for making in makings:
+            try:
+                making.send(None)
+            except StopIteration as end:
+                found = _joined(found, end.value)
+            else:
+                found = None
+        then(_children(request, found))
+
+    async def _make_parts(
+        self,
+        request: Request,
+        makings: Sequence[Generator[Waiting, Any, list[Request]]],
+        then: Callable[[list[Request] | None], None],
+    ) -> None:
+        assert self._crowd is not None
+        found: list[Request] | None = []
+        try:
+            for making in makings:
+                found = _joined(found, await self._crowd.through(making))
+        except HaulierError:
+            found = None
+        then(_children(request, found))
+
+    async def taken(self) -> AsyncIterator[Taken]:
+        """What comes of each block; what was left over comes first."""
+        if self._resumed is not None:
+            async for taken in self._again(self._resumed):
+                yield taken
+        while (block := await self._next()) is not _END:
+            if block.settled is not None:
+                async for taken in self._all_of(self._planner.flush(), self._nothing_read()):
+                    yield taken
+                yield Taken(block=block, planned=_NOTHING)
+                continue
+            planned = self._fed(block)
+            yield Taken(block=block, planned=planned)
+            async for taken in self._worked(planned):
+                yield taken
+        async for taken in self._all_of(self._planner.close(), None):
+            yield taken
+
+    async def _again(self, resumed: Resumed) -> AsyncIterator[Taken]:
+        """What an earlier sitting left over."""
+        self._read = resumed.read
+        yield self._left_over(resumed)
+        for block in self._span:
+            for taken in self._pending_again(block, resumed):
+                yield taken
+                async for more in self._worked(taken.planned):
+                    yield more
+        self._span = []
+
+    def _fed(self, block: Block) -> Planned:
+        """What comes of a block, and of records that have waited long enough by now."""
+        now = self._loop.time()
+        planned = self._planner.feed(block, now) if block.lines else Planned([], [])
+        self._read = max(self._read, block.first + len(block.lines))
+        due = self._planner.deadline()
+        if due is not None and due <= now:
+            more = self._planner.due(now)
+            planned.requests.extend(more.requests)
+            planned.rejected.extend(more.rejected)
+            planned.work.extend(more.work)
+        return planned
+
+    async def _all_of(self, planned: Planned, block: Block | None) -> AsyncIterator[Taken]:
+        """These, and all that was waited for until now."""
+        yield Taken(block=block, planned=planned)
+        async for more in self._worked(planned, most=0):
+            yield more
+
+    async def _next(self) -> Block:
+        """The next block; one without records where something else has to be seen to; `_END` at the end."""
+        due = self._planner.deadline()
+        if self._feed.empty and (due is not None or self._planner.working):
+            seconds = None if due is None else due - self._loop.time()
+            if not self._crowd_has_results() and (seconds is None or seconds > 0):
+                await self._feed.wait(seconds)
+            if not self._feed.ready:
+                return self._nothing_read()
+        return await anext(self._blocks, _END)
+
+    def _crowd_has_results(self) -> bool:
+        return self._crowd is not None and self._crowd.has_results
+
+    def _nothing_read(self) -> Block:
+        return Block(first=self._read, lines=[])
+
+    async def _worked(self, planned: Planned, *, most: int | None = None) -> AsyncIterator[Taken]:
+        """Have the work carried out, and what came of it; returns when no more than `most` is open."""
+        if self._crowd is None:
+            return
+        self._crowd.add(planned.work)
+        async for ticket, result in self._crowd.results(most):
+            done = self._planner.done(ticket, result)
+            self._crowd.add(done.work)
+            if done.requests or done.rejected:
+                yield Taken(block=self._nothing_read(), planned=done)
+
+    def _left_over(self, resumed: Resumed) -> Taken:
+        """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
+        rebuilt: list[tuple[Request, int | None]] = []
+        parked: list[Parked] = []
+        for left in resumed.unsettled:
+            parts = self._parts(left)
+            request = restore(left) if left.stored is not None else self._rebuild(left, parts)
+            if why := self._why_parked(left, request):
+                known = request.records if left.stored is not None and request is not None else None
+                texts = known or [line for part in parts for line in part.lines]
+                whole = len(texts) == len(left.positions)
+                parked.append(Parked(left=left, reason=why, texts=texts if whole else ()))
+            else:
+                assert request is not None
+                rebuilt.append((request, left.came_to))
+        self._planner.start_at(resumed.next_number)
+        return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked)
+
+    def _why_parked(self, left: Unsettled, request: Request | None) -> str:
+        """Why a request is not sent again, or an empty text."""
+        if self._parks and left.unanswered:
+            return "no answer: the run ended before one came"
+        if request is None:
+            return "its records make no request any more"
+        return "" if request.sha256 == left.sha256 else "its body is not the one that was sent before"
+
+    def _parts(self, left: Unsettled) -> list[Block]:
+        """The records of a request, as far as the input gave them again."""
+        return [
+            part_of(block, max(block.first, stretch.start), min(block.first + len(block.lines), stretch.stop))
+            for stretch in stretches(left.positions)
+            for block in self._span
+            if block.first < stretch.stop and stretch.start < block.first + len(block.lines)
+        ]
+
+    def _rebuild(self, left: Unsettled, parts: Sequence[Block]) -> Request | None:
+        if sum(len(part.lines) for part in parts) != len(left.positions):
+            return None
+        return self._planner.rebuild(left.number, parts)
+
+    def _pending_again(self, block: Block, resumed: Resumed) -> Iterator[Taken]:
+        """Records that were read but never became a request, or were given back; each stretch planned in its turn."""
+        start, stop = max(block.first, resumed.low_water), block.first + len(block.lines)
+        for gap in resumed.known.missing(start, stop):
+            part = part_of(block, gap.start, gap.stop)
+            yield Taken(block=part, planned=self._planner.feed(part))
+
+
+def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
+    """Some records of a request again."""
+    positions = [request.positions[at] for at in places]
+    records = request.records
+    lines = {request.positions[at]: records[at] for at in places}
+    return [
+        Block(first=stretch.start, lines=[lines[position] for position in stretch])
+        for stretch in stretches(positions)
+    ]
+
+
+def _joined(found: list[Request] | None, more: list[Request]) -> list[Request] | None:
+    return [*found, *more] if found is not None and more else None
+
+
+def _children(request: Request, found: list[Request] | None) -> list[Request] | None:
+    return found and [msgspec.structs.replace(part, parent=request.number) for part in found]
+
+
+def _hex(digest: bytes | None) -> str:
+    return digest.hex()[:16] if digest else "none"
