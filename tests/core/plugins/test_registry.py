@@ -155,6 +155,26 @@ def test_batching_to_an_endpoint_of_one_record_is_warned_about() -> None:
     ]
 
 
+def test_what_the_connector_says_of_a_field_itself_is_not_said_twice() -> None:
+    speaking = ACME.model_copy(update={"warnings": lambda *_: ("`colour` is spelt color",)})
+    closed = endpoint("add-order", "/orders").model_copy(update={"attributes": "none"})
+    plugin = replace(LOADED.plugins[0], connectors=(speaking,), endpoint_templates=(closed,))
+    for fields, told in (
+        (["colour"], ()),
+        (["size"], ("POST /orders is not known to take `size`; it takes nothing",)),
+    ):
+        said = hand_made_warnings(
+            Registry.of(Loaded(plugins=(plugin,))),
+            "acme",
+            method="POST",
+            url="https://acme.example/orders",
+            content_format="json",
+            batched=False,
+            fields=fields,
+        )
+        assert said == ("`colour` is spelt color", *told)
+
+
 def test_a_connector_whose_warnings_fail_is_named() -> None:
     failing = ACME.model_copy(update={"warnings": lambda *_: 1 / 0})
     plugin = replace(LOADED.plugins[0], connectors=(failing,))

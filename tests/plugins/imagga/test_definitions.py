@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import haulier
 import haulier_imagga
 from haulier.model.request import Request
 from haulier.testing.conformance import check_plugin
@@ -274,6 +275,7 @@ NSFW = (
         ("POST", "/v2/tags", "json", (NO_JSON, USE_GET)),
         ("POST", "/v2/tags?image_url={record.url}", "multipart", (USE_GET,)),
         ("GET", "/tags", "none", (OFF_V2,)),
+        ("GET", "/V2/tags/", "none", ("/V2/tags/ does not begin with /v2/, as Imagga's calls do",)),
         ("GET", "/x/v2/tags", "none", ("/x/v2/tags does not begin with /v2/, as Imagga's calls do",)),
         ("POST", "/v2/uploads", "multipart", ()),
         ("POST", "/v2/uploads", "form", (NO_URLS,)),
@@ -321,6 +323,53 @@ def test_a_hand_made_request_is_warned_about(
     method: str, path: str, content_format: str, told: tuple[str, ...]
 ) -> None:
     assert warnings(method, f"https://api.imagga.com{path}", content_format) == told
+
+
+IMAGE_URL_BY_POST = (
+    "POST /v2/tags is not known to take `image_url`; it goes with GET, in the query (endpoint tag-image)"
+)
+NO_FILE = "POST /v2/tags is not asked for without one of image, image_base64 (endpoint tag-image-file)"
+NO_PICTURE = "GET /v2/tags is not asked for without one of image_url, image_upload_id (endpoint tag-image)"
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"method": "GET", "url": "/v2/tags?image_url={record.url}&limit=3"}, ()),
+        ({"method": "GET", "url": "/v2/tags?image_upload_id={record.id}&tagger_id=mine"}, ()),
+        ({"method": "GET", "url": "/v2/tags"}, (NO_PICTURE,)),
+        ({"method": "GET", "url": "/v2/tags", "attributes": "query"}, ()),
+        (
+            {"method": "GET", "url": "/v2/tags?image_ur={record.url}"},
+            ("GET /v2/tags is not known to take `image_ur`; did you mean `image_url`?", NO_PICTURE),
+        ),
+        (
+            {"method": "POST", "url": "/v2/tags", "content_format": "multipart", "body": {"image_url": "x"}},
+            (IMAGE_URL_BY_POST, NO_FILE),
+        ),
+        (
+            {"method": "POST", "url": "/v2/tags?image_url=x", "content_format": "multipart"},
+            (USE_GET, NO_FILE),
+        ),
+        (
+            {
+                "method": "POST",
+                "url": "/v2/tags?verbose=1",
+                "content_format": "multipart",
+                "files": {"image": "x"},
+            },
+            (),
+        ),
+        ({"method": "GET", "url": "/v2/croppings?image_url=x&image_result=1&resolution=9x9"}, ()),
+        ({"method": "POST", "url": "/v2/tags/feedback", "content_format": "json", "body": {"mine": "x"}}, ()),
+    ],
+)
+def test_the_fields_of_a_hand_made_request_are_held_against_the_call_it_is(
+    request_: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    request = {"attributes": "none", **request_, "url": f"https://api.imagga.com{request_['url']}"}
+    destination = {"name": "by-hand", "connector": "imagga", "request": request, "files_root": "."}
+    assert haulier.check(destination).warnings == told
 
 
 def test_below_another_host_a_base_path_may_come_first() -> None:

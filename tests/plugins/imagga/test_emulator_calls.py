@@ -78,6 +78,7 @@ def test_a_tagger_of_ones_own_has_words_of_its_own(asked: Client) -> None:
     own = asked.get("/tags/my_tagger", image_url=URL).result
     assert usual != own
     assert own == asked.get("/tags/my_tagger", image_url=URL).result
+    assert own == asked.get("/tags", image_url=URL, tagger_id="my_tagger").result
 
 
 def test_how_alike_two_faces_are_does_not_depend_on_their_order(asked: Client) -> None:

@@ -37,8 +37,8 @@ def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     # Below another host, an emulator's or a gateway's, the calls may have a base path before /v2/.
     begins = parts.path.startswith("/v2/") if parts.netloc == "api.imagga.com" else "/v2/" in parts.path
     told = [] if begins else [f"{parts.path or url} does not begin with /v2/, as Imagga's calls do"]
-    _, _, call = parts.path.rpartition("/v2/")
-    call, body = call.strip("/"), "" if content_format == "none" else content_format
+    call = re.sub("(?i).*/v2/", "", parts.path).strip("/")
+    body = "" if content_format == "none" else content_format
     return (*told, *_unknown(method, call), *_about(method, call, parts.query, body))
 
 

@@ -67,6 +67,8 @@ def pieces_by_hand(
             url=request.url,
             content_format=chosen if has_body else "",
             batched=batching is not None,
+            fields=[*(item.name for item in url.query), *request.body, *request.files],
+            others=attributes != "none",
         ),
     )
 

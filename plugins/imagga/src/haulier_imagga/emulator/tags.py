@@ -79,7 +79,7 @@ def _tags(service: Service, call: Call) -> Result:
     limit = whole(call, "limit", default=-1, least=-1)
     threshold = decimal(call, "threshold", default=0.0, least=0.0, most=100.0)
     verbose = flag(call, "verbose")
-    tagger = call.path_values.get("tagger_id")
+    tagger = call.path_values.get("tagger_id") or call.option("tagger_id")
     if tagger == "feedback":
         raise Refusal(405, f"{call.method} is not supported here")
     picture = image_of(service, call)
@@ -168,8 +168,9 @@ ENDPOINTS = (
         mark="B",
         sources=(sources.GO_CLIENT, sources.PIPEDREAM),
         unknown=(
-            "whether a tagger's id stands in the path, as here, or in the query, as Imagga's documentation has it; "
-            "what an unknown tagger is told (here: every one is taken, and has words of its own)"
+            "whether a tagger's id stands in the path, as clients have it, or in the query, as Imagga's documentation "
+            "has it (here: either is taken); what an unknown tagger is told (here: every one is taken, and has words "
+            "of its own)"
         ),
         metered=True,
     ),

@@ -47,7 +47,13 @@ TAG_IMAGE, TAG_IMAGE_FILE = image_calls(
     title="Image Tagging",
     does="Tags",
     path="/v2/tags",
-    options=_OPTIONS,
+    options=(
+        *_OPTIONS,
+        option(
+            name="tagger_id",
+            description="A tagger that was trained for your account; tag-image-custom names it in the path instead.",
+        ),
+    ),
     takes={"tags": "/result/tags"},
     notes=("A picture of your own is tagged from its file with tag-image-file, or uploaded first.",),
     verified=True,
@@ -63,8 +69,8 @@ TAG_IMAGE_CUSTOM, TAG_IMAGE_CUSTOM_FILE = image_calls(
     takes={"tags": "/result/tags"},
     notes=(
         "Where the tagger's id stands is told in two ways: in the path (several clients, and here) or as the query "
-        "parameter `tagger_id` (Imagga's documentation). Should the path be refused, make the request by hand: "
-        "GET https://api.imagga.com/v2/tags?tagger_id=...",
+        "parameter `tagger_id` (Imagga's documentation). Should the path be refused, take tag-image or tag-image-file, "
+        "which have that parameter.",
     ),
     verified=False,
     source="https://github.com/henomis/imagga-go",
