@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from haulier.cli.printing import say
+from haulier.cli.streams import Unwritten, drop_output, flush_output
 from haulier.errors import HaulierError, RunStopped, TransportError
 
 __all__ = [
@@ -32,7 +33,21 @@ _BROKEN_PIPE = 141
 
 
 def carry_out(arguments: Sequence[str] | None) -> int:
-    """Run one command; its exit code."""
+    """Run one command, and write out what it printed; its exit code."""
+    code: int | None = None
+    try:
+        code = _ended(arguments)
+        flush_output()
+    except Unwritten as error:
+        drop_output()
+        if error.left:
+            return _BROKEN_PIPE if code is None else code
+        say(f"haulier: {error}")
+        return code or INTERNAL
+    return code
+
+
+def _ended(arguments: Sequence[str] | None) -> int:
     from haulier.cli.app import haulier
 
     try:
@@ -45,6 +60,8 @@ def carry_out(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("haulier: interrupted")
         return INTERRUPTED
+    except Unwritten:
+        raise
     except HaulierError as error:
         say(f"haulier: {error}")
         return STOPPED if isinstance(error, RunStopped | TransportError) else CONFIGURATION

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from haulier.cli.streams import unwritten
+
 __all__ = [
     "clean",
     "facts",
@@ -37,8 +39,8 @@ def clean(text: object) -> str:
 
 
 def out(text: object = "") -> None:
-    """Print a line of a result."""
-    print(clean(text))
+    """Print a line of a result; Unwritten where that cannot be."""
+    _print(clean(text))
 
 
 def say(text: object) -> None:
@@ -50,7 +52,14 @@ def out_json(values: Mapping[str, Any]) -> None:
     """Print a result for machines: one line, ASCII, with the version of its shape."""
     import json
 
-    print(json.dumps({"shape": _SHAPE, **values}, default=_plain))
+    _print(json.dumps({"shape": _SHAPE, **values}, default=_plain))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text)
+    except OSError as error:
+        raise unwritten(error) from None
 
 
 def _plain(value: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from haulier.errors import ConfigurationError
 from haulier.io.project import write_private
 from haulier.io.transports.protocol import Transport
 from haulier.model.parts import Account, Added, Quota
@@ -117,7 +119,8 @@ class Noting:
         told = {word: _whole(self._last.header(name)) for word, name in self._headers.items()}
         if (left := told["remaining"]) is not None:
             quota = Quota(limit=told.get("limit"), left=left, reset_epoch=told.get("reset_epoch"))
-            self._book.note(self._name, quota)
+            with suppress(ConfigurationError):  # what it keeps is of use, and no more: the run has ended well
+                self._book.note(self._name, quota)
 
 
 def _whole(text: str | None) -> int | None:

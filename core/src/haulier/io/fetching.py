@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 import msgspec
 
-from haulier.errors import LedgerError, RecordError, TransportError
+from haulier.errors import ConfigurationError, LedgerError, RecordError, TransportError
 from haulier.io.files import media_type_of
 from haulier.io.project import private_folder, write_private
 from haulier.io.public_addresses import Allowed
@@ -137,11 +137,8 @@ class Fetcher:
             path = self.folder / name
             write_private(path, found.content)
             status = path.stat()
-        except OSError as error:
-            raise LedgerError(
-                f"cannot keep a fetched file in {self.folder}: {error.strerror}; make room or mend the disk, "
-                "then run again"
-            ) from None
+        except (ConfigurationError, OSError) as error:
+            raise LedgerError(f"cannot keep a fetched file: {error}") from None
         return FilePart(
             path=str(path),
             name=_name_of(url),

@@ -213,7 +213,19 @@ def private_folder(path: Path) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Put a whole file (0600) in place of another, durably: after a crash it is the old or the new one."""
+    """Put a whole file (0600) in place of another, durably: after a crash it is the old or the new one.
+
+    ConfigurationError where it cannot be written; the old one stands then.
+    """
+    try:
+        _put_in_place(path, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{shown(path)} cannot be written: {error.strerror}; make room or mend its permissions, then run again"
+        ) from None
+
+
+def _put_in_place(path: Path, content: bytes) -> None:
     # mkstemp makes the file 0600 whatever the umask, before a byte is in it.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

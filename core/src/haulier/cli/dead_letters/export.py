@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from haulier.cli.dead_letters.choosing import all_option, choosing_options
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out_json, say
+from haulier.cli.streams import unwritten
 from haulier.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from haulier.runs.reports.history import DeadLetter
 
 __all__ = ["command"]
 
@@ -49,16 +55,12 @@ def command(
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     if output is None:
-        written, missing = export_dead_letters(letters, sys.stdout.buffer, explained=as_json)
-    else:
         try:
-            file = output.open("xb")
+            written, missing = export_dead_letters(letters, sys.stdout.buffer, explained=as_json)
         except OSError as error:
-            raise ConfigurationError(
-                f"{output}: cannot be written: {error.strerror}; give a new file"
-            ) from None
-        with file:
-            written, missing = export_dead_letters(letters, file, explained=as_json)
+            raise unwritten(error) from None
+    else:
+        written, missing = _exported(letters, output, explained=as_json)
         if as_json:
             out_json({"written": written, "missing": missing, "path": str(output)})
     say(f"{written:,} records written")
@@ -71,3 +73,21 @@ def command(
             if as_json
             else f"{missing:,} are not kept as text; {way}"
         )
+
+
+def _exported(letters: Iterator[DeadLetter], output: Path, *, explained: bool) -> tuple[int, int]:
+    """Write a new file; nothing of it is left where that fails. What `export_dead_letters` returns."""
+    from haulier.runs.reports.history import export_dead_letters
+
+    try:
+        file = output.open("xb")
+    except OSError as error:
+        raise ConfigurationError(f"{output}: cannot be written: {error.strerror}; give a new file") from None
+    try:
+        with file:
+            return export_dead_letters(letters, file, explained=explained)
+    except OSError as error:
+        output.unlink(missing_ok=True)
+        raise ConfigurationError(
+            f"{output}: cannot be written: {error.strerror}; make room, or give a file elsewhere"
+        ) from None
