@@ -1,9 +1,10 @@
-"""The reader thread: pulls blocks from a reader and hands them to the event loop through a bounded queue."""
+"""Blocks of the input for the event loop: taken in place where they are at hand, else read ahead by a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
@@ -12,16 +13,19 @@ from haulier.model.block import Block
 __all__ = ["Feed"]
 
 _MOST_BLOCKS = 8
+_SLOW_S = 0.05
 
 
 class Feed:
     """Blocks of an iterable that may block, read ahead by at most 8 blocks.
 
+    at_hand: it hardly ever blocks, as the lines of a file. Then the loop takes them in place, until one has kept it
+    waiting: what goes from thread to thread is cold in the caches, and both wait for the interpreter.
     What the iterable raises is raised from the iteration, after the blocks that came before it.
     """
 
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self._blocks = blocks
+    def __init__(self, blocks: Iterable[Block], *, at_hand: bool = False) -> None:
+        self._blocks = iter(blocks)
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Block] = deque()
         self._room = threading.Semaphore(_MOST_BLOCKS)
@@ -30,22 +34,24 @@ class Feed:
         self._closed = False
         self._error: BaseException | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._read, name="haulier-reader", daemon=True).start()
+        self._at_hand = at_hand
+        if not at_hand:
+            self._read_ahead()
 
     @property
     def empty(self) -> bool:
         """Whether taking the next block would wait for the reader now."""
-        return not self._ready
+        return not self._ready and not self._at_hand
 
     @property
     def ready(self) -> bool:
         """Whether a block, or the end, is there to be taken without waiting."""
-        return bool(self._ready) or self._ended
+        return bool(self._ready) or self._ended or self._at_hand
 
     async def wait(self, seconds: float | None) -> None:
         """Return when a block or the end is there, after so many seconds (None: however long), or when nudged."""
         with self._lock:
-            if self._ready or self._ended:
+            if self.ready:
                 return
             wake = self._wake = self._loop.create_future()
         # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
@@ -68,6 +74,17 @@ class Feed:
         self._room.release()
 
     async def __aiter__(self) -> AsyncIterator[Block]:
+        while self._at_hand:
+            await asyncio.sleep(0)  # a stretch of records that make no request would hold the loop else
+            began = time.monotonic()
+            at_hand = next(self._blocks, None)
+            if at_hand is None:
+                self._ended, self._at_hand = True, False
+                return
+            if time.monotonic() - began > _SLOW_S:
+                self._at_hand = False
+                self._read_ahead()
+            yield at_hand
         while True:
             if self._ready:
                 block = self._ready.popleft()
@@ -85,6 +102,9 @@ class Feed:
                 break
         if self._error is not None:
             raise self._error
+
+    def _read_ahead(self) -> None:
+        threading.Thread(target=self._read, name="haulier-reader", daemon=True).start()
 
     def _read(self) -> None:
         try:

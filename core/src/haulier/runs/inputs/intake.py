@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.jsonl import JsonlReader
 from haulier.io.readers.source import STDIN
 from haulier.model.block import Block, Chunk
 from haulier.model.parts import Reader, ReaderType
@@ -22,9 +23,12 @@ RecordsLike: TypeAlias = "str | os.PathLike[str] | Iterable[Mapping[str, Any]] |
 
 @runtime_checkable
 class Input(Protocol):
-    """What a run reads from. repeatable: whether `blocks` gives the same records when called again."""
+    """What a run reads from. repeatable: whether `blocks` gives the same records when called again. at_hand: whether
+    hardly any of them has to be waited for.
+    """
 
     name: str
+    at_hand: bool
     repeatable: bool
 
     def fingerprint(self) -> str:
@@ -67,6 +71,9 @@ class Intake:
         self._reader: Reader = open_records(records, format=format, types=types, doors=self.doors)
         self.repeatable = self._reader.repeatable
         self.name = "standard input" if self._path == STDIN else self._path or "records from Python"
+        # Unpacking takes longer than all else, and is done beside the interpreter's lock.
+        lines = isinstance(self._reader, JsonlReader) and self.file is not None
+        self.at_hand = lines and not (self._path or "").lower().endswith(".gz")
 
     @property
     def file(self) -> Path | None:

@@ -69,6 +69,7 @@ class ReplayIntake:
     """The records of a replay, as its ledger has them. run: the replay, once it is known."""
 
     repeatable = True
+    at_hand = False
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir

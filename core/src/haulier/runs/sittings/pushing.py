@@ -38,6 +38,7 @@ class PushIntake:
 
     name = "records written by a program"
     repeatable = False
+    at_hand = False
 
     def __init__(self) -> None:
         self.written: queue.Queue[Block | None] = queue.Queue(_MOST_WAITING)

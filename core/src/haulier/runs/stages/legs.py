@@ -63,7 +63,7 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
     )
     if orders.is_chain:
         blocks = apart_from([stage.name for stage in orders.stages], blocks)
-    feed = Feed(with_files(blocks, filing) if resolved.files else blocks)
+    feed = Feed(with_files(blocks, filing)) if resolved.files else Feed(blocks, at_hand=orders.intake.at_hand)
     crowd, close = _crowd(orders, resolved, run, _closing(feed.close, fetched))
     return Leg(
         resolved=resolved,
