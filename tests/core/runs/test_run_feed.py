@@ -12,8 +12,8 @@ import pytest
 
 from haulier.errors import InputError
 from haulier.model.block import Block
-from haulier.runs.feed import Feed
-from haulier.runs.intake import Intake
+from haulier.runs.inputs.feed import Feed
+from haulier.runs.inputs.intake import Intake
 
 
 def blocks(taken_in: list[str], *, slow: int = -1, breaks: int = -1) -> Iterator[Block]:
