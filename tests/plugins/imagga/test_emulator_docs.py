@@ -5,15 +5,25 @@ from __future__ import annotations
 import base64
 import http.client
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from haulier.testing.emulator import Fault
 from haulier_imagga.commands import imagga
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ENDPOINTS
+from haulier_imagga.emulator.fixtures import RunningEmulator
 
 PAGE = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+FILES: dict[str, str] = dict(
+    re.findall(r"^<!-- file: (\S+) -->\n```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+)
+EXAMPLES = [
+    one
+    for one in re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    if one not in FILES.values()
+]
 
 
 def test_the_page_lists_every_endpoint_with_what_is_not_known() -> None:
@@ -31,6 +41,23 @@ def test_the_page_lists_every_option_and_every_field_of_a_fault() -> None:
     assert set(Fault.__struct_fields__) <= names
     assert DEMO_KEY in PAGE
     assert DEMO_SECRET in PAGE
+
+
+def test_the_fixture_serves_the_tests_of_somebody_elses_package(tmp_path: Path) -> None:
+    """As the page shows it: outside of this repository, with what is installed and nothing else."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "2 passed" in ended.stdout
+
+
+def test_every_attribute_of_the_fixture_is_on_the_page() -> None:
+    named = {name for name in dir(RunningEmulator) if not name.startswith("_")}
+    named |= set(RunningEmulator.__dataclass_fields__)
+    assert [name for name in sorted(named) if not re.search(rf"^\| `{name}[`(]", PAGE, re.MULTILINE)] == []
 
 
 def test_the_python_example_runs(capsys: Any) -> None:
