@@ -35,7 +35,7 @@ def test_an_endpoint_tells_a_newcomer_all_there_is_to_know(project: Project) -> 
         "CANNOT BE UNDONE: A deleted upload cannot be recovered",
         "  uploadId  (required, path, text)",
         "facts       verified, read 2026-11-22 at https://",
-        "use it: haulier destination new NAME --connector imagga --endpoint delete-upload --credential imagga "
+        "use it: haulier destination new delete-upload --connector imagga --endpoint delete-upload --credential imagga "
         "--param 'uploadId={record.upload_id}'",
     ):
         assert said in page

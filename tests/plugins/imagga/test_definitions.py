@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import ValidationError
 
 import haulier
 import haulier_imagga
+from haulier.cli.app import haulier as command_line
 from haulier.model.request import Request
 from haulier.testing.conformance import check_plugin
 from haulier_imagga import IMAGGA, IMAGGA_KEY, TEMPLATES
@@ -380,3 +383,18 @@ def test_the_readme_lists_every_call() -> None:
     readme = (Path(__file__).parents[3] / "plugins" / "imagga" / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"`([a-z-]+)`( \*)?", "".join(re.findall(r"(?m)^\| .*$", readme)))
     assert {name: bool(star) for name, star in listed} == {one.name: not one.verified for one in TEMPLATES}
+
+
+def test_the_command_that_a_page_shows_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    run = CliRunner()
+    assert run.invoke(command_line, ["init"]).exit_code == 0
+    values = ["--value", "api_key=acc_1", "--value", "api_secret=2"]
+    assert run.invoke(command_line, ["credential", "add", "imagga", *values]).exit_code == 0
+    for template in TEMPLATES:
+        page = run.invoke(command_line, ["endpoints", "imagga", template.name]).output
+        program, *words = shlex.split(page.splitlines()[-1].removeprefix("use it: "))
+        made = run.invoke(command_line, words)
+        assert (program, made.exit_code) == ("haulier", 0), (template.name, made.output)
+        assert haulier.check(template.name).problems == (), template.name

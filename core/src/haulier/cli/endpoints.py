@@ -164,9 +164,9 @@ def _values(parameter: Parameter) -> str:
 
 
 def _example(service: Connector, one: EndpointTemplate) -> str:
-    """A command that makes a destination of this endpoint."""
+    """A command that makes a destination of this endpoint, named after it; it can be pasted as it is."""
     firsts = [group[0] for group in one.one_of]
-    words = ["haulier destination new NAME", f"--connector {service.name}", f"--endpoint {one.name}"]
+    words = [f"haulier destination new {one.name}", f"--connector {service.name}", f"--endpoint {one.name}"]
     if service.credential_type not in ("", "none"):
         words.append(f"--credential {service.name}")
     for parameter in one.parameters:
@@ -175,7 +175,7 @@ def _example(service: Connector, one: EndpointTemplate) -> str:
                 f"--param '{parameter.name}={parameter.example or '{record.' + parameter.name + '}'}'"
             )
             if parameter.place == "file":
-                words.append("--files-root FOLDER")
+                words.append("--files-root pictures")
     if one.answers == "file":
-        words.append("--set save_body=FOLDER")
+        words.append(f"--set save_body=out/{one.name}")
     return " ".join(words)

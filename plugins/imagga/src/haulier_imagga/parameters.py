@@ -23,6 +23,7 @@ __all__ = [
     "PERSON",
     "SAVE_ID",
     "SAVE_INDEX",
+    "SIMILAR_BY",
     "THRESHOLD",
     "flag",
     "in_path",
@@ -105,6 +106,7 @@ SAVE_ID = option(
 )
 
 # Of visual search: https://docs.imagga.com/
+SIMILAR_BY = CATEGORIZER.model_copy(update={"example": "general_v3"})
 INDEX = in_path(name="index_id", description="Name of the index of visual search.", example="catalogue")
 ENTRY = in_path(
     name="entry_id",

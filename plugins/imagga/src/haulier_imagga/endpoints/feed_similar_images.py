@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haulier_imagga.endpoints._call import DOCS, image_calls
-from haulier_imagga.parameters import CATEGORIZER, SAVE_ID, SAVE_INDEX
+from haulier_imagga.parameters import SAVE_ID, SAVE_INDEX, SIMILAR_BY
 
 __all__ = ["FEED_SIMILAR_IMAGES", "FEED_SIMILAR_IMAGES_FILE"]
 
@@ -13,7 +13,7 @@ FEED_SIMILAR_IMAGES, FEED_SIMILAR_IMAGES_FILE = image_calls(
     does="Categorizes, and keeps in an index of visual search,",
     path="/v2/categories/{categorizer_id}",
     options=(
-        CATEGORIZER.model_copy(update={"example": "general_v3"}),
+        SIMILAR_BY,
         SAVE_INDEX.model_copy(
             update={"required": True, "description": "The index of visual search; feeding makes it."}
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haulier_imagga.endpoints._call import DOCS, image_calls, imagga_call
-from haulier_imagga.parameters import CATEGORIZER, ENTRY, INDEX, option, window
+from haulier_imagga.parameters import ENTRY, INDEX, SIMILAR_BY, option, window
 
 __all__ = [
     "SEARCH_BY_ENTRY",
@@ -38,7 +38,7 @@ SEARCH_SIMILAR_IMAGES, SEARCH_SIMILAR_IMAGES_FILE = image_calls(
     title="Visual Search: Find Similar Images",
     does="Finds in an index those that look like",
     path=_PATH,
-    options=(CATEGORIZER, INDEX, *_OPTIONS),
+    options=(SIMILAR_BY, INDEX, *_OPTIONS),
     takes=_FOUND,
     notes=_NOTES,
     verified=True,
@@ -51,7 +51,7 @@ SEARCH_BY_ENTRY = imagga_call(
     description="Finds in an index the pictures that look like one that is in it, named by its id for each record.",
     method="GET",
     path=f"{_PATH}/{{entry_id}}",
-    parameters=(CATEGORIZER, INDEX, ENTRY, *_OPTIONS),
+    parameters=(SIMILAR_BY, INDEX, ENTRY, *_OPTIONS),
     takes=_FOUND,
     notes=_NOTES,
     verified=True,

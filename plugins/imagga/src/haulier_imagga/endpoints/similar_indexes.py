@@ -5,7 +5,7 @@ from __future__ import annotations
 from haulier_imagga.answers import TICKET, judge_delete, judge_job
 from haulier_imagga.endpoints._call import DOCS, imagga_call
 from haulier_imagga.jobs import FOLLOW
-from haulier_imagga.parameters import CALLBACK, CATEGORIZER, ENTRY, INDEX
+from haulier_imagga.parameters import CALLBACK, ENTRY, INDEX, SIMILAR_BY
 
 __all__ = ["DELETE_SIMILAR_ENTRY", "DELETE_SIMILAR_INDEX", "TRAIN_SIMILAR_IMAGES"]
 
@@ -17,7 +17,7 @@ TRAIN_SIMILAR_IMAGES = imagga_call(
     description="Starts the training of an index of visual search; until it is done, searches do not see what was fed.",
     method="PUT",
     path=_PATH,
-    parameters=(CATEGORIZER, INDEX, CALLBACK),
+    parameters=(SIMILAR_BY, INDEX, CALLBACK),
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
@@ -33,7 +33,7 @@ DELETE_SIMILAR_ENTRY = imagga_call(
     description="Takes the picture of each record out of an index of visual search.",
     method="DELETE",
     path=f"{_PATH}/{{entry_id}}",
-    parameters=(CATEGORIZER, INDEX, ENTRY),
+    parameters=(SIMILAR_BY, INDEX, ENTRY),
     judge=judge_delete,
     irreversible="A deleted picture must be fed, and the index trained, again.",
     verified=True,
@@ -46,7 +46,7 @@ DELETE_SIMILAR_INDEX = imagga_call(
     description="Deletes a whole index of visual search; takes nothing from records unless told to.",
     method="DELETE",
     path=_PATH,
-    parameters=(CATEGORIZER, INDEX),
+    parameters=(SIMILAR_BY, INDEX),
     judge=judge_delete,
     irreversible="A deleted index is lost with everything that was fed: all pictures must be sent again.",
     notes=("One call per record: give it one record, such as {}.",),
