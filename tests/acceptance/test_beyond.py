@@ -24,6 +24,7 @@ from tests.acceptance.support import (
     RecordingServer,
     Reply,
     Seen,
+    png,
     wait_until,
 )
 
@@ -141,6 +142,62 @@ def test_b10_async_jobs_followed_up(project: Project, imagga: Imagga) -> None:
     lines = [line for line in project.lines("out.jsonl") if line["state"] == "delivered"]
     assert [(line["key"], line["face_id"]) for line in lines] == [(f"p{n}", f"face-{n}") for n in range(6)]
     assert all("group" in line for line in lines)
+
+
+def test_b10_jobs_in_a_chain(project: Project, imagga: Imagga) -> None:
+    """upload -> categorize as one job -> delete, by the command line: deleted when the result is there."""
+    imagga.emulator.service.settings = replace(imagga.emulator.service.settings, polls=1)
+    project.add_credential(imagga.url)
+    files = [f"{n}.png" for n in range(4)]
+    for number, name in enumerate(files):
+        project.write(f"pictures/{name}", png(30, 20, shade=number))
+    upload_id = "{record.upload.result.upload_id}"
+    stages = [
+        {
+            "name": "upload",
+            "endpoint": "upload-image",
+            "params": {"image": "{record.file}"},
+            "files_root": "pictures",
+        },
+        {
+            "name": "categorize",
+            "endpoint": "start-batch",
+            "add": {"params.image_upload_id": upload_id, "params.categorizer_id": "personal_photos"},
+            "batching": {
+                "item": ["params"],
+                "grouping": {"name": "property", "property_name": "/categories"},
+            },
+        },
+        {
+            "name": "delete",
+            "endpoint": "delete-upload",
+            "params": {"uploadId": upload_id},
+            "after": "settled",
+        },
+    ]
+    chain = {name: value for name, value in imagga.to("").items() if name != "endpoint"}
+    outputs = [{"to": "jsonl", "path": "out.jsonl", "answer": True}]
+    project.destination(
+        "chain", chain | {"credential": "imagga-test", "key": "file", "stages": stages, "outputs": outputs}
+    )
+    project.records({"file": name} for name in files)
+    words = ("run", "chain", "--records", "records.jsonl", "--activate", "--yes", "--json")
+    refused = project.haulier(*words, "--no-follow", code=2)
+    assert (
+        "stage `categorize`: answers with a ticket, and the stages behind it wait for its result"
+        in refused.said
+    )
+    assert imagga.requests == []
+    report = project.haulier(*words).json
+    assert [(one["name"], one["delivered"]) for one in report["stages"]] == [
+        ("upload", 4),
+        ("categorize", 4),
+        ("delete", 4),
+    ]
+    asked = [(one.method, one.target.split("/")[2]) for one in imagga.requests]
+    assert asked[-7:] == [("POST", "batches"), *[("GET", "tickets")] * 2, *[("DELETE", "uploads")] * 4]
+    for line in project.lines("out.jsonl"):
+        assert line["answers"]["categorize"]["result"]["is_final"] is True
 
 
 def test_b05_dead_letters_and_replay(project: Project, server: RecordingServer) -> None:

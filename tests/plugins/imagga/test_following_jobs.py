@@ -301,7 +301,7 @@ def test_jobs_are_followed_when_records_are_written_one_by_one(imagga: Served) -
     assert (run.report.delivered, run.report.accepted, imagga.polls) == (6, 0, 1)
 
 
-def test_in_a_chain_a_job_stays_accepted_is_told_and_not_followed(imagga: Served) -> None:
+def test_in_a_chain_a_job_is_followed_while_it_runs_and_not_by_follow(imagga: Served) -> None:
     chain = imagga.to()
     for name in ("name", "endpoint"):
         del chain[name]
@@ -316,10 +316,10 @@ def test_in_a_chain_a_job_stays_accepted_is_told_and_not_followed(imagga: Served
     )
     assert haulier.send(feed, [{"people": {"anna": ["face-1"]}}], credential=imagga.credential).ok
     report = haulier.send("chain", [{"sku": "p1"}], credential=imagga.credential, run_key="k")
-    assert (report.accepted, imagga.polls) == (1, 0)
+    assert (report.ok, report.delivered, imagga.polls) == (True, 2, 1)
     (line,) = lines()
-    assert (line["stage"], line["state"], bool(line["ticket"])) == ("train", "accepted", True)
-    with pytest.raises(haulier.ConfigurationError, match="is a chain, in which jobs are not followed"):
+    assert (line["stage"], line["state"]) == ("usage", "delivered")
+    with pytest.raises(haulier.ConfigurationError, match="is a chain, whose jobs are followed while it runs"):
         haulier.follow("chain", credential=imagga.credential)
 
 

@@ -219,13 +219,18 @@ class LedgerView:
         )
         return [row[0] for row in rows]
 
-    def jobs(self, run: RunRow, *, lost: bool = False) -> list[Job]:
-        """Requests that were accepted with a ticket and have no result yet, in order; lost: those in doubt, too."""
+    def jobs(self, run: RunRow, *, lost: bool = False, numbers: Sequence[int] | None = None) -> list[Job]:
+        """Requests that were accepted with a ticket and have no result yet, in order; lost: those in doubt, too.
+
+        numbers: of these requests only.
+        """
+        wanted = [run.id << 40 | number for number in numbers or ()]
+        only = "" if numbers is None else f" and request.id in ({', '.join('?' * len(wanted))})"
         rows = self._db.execute(
-            "select request.id & ?, first, count, positions, ticket, request.status, attempts, coalesce(asking, 0),"
+            "select request.id & ?, first, count, positions, ticket, request.status, attempts, coalesce(asking, 0),"  # noqa: S608
             " coalesce(told, 1), texts, state from request left join job on job.id = request.id"
-            " where state in (?, ?) and ticket is not null and request.id between ? and ? order by request.id",
-            (_NUMBER, State.ACCEPTED, State.IN_DOUBT if lost else State.ACCEPTED, *_ids(run)),
+            f" where state in (?, ?) and ticket is not null and request.id between ? and ?{only} order by request.id",
+            (_NUMBER, State.ACCEPTED, State.IN_DOUBT if lost else State.ACCEPTED, *_ids(run), *wanted),
         )
         return [
             Job(

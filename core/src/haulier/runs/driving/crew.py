@@ -220,7 +220,9 @@ class Crew:
 
     def _has_a_place(self) -> bool:
         """Whether one more may be under way: of this stage, of all that share its limits, and before later stages."""
-        return self.active < self._limit() and self._joint.active < self._pacing.limit and not self._held()
+        joint = self._joint
+        free = joint.active < self._pacing.limit and not joint.wanted
+        return free and self.active < self._limit() and not self._held()
 
     def _may_leave(self, delivery: Delivery) -> bool:
         """Whether nobody of its lane is before this one; else it is kept until then."""

@@ -16,13 +16,15 @@ _BUSY = 2  # times the requests in flight that a stage may have ready before the
 class Joint:
     """Pacing and requests in flight of all stages with one origin and credential, and of a run without stages.
 
-    share: a limit kept together with other processes. active: requests under way.
+    share: a limit kept together with other processes. active: requests under way. wanted: a question about a job waits
+    for a place, so that no request takes it.
     """
 
     def __init__(self, pace: Pace, share: SharedLimit) -> None:
         self.pacing = Pacing(pace)
         self.share = share
         self.active = 0
+        self.wanted = False
 
 
 class _Crew(Protocol):

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from haulier.delivery.follow import Ask, End, Pause, Questions, follow
 from haulier.errors import TransportError
-from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import Commit, Job, RunRow
-from haulier.io.shared_limit import SharedLimit
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import State
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
 from haulier.runs.jobs.questions import Questioner
-from haulier.runs.outputs.joining import Followed, Lines
 
-__all__ = ["Clock", "Follower"]
+__all__ = ["Clock", "Follower", "Keeping", "Turns"]
 
 _STATES = {"delivered": State.DELIVERED, "rejected": State.REJECTED, "in_doubt": State.IN_DOUBT}
-_MORE = "to ask once more: haulier follow {run} --lost"
 _DIED = "the process ended while the job was asked for: the answer that may have held its result was lost"
 
 
@@ -57,53 +54,85 @@ class _Waiting:
         return (self.due, self.job.number) < (other.due, other.job.number)
 
 
+class Keeping(Protocol):
+    """Where a follower has its jobs from, and what it writes down goes to."""
+
+    async def jobs(self) -> list[Job]:
+        """Those that are to be asked for; asked again where more may have come up."""
+        ...
+
+    def tell(self, commit: Commit, job: Job, state: State, reason: str, response: Response | None) -> None:
+        """Put into a commit what outputs, and later stages, get of a job that came to this."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Return when it is durable; what outputs have taken since goes with it."""
+        ...
+
+
+class Turns(Protocol):
+    """The limits that questions keep, together with all who use the credential."""
+
+    def take(self, now: float) -> float:
+        """0 where a question may leave now, which is taken as said; else the seconds after which to ask again."""
+        ...
+
+    def answered(self, began: float, now: float, response: Response | None) -> None:
+        """The question that had its turn has its answer, or none."""
+        ...
+
+
 class Follower:
     """Asks for the jobs of one run, one question at a time, in a loop of its own; `stop` ends it resumably.
 
-    lines: what outputs are told; owe: handed each commit that is durable. share, interval_s: the limit that all who use
-    the credential keep. redact: takes secrets out of what is kept. lost: ask for jobs, too, whose answer was
-    lost; a person wishes so. tokens: has a transport acquire tokens where the credential does.
+    turns: when a question may leave. redact: takes secrets out of what is kept. way_out: told of a job whose answer was
+    lost. tokens: has a transport acquire tokens where the credential does. grows: more jobs may come up, of which
+    `look` tells, until `close`. left: of how many records the jobs were not at their end.
     """
 
     def __init__(
         self,
-        ledger: Store,
         run: RunRow,
         questioner: Questioner,
+        keeping: Keeping,
+        turns: Turns,
         *,
         authorize: Callable[[Request], Added],
-        share: SharedLimit,
-        interval_s: float,
-        lines: Lines | None,
-        owe: Callable[[Commit], None],
-        paid: Callable[[], list[int]],
         redact: Callable[[str], str],
+        way_out: str,
         timeout_s: float | None = None,
-        lost: bool = False,
         clock: Clock | None = None,
         tokens: Callable[[Transport], Transport] = lambda transport: transport,
+        grows: bool = False,
     ) -> None:
-        self._tokens = tokens
-        self._ledger, self._run, self._questioner = ledger, run, questioner
-        self._authorize, self._share, self._interval_s = authorize, share, interval_s
-        self._lines, self._owe, self._paid, self._redact = lines, owe, paid, redact
-        self._timeout_s = timeout_s
-        self._lost = lost
+        self._run, self._questioner, self._keeping, self._turns = run, questioner, keeping, turns
+        self._authorize, self._redact, self._tokens = authorize, redact, tokens
+        self._way_out, self._timeout_s = way_out, timeout_s
         self._clock = clock or Clock()
-        self._seq = max((newest for _, newest in ledger.owing(run).values()), default=-1) + 1
-        self._next_start = 0.0
-        self._stopped = asyncio.Event()
+        self._known: set[int] = set()
+        self._fresh, self._grows = True, grows
+        self._woken = asyncio.Event()
+        self.left = 0
         self.stop_reason = ""
 
     def stop(self, reason: str) -> None:
         """End after the question that is under way."""
         self.stop_reason = self.stop_reason or reason
-        self._stopped.set()
+        self._woken.set()
+
+    def look(self) -> None:
+        """More jobs may have come up."""
+        self._fresh = True
+        self._woken.set()
+
+    def close(self) -> None:
+        """No more will come up than have."""
+        self._grows = False
+        self.look()
 
     async def run(self) -> None:
         """Follow every job to its end, to its time-out, or to a stop; all that is known is durable then."""
-        waiting = [one async for one in self._begun()]
-        heapq.heapify(waiting)
+        waiting: list[_Waiting] = []
         resolved = self._questioner.resolved
         transport = self._tokens(
             open_transport(
@@ -114,24 +143,37 @@ class Follower:
             )
         )
         try:
-            while waiting and await self._wait_until(waiting[0].due):
-                await self._go_on(waiting, transport.send)
+            while not self.stop_reason:
+                await self._take_in(waiting)
+                if not waiting and not self._grows and not self._fresh:
+                    break
+                if not waiting:
+                    await self._sleep(None)
+                elif (wait := self._wait(waiting[0].due)) > 0:
+                    await self._sleep(wait)
+                else:
+                    await self._go_on(waiting, transport.send)
         finally:
             await transport.close()
         for one in waiting:
-            await self._left(one.job, "")
-        await self.settle_debts()
+            await self._leave(one.job, "")
 
-    async def _begun(self) -> AsyncIterator[_Waiting]:
+    async def _take_in(self, waiting: list[_Waiting]) -> None:
         """The jobs that are to be asked for; those of which the answer was lost by a crash come to rest."""
-        for job in self._ledger.jobs(self._run, lost=self._lost):
+        if not self._fresh:
+            return
+        self._fresh = False
+        for job in await self._keeping.jobs():
+            if job.number in self._known:
+                continue
+            self._known.add(job.number)
             if job.asking and not job.lost and self._questioner.following.once:
                 await self._end(job, End("in_doubt", _DIED))
                 continue
             request = self._questioner.request(job.ticket)
             flow = self._flow(request)
             flow.send(None)
-            yield _Waiting(self._clock.now(), job, request, flow)
+            heapq.heappush(waiting, _Waiting(self._clock.now(), job, request, flow))
 
     async def _go_on(
         self, waiting: list[_Waiting], send: Callable[[Request, Added], Awaitable[Response]]
@@ -147,11 +189,6 @@ class Follower:
             )
         else:
             await self._ended(one.job, wish)
-
-    async def settle_debts(self) -> None:
-        """Write down what outputs have taken since."""
-        if seqs := self._paid():
-            await self._commit(Commit(paid=seqs))
 
     # -- one question --------------------------------------------------------------------------------------------
 
@@ -171,44 +208,49 @@ class Follower:
         send: Callable[[Request, Added], Awaitable[Response]],
     ) -> Pause | End:
         """Ask once: the question is durable before it leaves."""
-        await self._commit(Commit(asking=[self._id(job)], paid=self._paid()))
-        answer: Response | TransportError
+        answer: Response | TransportError | None = None
+        began = self._clock.now()
         try:
+            await self._keeping.commit(Commit(asking=[self._id(job)]))
+            began = self._clock.now()
             answer = await send(request, self._authorize(request))
         except TransportError as error:
             answer = error
-        wish = flow.send((self._clock.now(), answer))
+        finally:
+            now = self._clock.now()
+            self._turns.answered(began, now, answer if isinstance(answer, Response) else None)
+        wish = flow.send((now, answer))
         assert not isinstance(wish, Ask)
         if isinstance(wish, Pause):
             status = answer.status if isinstance(answer, Response) else None
-            await self._commit(Commit(answers=[(status, None, self._id(job))]))
+            await self._keeping.commit(Commit(answers=[(status, None, self._id(job))]))
         return wish
 
-    async def _wait_until(self, due: float) -> bool:
-        """Wait for the pause and for a turn in the limit; False where it was stopped meanwhile."""
-        while (wait := max(due, self._next_start) - self._clock.now()) > 0 or (
-            wait := self._share.turn(self._interval_s) if self._interval_s else 0.0
-        ) > 0:
-            sleeping = asyncio.ensure_future(self._clock.sleep(wait))
-            stopping = asyncio.ensure_future(self._stopped.wait())
-            await asyncio.wait((sleeping, stopping), return_when=asyncio.FIRST_COMPLETED)
-            for task in (sleeping, stopping):
+    def _wait(self, due: float) -> float:
+        """The seconds until a question that is due then may leave, perhaps; 0 where it has its turn now."""
+        now = self._clock.now()
+        return due - now if due > now else self._turns.take(now)
+
+    async def _sleep(self, seconds: float | None) -> None:
+        """Come back after so long (None: however long), or when something else has come up."""
+        waking: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._woken.wait())]
+        if seconds is not None:
+            waking.append(asyncio.ensure_future(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait(waking, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waking:
                 task.cancel()
-            if self._stopped.is_set():
-                return False
-        if self._stopped.is_set():
-            return False
-        self._next_start = self._clock.now() + self._interval_s
-        return True
+        self._woken.clear()
 
     # -- what came of it -----------------------------------------------------------------------------------------
 
     async def _ended(self, job: Job, end: End) -> None:
         if end.kind == "stop":
             self.stop(end.reason)
-            await self._left(job, "")
+            await self._leave(job, "")
         elif end.kind == "left":
-            await self._left(job, end.reason)
+            await self._leave(job, end.reason)
         else:
             await self._end(job, end)
 
@@ -217,13 +259,12 @@ class Follower:
         state, count = _STATES[end.kind], len(job.positions)
         reason = self._redact(end.reason)
         if end.response is None and end.kind == "in_doubt":
-            reason = f"{reason}; {_MORE.format(run=self._run.run_id[:12])}"
+            reason = f"{reason}; {self._way_out}"
         status = end.response.status if end.response is not None else None
         body = self._redact(end.response.body.decode("utf-8", "replace")) if end.response is not None else ""
         commit = Commit(
             outcomes=[(state, status or job.status, 0, reason or None, job.ticket, self._id(job))],
             answers=[(status, body.encode() or None, self._id(job))],
-            paid=self._paid(),
         )
         if job.lost:
             commit.in_doubt -= count
@@ -242,44 +283,16 @@ class Follower:
                 commit.rejected += count
             else:
                 commit.in_doubt += count
-        self._tell(commit, job, state, reason, end.response)
-        await self._commit(commit)
+        self._keeping.tell(commit, job, state, reason, end.response)
+        await self._keeping.commit(commit)
 
-    async def _left(self, job: Job, reason: str) -> None:
+    async def _leave(self, job: Job, reason: str) -> None:
         """A job that is to be asked for again later: outputs hear that it was accepted, if they have not."""
+        self.left += len(job.positions)
         commit = Commit(told=[self._id(job)], answers=[(None, None, self._id(job))])
         if not job.told and not job.lost:
-            self._tell(commit, job, State.ACCEPTED, reason, None)
-        await self._commit(commit)
-
-    def _tell(self, commit: Commit, job: Job, state: State, reason: str, response: Response | None) -> None:
-        if self._lines is None:
-            return
-        delivered = response if state == State.DELIVERED else None
-        template = self._questioner.resolved.template
-        end = Followed(
-            number=job.number,
-            positions=job.positions,
-            texts=job.texts,
-            state=state.name.lower(),
-            status=response.status if response is not None else job.status,
-            attempts=job.attempts,
-            again=job.lost,
-            reason=reason,
-            ticket=job.ticket,
-            response=response,
-            takes=template.takes if template is not None else {},
-            parts=self._questioner.parts(delivered, job.texts) if delivered is not None else None,
-        )
-        for outputs, line in self._lines.followed(end):
-            clean = self._redact(line.decode()).encode()
-            for output in outputs:
-                commit.owed.append((self._seq, output, clean))
-                self._seq += 1
-
-    async def _commit(self, commit: Commit) -> None:
-        await asyncio.to_thread(self._ledger.commit, self._run.id, [commit])
-        self._owe(commit)
+            self._keeping.tell(commit, job, State.ACCEPTED, reason, None)
+        await self._keeping.commit(commit)
 
     def _id(self, job: Job) -> int:
         return self._run.id << 40 | job.number

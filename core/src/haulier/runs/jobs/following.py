@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError, PluginError
+from haulier.io.credentials import Redactor
 from haulier.io.ledger.protocol import Store
-from haulier.io.ledger.rows import Commit, RunRow
+from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.shared_limit import SharedLimit
 from haulier.plugins.registry import Registry
@@ -24,6 +25,7 @@ from haulier.runs.credentials.sharing import share_of
 from haulier.runs.driving.loop import carried
 from haulier.runs.driving.orders import Orders, kept_paths
 from haulier.runs.jobs.follow import Clock, Follower
+from haulier.runs.jobs.keeping import RunKeeping, Spaced
 from haulier.runs.jobs.questions import Questioner, questioner_of
 from haulier.runs.outputs.opened import authorities_of_outputs, close_outputs, lines_of, open_outputs
 from haulier.runs.outputs.owing import Owing, ReadBack
@@ -96,18 +98,27 @@ async def follow_jobs(
     questioner = questioner_of(orders.resolved, orders.registry, run, orders.root)
     if questioner is None:
         return ""
-    paid: list[int] = []
     troubles: list[Exception] = []
-    owing = Owing(outputs, read=read_back(orders.state_dir, run), paid=paid.extend, failed=troubles.append)
+    keeping = RunKeeping(
+        ledger,
+        run,
+        questioner,
+        lines=lines_of(orders.resolved, orders.registry, run.run_id),
+        redact=_redactor(orders),
+        lost=orders.lost,
+    )
+    owing = Owing(
+        outputs, read=read_back(orders.state_dir, run), paid=keeping.paid.extend, failed=troubles.append
+    )
+    keeping.owe = owing.durable if outputs else None
     share = share_of(orders.state_dir.parent, orders.resolved.origin, orders.authority)
-    owe = owing.durable if outputs else lambda _: None
-    follower = _follower(orders, ledger, run, questioner, share=share, owe=owe, paid=paid)
+    follower = _follower(orders, run, questioner, keeping, share)
     begun(follower)
     owing.begin(ledger.owing(run))
     try:
         await follower.run()
-        late = await owing.finish(stopped=lambda: bool(follower.stop_reason), meanwhile=follower.settle_debts)
-        await follower.settle_debts()
+        late = await owing.finish(stopped=lambda: bool(follower.stop_reason), meanwhile=keeping.settle_debts)
+        await keeping.settle_debts()
     finally:
         await owing.close()
         share.close()
@@ -126,45 +137,32 @@ def _ended_anew(ledger: Store, run: RunRow) -> None:
 
 
 def _follower(
-    orders: FollowOrders,
-    ledger: Store,
-    run: RunRow,
-    questioner: Questioner,
-    *,
-    share: SharedLimit,
-    owe: Callable[[Commit], None],
-    paid: list[int],
+    orders: FollowOrders, run: RunRow, questioner: Questioner, keeping: RunKeeping, share: SharedLimit
 ) -> Follower:
-    """One as the orders say. paid: lines that outputs made durable since it was last looked; emptied then."""
+    """One as the orders say."""
     resolved, authority = orders.resolved, orders.authority
     rate = resolved.limits.requests_per_second
-
-    def taken() -> list[int]:
-        found = list(paid)
-        paid.clear()
-        return found
-
     return Follower(
-        ledger,
         run,
         questioner,
+        keeping,
+        Spaced(share, _SLACK / rate if rate else 0.0),
         authorize=authority.authorize(),
-        share=share,
-        interval_s=_SLACK / rate if rate else 0.0,
-        lines=lines_of(resolved, orders.registry, run.run_id),
-        owe=owe,
-        paid=taken,
-        redact=authority.redactor(*orders.output_authorities),
+        redact=_redactor(orders),
+        way_out=f"to ask once more: haulier follow {run.run_id[:12]} --lost",
         timeout_s=orders.timeout_s,
-        lost=orders.lost,
         clock=orders.clock,
         tokens=lambda transport: with_tokens(transport, authority, timeout_s=resolved.destination.timeout_s),
     )
 
 
-def follows(orders: Orders) -> bool | None:
-    """Whether a run is to follow its jobs; None where its endpoint does not say how."""
-    template = orders.resolved.template if not orders.is_chain else None
+def _redactor(orders: FollowOrders) -> Redactor:
+    return orders.authority.redactor(*orders.output_authorities)
+
+
+def follows(orders: Orders, at: int) -> bool | None:
+    """Whether a stage of a run is to follow its jobs; None where its endpoint does not say how."""
+    template = orders.stages[at].template
     return orders.follow if template is not None and template.follow is not None else None
 
 
@@ -290,17 +288,12 @@ def prepare_follow(
     """Everything checked, nothing asked: what `follow` does before it begins."""
     destination, run_id = replay_target(word, state=state)
     site = site_of(destination, state=state)
-    if site.destination.stages:
-        raise ConfigurationError(
-            f"destination `{site.destination.name}` is a chain, in which jobs are not followed: ask for their tickets "
-            "with a destination of its own"
-        )
     registry = load_registry()
     resolved = resolve(site.destination, registry, base_url=base_url)
     if site.destination.stages is not None:
         raise ConfigurationError(
-            f"destination `{site.destination.name}` is a chain, whose jobs are not followed: carry on what was "
-            "accepted in a destination of its own"
+            f"destination `{site.destination.name}` is a chain, whose jobs are followed while it runs: go on with the "
+            "command that began the run"
         )
     if resolved.template is None or resolved.template.follow is None:
         raise ConfigurationError(

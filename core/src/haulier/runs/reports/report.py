@@ -116,7 +116,8 @@ def report_of(
         run = view.run(run.run_id) or run
         rows = (run, *view.stages(run))
         stages = [_counts(view, row) for row in rows]
-        lost = sum(view.lost(row) for row in rows if row.in_doubt)
+        # The jobs of a chain are begun anew by a replay, and not asked for once more.
+        lost = 0 if run.stage else view.lost(run)
     in_all = {name: sum(getattr(stage, name) for stage in stages) for name in _COUNTS}
     return Report(
         run_id=run.run_id,

@@ -23,7 +23,7 @@ from haulier.runs.previews.trust import code_is_trusted
 from haulier.runs.reports.report import Report
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import Resolved, place_of
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 from haulier.runs.sittings.sitting import Sitting
 
@@ -58,6 +58,8 @@ def prepare(
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)
     _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+    if not follow:
+        _check_unfollowed(stages)
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
     if isinstance(records, Input):
@@ -94,6 +96,16 @@ def _check_run_key(run_key: str | None) -> None:
             f"the run key {run_key[:40]!r} has {len(run_key):,} characters; it may have {_MOST_OF_A_KEY}, on one line, "
             "all of them printable"
         )
+
+
+def _check_unfollowed(stages: Sequence[Resolved]) -> None:
+    """What a stage waits for comes with the result of a job only."""
+    for one in stages[:-1]:
+        if one.template is not None and one.template.follow is not None:
+            raise ConfigurationError(
+                f"{place_of(one.destination, one.stage)}: answers with a ticket, and the stages behind it wait for its "
+                "result: leave --no-follow (follow=False) out"
+            )
 
 
 def _check_run(stages: Sequence[Resolved], site: Site, facts: RunFacts) -> None:

@@ -95,7 +95,8 @@ class Sitting:
     async def _followed(self, ledger: Store, report: Report) -> Report:
         """The report once the jobs of what was accepted are at their end, where they are to be followed."""
         orders = self._orders
-        if not follows(orders) or not report.accepted or report.state != "finished" or self._stop_reason:
+        after = not orders.is_chain and follows(orders, 0)  # stages are followed while others are under way
+        if not after or not report.accepted or report.state != "finished" or self._stop_reason:
             return report
         if not self._outputs:
             self._outputs = await open_outputs(

@@ -26,16 +26,19 @@ from haulier.runs.driving.joint import Depth
 from haulier.runs.driving.numbering import Numbering
 from haulier.runs.driving.orders import Orders
 from haulier.runs.jobs.following import follows, read_back
-from haulier.runs.outputs.joined import Joined
+from haulier.runs.jobs.questions import questioner_of
+from haulier.runs.outputs.joining import Lines
 from haulier.runs.outputs.opened import joined_of, lines_of, saved_bodies, transport_of
 from haulier.runs.outputs.owing import Owing
 from haulier.runs.outputs.served import Served
 from haulier.runs.stages.charting import course_of, joints_of
 from haulier.runs.stages.legs import Leg
 from haulier.runs.stages.passing import Passing
+from haulier.runs.stages.stage_follow import JointTurns, StageFollowing, StageKeeping, jobs_reader
 
 __all__ = ["Chain"]
 
+_AWAITED = -1  # in the order of commits: one that a follower waits for
 _PAUSED = "the destination was paused; activate it and run again to go on"
 
 
@@ -74,13 +77,17 @@ class Chain:
             for at, leg in enumerate(legs)
         ]
         self._first_output = len(orders.destination.outputs) if orders.is_chain else 0
+        self._own: list[Lines | None] = []
         self._books: list[Book] = []
         self._transports: list[Transport] = []
         self._drivers: list[Driver] = []
-        self.stop_reason = ""
+        self.stop_reason = self._not_at_end = ""
         self._writer = make_writer(ledger, self._run.id, self._written, before=before)
+        self._awaited: deque[tuple[int, Commit, asyncio.Future[None]]] = deque()
+        self._lost: LedgerError | None = None
         for at in range(len(legs)):
             self._add(at)
+        self._following = [self._following_of(at) for at in range(len(legs))]
         self._owing = Owing(
             outputs,
             read=read_back(orders.state_dir, self._run),
@@ -96,6 +103,9 @@ class Chain:
         self.stop_reason = self.stop_reason or reason
         for driver in self._drivers:
             driver.stop(reason)
+        for following in self._following:
+            if following is not None:
+                following.stop(reason)
 
     async def run(self) -> str:
         """Drive all stages to their end, or to a stop; why they stopped, or an empty text. All is durable then.
@@ -135,7 +145,7 @@ class Chain:
             lines=lines,
             redact=self._redact,
             missing=leg.missing,
-            follows=follows(orders),
+            follows=follows(orders, at),
             numbering=self._numbering,
             outbox=self._run.id,
             onward=passing,
@@ -164,7 +174,7 @@ class Chain:
                 quiet=later.flush if later is not None else None,
                 stopped=lambda reason: self._stopped_by(at, reason),
                 settled=orders.on_delivery,
-                durable=lambda commit: self._told_durable(leg, commit),
+                durable=lambda commit: self._told_durable(at, commit),
             )
         )
 
@@ -172,21 +182,42 @@ class Chain:
         """What makes the lines of a stage's outputs, and in a chain what makes its records for later stages."""
         leg, orders = self._legs[at], self._orders
         own = lines_of(leg.resolved, orders.registry, leg.row.run_id, saved, first=self._first_output)
+        self._own.append(own)
         self._first_output += len(leg.resolved.destination.outputs)
         if not orders.is_chain:
             return own, None
-        joined: Joined | None = self._joined
-        passing = Passing(
+        passing = self._passing(at, own)
+        return passing, passing
+
+    def _passing(self, at: int, own: Lines | None) -> Passing:
+        return Passing(
             at,
             [one.resolved for one in self._legs],
             [one.row for one in self._legs],
-            trail=leg.trail,
+            trail=self._legs[at].trail,
             own=own,
-            joined=joined,
+            joined=self._joined,
             redact=self._redact,
             announce=self._announce,
         )
-        return passing, passing
+
+    def _following_of(self, at: int) -> StageFollowing | None:
+        """What follows the jobs of a stage of a chain; None where it has none, or they are left."""
+        leg, orders, joint = self._legs[at], self._orders, self._joints[at]
+        if not orders.is_chain or not follows(orders, at):
+            return None
+        questioner = questioner_of(leg.resolved, orders.registry, leg.row, orders.root)
+        assert questioner is not None
+        keeping = StageKeeping(
+            jobs_reader(orders.state_dir, leg.row),
+            leg.trail,
+            questioner,
+            self._passing(at, self._own[at]),
+            write=lambda commit, passing: self._write_followed(at, commit, passing),
+            redact=self._redact,
+        )
+        turns = JointTurns(joint, self._depth.pump, self.stop)
+        return StageFollowing(orders, at, leg, questioner, keeping, turns, redact=self._redact)
 
     # -- between the stages --------------------------------------------------------------------------------------
 
@@ -202,29 +233,58 @@ class Chain:
         else:
             self._writer.put(commit)
 
+    async def _write_followed(self, at: int, commit: Commit, passing: Passing) -> None:
+        """Write what a follower found, numbered as what books turn, and return when it is durable."""
+        if self._lost is not None:
+            raise self._lost
+        commit.owed = [(self._numbering.take(), output, line) for _, output, line in commit.owed]
+        commit.outbox = self._run.id
+        commit.onward = passing.take()
+        durable: asyncio.Future[None] = self._loop.create_future()
+        self._awaited.append((at, commit, durable))
+        self._order.append(_AWAITED)
+        self._writer.put(commit, self._legs[at].row.id)
+        await durable
+
     def _written(self, count: int, error: LedgerError | None) -> None:
         """In the writer's thread: so many commits are durable since the start."""
         self._loop.call_soon_threadsafe(self._committed, count, error)
 
     def _committed(self, count: int, error: LedgerError | None) -> None:
         if error is not None:
+            self._lost = error
             for driver in self._drivers:
                 driver.committed(0, error)
+            for *_, durable in self._awaited:
+                if not durable.done():
+                    durable.set_exception(error)
             return
         told = set()
         while self._durable < count:
             at = self._order.popleft()
             self._durable += 1
+            if at == _AWAITED:
+                self._told_awaited()
+                continue
             self._counts[at] += 1
             told.add(at)
         for at in sorted(told, reverse=True):
             self._drivers[at].committed(self._counts[at], None)
 
-    def _told_durable(self, leg: Leg, commit: Commit) -> None:
+    def _told_awaited(self) -> None:
+        at, commit, durable = self._awaited.popleft()
+        self._told_durable(at, commit)
+        if not durable.done():
+            durable.set_result(None)
+
+    def _told_durable(self, at: int, commit: Commit) -> None:
+        leg, following = self._legs[at], self._following[at]
         if commit.owed:
             self._owing.durable(commit)
         if leg.fetched is not None:
             leg.fetched.durable(commit)
+        if following is not None:
+            following.durable(commit)
         if not commit.onward:
             return
         for later in self._legs[1:]:
@@ -233,7 +293,11 @@ class Chain:
                 later.feed.durable(count)
 
     async def _drive(self, at: int) -> None:
-        await self._drivers[at].run()
+        driving, following = self._drivers[at].run(), self._following[at]
+        if following is None:
+            await driving
+        elif why := await following.beside(driving, self._drivers[at].fail):
+            self._not_at_end = self._not_at_end or why
         later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
         if later is not None:
             later.end()
@@ -245,7 +309,7 @@ class Chain:
         self.stop(f"stage `{self._legs[at].resolved.name}`: {reason}" if named else reason)
 
     def _why_stopped(self) -> str:
-        reasons = (self.stop_reason, *(driver.stop_reason for driver in self._drivers))
+        reasons = (self.stop_reason, *(driver.stop_reason for driver in self._drivers), self._not_at_end)
         return next((reason for reason in reasons if reason), "")
 
     def _output_failed(self, error: Exception) -> None:

@@ -17,8 +17,9 @@ from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
-from haulier.runs.driving.delivered import Delivered, LinesOf
+from haulier.runs.driving.delivered import Delivered
 from haulier.runs.outputs.joined import Ended, Joined
+from haulier.runs.outputs.joining import Followed, Lines
 from haulier.runs.resolving.resolved import Resolved
 
 __all__ = ["Passing"]
@@ -46,7 +47,7 @@ class Passing:
         rows: Sequence[RunRow],
         *,
         trail: dict[int, Onward],
-        own: LinesOf | None,
+        own: Lines | None,
         joined: Joined | None,
         redact: Callable[[str], str],
         announce: Callable[[int, int], None],
@@ -78,22 +79,44 @@ class Passing:
         lines = self._own.settled(told) if self._own is not None else []
         delivered = told.state == State.DELIVERED
         answers = list(self._answers(told)) if delivered else [None] * len(told.positions)
-        texts = told.records or [b""] * len(told.positions)
-        for position, text, answer in zip(told.positions, texts, answers, strict=True):
+        return lines + self._came_to(told, told.records, told.state, answers)
+
+    def followed(self, end: Followed, state: State) -> list[Line]:
+        """Of records whose job is at its end: as of those that came to rest at once."""
+        lines = self._own.followed(end) if self._own is not None else []
+        answers: list[bytes | None] = [None] * len(end.positions)
+        if state == State.DELIVERED and end.parts is not None:
+            answers = [self._clean(_encode(part)) for part in end.parts]
+        elif state == State.DELIVERED and end.response is not None:
+            answers = [self._clean(end.response.body)] * len(end.positions)
+        return lines + self._came_to(end, end.texts, state, answers)
+
+    def _came_to(
+        self,
+        told: Delivered | Followed,
+        texts: Sequence[bytes],
+        state: State,
+        answers: Sequence[bytes | None],
+    ) -> list[Line]:
+        """The lines of those that end here; those that go on are kept for `take`."""
+        lines: list[Line] = []
+        for position, text, answer in zip(
+            told.positions, texts or [b""] * len(told.positions), answers, strict=True
+        ):
             ended = Ended(
                 place=f"{self._rows[self._at].run_id}:{position}",
                 stage=self._stages[self._at].name,
                 root=position,
                 places="",
                 text=text,
-                state=told.state.name.lower(),
+                state=state.name.lower(),
                 status=told.status,
                 attempts=told.attempts,
                 reason=told.reason,
                 ticket=told.ticket,
                 answer=answer,
             )
-            lines += self._rest(position, told.state, ended)
+            lines += self._rest(position, state, ended)
         return lines
 
     def unsent(self, rejected: RejectedRecord) -> list[Line]:
