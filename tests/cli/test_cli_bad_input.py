@@ -274,3 +274,25 @@ def test_a_damaged_ledger_hides_no_other_one(project: Project, server: Server) -
     assert ([run["run_id"] for run in told["runs"]], len(told["unread"])) == ([run_id], 1)
     assert project.run("report", "returns").code == project.run("report", run_id[:8]).code == 0
     assert "cannot read the ledger" in project.run("report", "nothing").err
+    pruned = project.run("runs", "prune", "--json").json["destinations"]
+    assert [(one["destination"], one["removed"], bool(one["busy"])) for one in pruned] == [
+        ("orders", [], True),
+        ("returns", [], False),
+    ]
+
+
+def test_a_ledger_that_is_damaged_inside_keeps_no_other_one_from_being_pruned(
+    project: Project, server: Server
+) -> None:
+    """Opening it works, as only its tables are damaged."""
+    for name in ("orders", "returns"):
+        project.post(name, f"{server.url}/x")
+        for count in (1, 2):
+            records = project.records(count)
+            assert project.run("run", name, "--records", records, "--activate").code == 0
+    ledger = project.root / ".haulier" / "orders" / "ledger.db"
+    content = ledger.read_bytes()
+    ledger.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    pruned = project.run("runs", "prune", "--keep", "1", "--json").json["destinations"]
+    assert [(one["destination"], len(one["removed"])) for one in pruned] == [("orders", 0), ("returns", 1)]
+    assert "it is damaged: put a copy of it in its place" in pruned[0]["busy"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import msgspec
 
 from haulier.errors import LedgerError
@@ -38,8 +40,8 @@ def prune_runs(
 
     A run that is forgotten is no longer recognised: its input given again is sent again. Those with dead letters that
     were not replayed stay, unless `dead_letters`. unfinished: those too that stopped or crashed, which cannot go on
-    then; without it only where a later run took their place. A destination with a run under way is left alone and
-    says so.
+    then; without it only where a later run took their place. A destination with a run under way, or whose ledger is
+    damaged, is left alone and says so.
     """
     if destination is not None:
         check_name(destination, state)
@@ -49,15 +51,12 @@ def prune_runs(
         if destination not in (None, name):
             continue
         try:
-            ledger = Ledger.create(folder)
+            with closing(Ledger.create(folder)) as ledger:
+                pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
+                spools = prune_spools(folder, ledger)
+                prune_fetched(folder, ledger)
         except LedgerError as error:
             tidied.append(Tidied(destination=name, busy=str(error)))
             continue
-        try:
-            pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
-            spools = prune_spools(folder, ledger)
-            prune_fetched(folder, ledger)
-        finally:
-            ledger.close()
         tidied.append(Tidied(destination=name, removed=pruned.removed, kept=pruned.kept, spools=spools))
     return tuple(tidied)
