@@ -104,7 +104,9 @@ def test_where_the_new_one_is_not_accepted_either_the_run_stops_and_goes_on_when
     with Wire(Giver()) as giver, Wire(lambda asked: answer(401)) as wire:
         report = send(wire, credential(giver, wire), "in.jsonl")
         assert (report.exit_code, counts(report)) == (3, {"pending": report.read})
-        assert "haulier credential check" in report.reason
+        assert report.reason == (
+            "the service answered 401: {}: it does not accept the credential that was given"
+        )
         assert (len(giver.asked), len(wire.asked)) == (2, 2)
         wire.reply = lambda asked: answer()
         assert counts(send(wire, credential(giver, wire), "in.jsonl")) == {"delivered": 30}
