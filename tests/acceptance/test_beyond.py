@@ -240,6 +240,10 @@ def test_b05_dead_letters_and_replay(project: Project, server: RecordingServer) 
     assert [run["parent"] for run in runs] == [first["run_id"], first["run_id"], ""]
 
 
+COUNTING = "def build(records, context):\n    return {'n': len(records), 'all': records}\n"
+FILLED = "[{% for one in records %}{{ one.text }}{% if not loop.last %},{% endif %}{% endfor %}]"
+
+
 def test_b08_preview_is_the_wire(project: Project, server: RecordingServer) -> None:
     """Target, the headers Haulier sets and the body that preview shows are what arrives, for every way to group and
     to write; the body's SHA-256 is the same in preview, ledger and report."""
@@ -254,6 +258,9 @@ def test_b08_preview_is_the_wire(project: Project, server: RecordingServer) -> N
         "json-property": {"batching": grouped, "exclude": ["x"]},
         "json-packed": {"batching": grouped, "compress": "gzip"},
         "ndjson": {"batching": {"size": 2}, "content_format": "ndjson"},
+        "ndjson-lines": {"batching": {"size": 2, "grouping": "lines"}},
+        "code": {"batching": {"size": 2, "grouping": {"name": "code", "code": COUNTING}}},
+        "template": {"batching": {"size": 2, "grouping": {"name": "template", "template": FILLED}}},
         "csv": {"batching": {"size": 2}, "content_format": "csv", "exclude": ["x"]},
         "xml": {"batching": {"size": 2}, "content_format": "xml"},
         "text": {"content_format": "text", "format_settings": {"template": "{record.text}"}},
@@ -261,10 +268,10 @@ def test_b08_preview_is_the_wire(project: Project, server: RecordingServer) -> N
         "multipart": {"content_format": "multipart", "exclude": ["x"]},
         "bytes": {"content_format": "bytes", "format_settings": {"attribute": "text"}},
     }
-    for name, settings in cases.items():
+    for number, (name, settings) in enumerate(cases.items()):
         server.clear()
-        one_by_one = {**QUICK, "max_in_flight": 1}
-        project.destination(name, {**to(server.url, **settings), "limits": one_by_one} | {"name": name})
+        how = {"limits": {**QUICK, "max_in_flight": 1}, "transport": ("http1", "httpx")[number % 2]}
+        project.destination(name, {**to(server.url, **settings), **how, "name": name})
         shown = project.haulier("preview", name, "--records", "records.jsonl", "-n", "9", "--json").json[
             "samples"
         ]

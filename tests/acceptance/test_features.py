@@ -1066,6 +1066,8 @@ def test_f43_grouping_algorithm_choice(project: Project, server: RecordingServer
     }
     listed = {one["name"] for one in project.haulier("groupings", "--json").json["groupings"]}
     assert listed >= {*shapes, "lines"}
+    (sample,) = haulier.preview(to(server, batching={"grouping": "lines"}), PRODUCTS).samples
+    assert [json.loads(line) for line in bytes(sample.body).splitlines()] == PRODUCTS
     for grouping, expected in shapes.values():
         server.clear()
         destination = to(server, batching={"grouping": grouping})

@@ -320,9 +320,21 @@ def test_a_preview_says_that_what_uses_the_clock_varies(uses: str, varies: bool)
     assert ("what uses {now} or {run.id}" in sample.varies) == varies
 
 
-def test_the_loop_of_a_run_is_never_held_by_code() -> None:
-    """Batches that run into their limit, and large ones, beside a loop that wants to go on."""
-    code = "def build(records, context):\n    while records[0]['id'] % 3:\n        pass\n    return records\n"
+LARGE = [
+    "list(range(900000))",
+    "[{'a': i} for i in range(400000)]",
+    "['x' * 100] * 70000",
+    "(b'x' * 8000000, 'text/x')",
+]
+
+
+@pytest.mark.parametrize("returned", LARGE)
+def test_the_loop_of_a_run_is_never_held_by_code(returned: str) -> None:
+    """Batches that run into their limit, and some of the largest results, beside a loop that wants to go on."""
+    code = (
+        "def build(records, context):\n    while records[0]['id'] % 3:\n        pass\n"
+        f"    return {returned} if records[0]['id'] == 6 else 1\n"
+    )
     held: list[float] = []
 
     async def carry(written: dict[str, Any]) -> haulier.Report:
@@ -334,8 +346,27 @@ def test_the_loop_of_a_run_is_never_held_by_code() -> None:
         return await run
 
     with Wire() as wire:
-        report = asyncio.run(carry(by_code(wire.url, code, batching={"size": 1}, grouping={"seconds": 0.4})))
+        made = by_code(wire.url, code, batching={"size": 1}, grouping={"seconds": 2.0, "memory_mb": 1024})
+        report = asyncio.run(carry(made))
         assert counts(report) == {"delivered": 3, "rejected": 6}
+        assert max(map(len, wire.bodies)) > 4_000_000
     # What the loop does by itself is counted by its own time: a machine under load gives it less, and does not hold it.
     assert sorted(held)[-3] < 0.020
     assert len(held) > 100
+
+
+@pytest.mark.parametrize(
+    ("content_format", "body"),
+    [
+        ("json", '[{"a":1.5,"b":"é"},{"a":2,"b":"y"}]'),
+        ("ndjson", '{"a":1.5,"b":"é"}\n{"a":2,"b":"y"}\n'),
+        ("csv", "a,b\r\n1.5,é\r\n2,y\r\n"),
+        ("text", "1.5\n2"),
+    ],
+)
+def test_what_code_makes_is_written_by_the_content_format(content_format: str, body: str) -> None:
+    code = "def build(records, context):\n    return [{'a': 1.5, 'b': 'é'}, {'a': 2, 'b': 'y'}]\n"
+    template = {"format_settings": {"template": "{record.a}"}} if content_format == "text" else {}
+    made = by_code("http://127.0.0.1:9", code, request={"content_format": content_format}, **template)
+    (sample,) = haulier.preview(made, records(2)).samples
+    assert sample.body == body.encode()

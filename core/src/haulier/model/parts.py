@@ -76,7 +76,8 @@ class Grouping(Protocol):
 class Portion:
     """One of the payloads of a batch.
 
-    payload: for the content encoder; or bytes, which go out as they are, with `media_type` or else the encoder's.
+    payload: for the content encoder; as msgspec.Raw, checked to be JSON, where it is text already (it is decoded for
+        encoders that need more); or bytes, which go out as they are, with `media_type` or else the encoder's.
     carries: indices of the items it carries, ascending; None: all of them. Every item is carried once.
     """
 

@@ -194,8 +194,11 @@ class Making:
         if isinstance(portion.payload, bytes):
             media_type = portion.media_type or self._spec.media_type
             return Made(cut, Body(parts=(portion.payload,), media_type=media_type))
+        payload = portion.payload
+        if type(payload) is msgspec.Raw and not self._spec.takes_json:
+            payload = msgspec.json.decode(payload)
         try:
-            return Made(cut, self._encoded(portion.payload, cut.items))
+            return Made(cut, self._encoded(payload, cut.items))
         except DestinationError as error:
             raise RecordError(str(error)) from None  # of this payload: another batch may make a better one
 

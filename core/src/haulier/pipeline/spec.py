@@ -74,6 +74,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
     compress: what becomes of a body without files before it is sent, hashed and counted.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
+    takes_json: the encoder takes a payload that is JSON text already.
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
     item: what a record becomes inside of a batch; None: it stays whole.
     media_type: of bytes that a grouping made itself.
@@ -91,6 +92,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
     opaque: bool = False
+    takes_json: bool = True
     size: int = 100
     max_bytes: int | None = None
     max_wait: float | None = None

@@ -16,9 +16,9 @@ from haulier.model.parts import Portion
 
 __all__ = ["MOST_BYTES", "portions_of"]
 
-MOST_BYTES = 16 << 20  # of one payload
+MOST_BYTES = 8 << 20  # of one payload
 
-_value = msgspec.json.Decoder().decode
+_checked = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def portions_of(said: Sequence[tuple[Any, Any, Any]] | None, items: Sequence[Any]) -> tuple[Portion, ...]:
@@ -47,22 +47,27 @@ def _portion(payload: Any, carries: Any, media_type: Any, items: Sequence[Any]) 
         )
     if not isinstance(media_type, str) or (media_type and not is_media_type(media_type)):
         raise RecordError(f"the media type of a payload is {_shown(media_type)}; give one such as `text/csv`")
-    if len(payload) > MOST_BYTES:
-        raise RecordError(f"build returned a payload of {len(payload):,} bytes; {MOST_BYTES:,} is the most")
     if isinstance(payload, bytes):
-        return Portion(payload=payload, carries=carries, media_type=media_type)
+        return Portion(payload=_bounded(payload), carries=carries, media_type=media_type)
     if media_type:
         raise RecordError("a media type goes with bytes; what is not bytes is written by the content format")
     try:
-        value = _value(payload)
+        # Not decoded: a large one would hold up every other thread for as long as that takes.
+        value = _checked(_bounded(payload.encode()))
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         _refuse_beyond_a_double(items)
         raise RecordError(
             "build returned NaN, an infinity or half a surrogate pair, which JSON cannot say"
         ) from None
-    if value is None:
+    if payload == "null":
         raise RecordError("build returned None; end it with `return` and the payload")
     return Portion(payload=value, carries=carries)
+
+
+def _bounded(payload: bytes) -> bytes:
+    if len(payload) > MOST_BYTES:
+        raise RecordError(f"build returned a payload of {len(payload):,} bytes; {MOST_BYTES:,} is the most")
+    return payload
 
 
 def _refuse_beyond_a_double(items: Sequence[Any]) -> None:

@@ -88,4 +88,4 @@ def _said(made: Any) -> list[tuple[Any, Any, Any]] | None:
 
 
 def _text(body: Any) -> Any:
-    return body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False)
+    return body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -15,6 +15,7 @@ from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 __all__ = ["NDJSON", "NdjsonSettings", "encode"]
 
 _MEDIA_TYPE = "application/x-ndjson"
+_elements = msgspec.json.Decoder(list[Raw]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -29,6 +30,8 @@ def encode(payload: Payload, settings: NdjsonSettings) -> Body:
 
     Raises RecordError where a value has no JSON text, DestinationError where there is no line at all.
     """
+    if type(payload) is Raw and bytes(payload).startswith(b"["):
+        payload = _elements(payload)
     lines = list(payload) if isinstance(payload, list | tuple) else [payload]
     if not lines:
         raise DestinationError(

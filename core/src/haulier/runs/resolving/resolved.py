@@ -226,6 +226,7 @@ class Resolved:
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
             opaque=opaque,
+            takes_json=self.encoder.needs == "opaque",
             size=0 if whole or algorithm is None else batching.size,
             max_bytes=None if whole else batching.max_bytes,
             max_wait=None if whole else batching.max_wait,
