@@ -56,6 +56,20 @@ def test_help_imports_no_plugin_no_http_client_and_no_model(tmp_path: Path) -> N
     assert "imagga        from haulier-imagga" in ended.stdout
 
 
+def test_a_preview_imports_nothing_that_only_sending_needs(project: Project) -> None:
+    project.destination("d", "request: {method: POST, url: 'http://localhost/x'}")
+    (project.root / "in.jsonl").write_text('{"id":1}\n')
+    code = (
+        "import sys\nfrom haulier.cli import main\n"
+        "try:\n    main(['preview', 'd', '--records', 'in.jsonl'])\nexcept SystemExit as ended:\n"
+        "    print(ended.code, sorted(set(sys.modules) & {'asyncio', 'ssl', 'httpx', 'httptools'}))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=project.root
+    )
+    assert ended.stdout.splitlines()[-1] == "0 []"
+
+
 def test_help_lists_every_command_of_the_plan(project: Project) -> None:
     told = project.run("--help")
     assert told.code == 0

@@ -18,7 +18,8 @@ import trustme
 from tests.core.runs.wire import Asked, Cut, Stall, Wire, answer, closed_port
 
 from haulier.errors import RecordError, TransportError
-from haulier.io.fetching import Fetched, Fetcher, Wanted
+from haulier.io.fetched import Fetched, Wanted
+from haulier.io.fetching import Fetcher
 from haulier.io.files import stream_part
 from haulier.model.fetch import Fetch
 from haulier.model.request import FilePart

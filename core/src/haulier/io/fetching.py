@@ -10,13 +10,12 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
-
-import msgspec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult
 
 from haulier.errors import ConfigurationError, LedgerError, RecordError, TransportError
+from haulier.io.fetched import Fetched, Wanted, checked_url, name_of, shown_url
 from haulier.io.files import media_type_of
 from haulier.io.project import private_folder, write_private
 from haulier.io.public_addresses import Allowed
@@ -27,27 +26,13 @@ from haulier.model.request import FilePart
 if TYPE_CHECKING:
     from haulier.io.transports.downloads import Download, Downloads
 
-__all__ = ["AT_ONCE", "Fetched", "Fetcher", "Wanted", "unfetched_part"]
+__all__ = ["AT_ONCE", "Fetcher"]
 
 AT_ONCE = 4
 _MOST_HOPS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _LATER = frozenset((408, 425, 429))
 _FIRST_WAIT_S = 0.5
-_MOST_SHOWN = 120
-_MOST_NAME = 200
-# What may stand in a request target, `%` included: what is written in wire form stays as it is.
-_TARGET = "!$%&'()*+,/:;=?@[]~"
-
-# A part, or why there is none: RecordError for good, TransportError perhaps later.
-Fetched: TypeAlias = FilePart | RecordError | TransportError
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """A file to be fetched, and the name, in the fetcher's folder, of the file that keeps it."""
-
-    url: str
-    name: str
 
 
 class Fetcher:
@@ -116,7 +101,7 @@ class Fetcher:
 
     async def _one(self, downloads: Downloads, asked: Wanted) -> FilePart:
         """A file, tried as often as the rules say."""
-        url, why = _checked(asked.url), ""
+        url, why = checked_url(asked.url), ""
         for attempt in range(self._rules.attempts):
             if attempt:
                 await asyncio.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1))
@@ -129,8 +114,8 @@ class Fetcher:
             except TransportError as error:
                 why = str(error)
             except RecordError as error:
-                raise RecordError(f"{_shown(url)}: {error}") from None
-        raise TransportError(f"{_shown(url)}: {why}, {self._rules.attempts} times", sent="maybe")
+                raise RecordError(f"{shown_url(url)}: {error}") from None
+        raise TransportError(f"{shown_url(url)}: {why}, {self._rules.attempts} times", sent="maybe")
 
     def _kept(self, found: Download, url: SplitResult, name: str) -> FilePart:
         try:
@@ -141,18 +126,12 @@ class Fetcher:
             raise LedgerError(f"cannot keep a fetched file: {error}") from None
         return FilePart(
             path=str(path),
-            name=_name_of(url),
+            name=name_of(url),
             size=len(found.content),
             mtime_ns=status.st_mtime_ns,
             sha256=hashlib.sha256(found.content).digest(),
-            media_type=found.media_type or media_type_of(_name_of(url)),
+            media_type=found.media_type or media_type_of(name_of(url)),
         )
-
-
-def unfetched_part(url: str) -> FilePart:
-    """What stands for a file that a preview does not fetch: its path is empty. RecordError where none could be."""
-    name = _name_of(_checked(url))
-    return FilePart(path="", name=name, size=0, mtime_ns=0, sha256=bytes(32), media_type=media_type_of(name))
 
 
 async def _followed(downloads: Downloads, url: SplitResult) -> Download:
@@ -162,49 +141,11 @@ async def _followed(downloads: Downloads, url: SplitResult) -> Download:
         if found.status == 200:
             return found
         if found.status in _REDIRECTS and found.location:
-            before, url = url, _checked(found.location, url.geturl())
+            before, url = url, checked_url(found.location, url.geturl())
             if before.scheme == "https" and url.scheme == "http":
-                raise RecordError(f"it leads from https to {_shown(url)}, where anybody may read along")
+                raise RecordError(f"it leads from https to {shown_url(url)}, where anybody may read along")
             continue
         if found.status in _LATER or found.status >= 500:
             raise TransportError(f"its server answered {found.status}", sent="maybe", status=found.status)
         raise RecordError(f"its server answered {found.status}; give a URL that answers 200 with the file")
     raise RecordError(f"it leads on more than {_MOST_HOPS} times; give the URL where the file stands")
-
-
-def _checked(text: str, base: str = "") -> SplitResult:
-    """A URL of a record, or of a redirect of `base`, in wire form, without its fragment.
-
-    Raises RecordError where it is not fetched.
-    """
-    if any(character <= " " or character in "\x7f\\" for character in text):
-        raise RecordError(f"URL {_cut(text)}: holds a space, a backslash or a control character: encode it")
-    try:
-        url = urlsplit(urljoin(base, text))
-        port = url.port
-        host = (url.hostname or "").encode("idna").decode()
-        path, query = (quote(part, safe=_TARGET) for part in (url.path, url.query))
-    except (UnicodeError, ValueError):
-        raise RecordError(f"URL {_cut(text)}: is none that can be fetched; check its host and port") from None
-    if url.scheme not in ("http", "https") or not host:
-        raise RecordError(f"URL {_cut(text)}: only http(s) URLs with a host are fetched")
-    if url.username is not None or url.password is not None:
-        raise RecordError(f"URL at {host}: holds a user name or password, which are not sent; leave them out")
-    shown = f"[{host}]" if ":" in host else host
-    return SplitResult(url.scheme, f"{shown}:{port}" if port is not None else shown, path, query, "")
-
-
-def _name_of(url: SplitResult) -> str:
-    """The last part of a path, as a file's name for the service."""
-    name = unquote(PurePosixPath(url.path).name, errors="replace")
-    return "".join(character for character in name if character.isprintable())[:_MOST_NAME] or "file"
-
-
-def _shown(url: SplitResult) -> str:
-    """A URL for a message: its query may hold a secret."""
-    text = f"{url.scheme}://{url.netloc}{url.path}"
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
-
-
-def _cut(text: str) -> str:
-    return ascii(text.partition("?")[0].rpartition("@")[2][:_MOST_SHOWN])

@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from haulier.io.fetching import Fetched, Fetcher, Wanted
+from haulier.io.fetched import Fetched, Wanted
+from haulier.io.fetching import Fetcher
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.view import LedgerView
 from haulier.io.project import private_folder

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from haulier.errors import InputError, RecordError, TransportError
-from haulier.io.fetching import Fetched, Wanted, unfetched_part
+from haulier.io.fetched import Fetched, Wanted, unfetched_part
 from haulier.io.files import FileRoom
 from haulier.model.block import Block
 from haulier.model.expression import Fault, RunFacts, render_block

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from haulier.errors import ConfigurationError
-from haulier.io.fetching import Fetcher
 from haulier.io.transports.protocol import NOTHING_ADDED, head_of
 from haulier.model.block import RejectedRecord
 from haulier.model.expression import RunFacts
@@ -191,7 +190,12 @@ def planned(
 
 def fetcher_of(resolved: Resolved, folder: Path | None) -> Fetching | None:
     """What fetches files into a folder; None without one, and where nothing is fetched."""
-    return Fetcher(resolved.fetch, folder) if folder is not None and resolved.fetch is not None else None
+    if folder is None or resolved.fetch is None:
+        return None
+    # It brings asyncio and TLS along, which previews need not pay.
+    from haulier.io.fetching import Fetcher  # noqa: PLC0415
+
+    return Fetcher(resolved.fetch, folder)
 
 
 def sample_of(request: Request, resolved: Resolved) -> Sample:
