@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from haulier.errors import TransportError
 from haulier.io.ledger import compacting, store
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger
 from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.io.transports.http1 import Http1
 from haulier.io.transports.httpx_lanes import HttpxLanes
+from haulier.io.transports.protocol import Exchange
+from haulier.model.request import Added, Request, Response
 from haulier.runs.inputs.spooling import Spool
 from haulier.runs.stages.source import PlanSource
 
@@ -85,7 +88,7 @@ def kinds_of(commits: Sequence[Commit]) -> list[str]:
     """What some commits hold, by the words of the points."""
     found = {
         "intents": any(commit.intents for commit in commits),
-        "outcomes": any(commit.outcomes for commit in commits),
+        "outcomes": any(commit.outcomes or commit.delivered_at_once for commit in commits),
         "split": any(commit.split for commit in commits),
         "parts": any(row[-1] is not None for commit in commits for row in commit.intents),
         "owed": any(commit.owed for commit in commits),
@@ -135,6 +138,7 @@ def install() -> None:
     _around(Spool, "end", "spool end")
     for transport in (Http1, HttpxLanes):
         _around_async(transport, "send", "exchange")
+    _around_begun()
     _around_async(PlanSource, "verify", "verifying", stage="verifying", then="sending")
     _halve(JsonlOutput, "_append", "output line")
     _halve(Spool, "add", "spooling")
@@ -146,6 +150,27 @@ def install() -> None:
             real_write(self, lines)
 
     JsonlOutput.write = write  # type: ignore[method-assign]
+
+
+def _around_begun() -> None:
+    """The moments of an exchange that nobody awaits."""
+    real = Http1.begin
+
+    def begin(
+        self: Http1, request: Request, added: Added, answered: Callable[[Response | TransportError], None]
+    ) -> Exchange | None:
+        if not self._idle:
+            return None  # it will be sent
+
+        def told(reply: Response | TransportError) -> None:
+            if isinstance(reply, Response):
+                moment("after exchange")
+            answered(reply)
+
+        moment("before exchange")
+        return real(self, request, added, told)
+
+    Http1.begin = begin  # type: ignore[method-assign]
 
 
 def _wrap_ledger() -> None:

@@ -20,7 +20,7 @@ from tests.core.runs.wire import answer
 from haulier.errors import TransportError
 from haulier.io.transports.http1 import Http1
 from haulier.io.transports.httpx_lanes import HttpxLanes
-from haulier.io.transports.protocol import NOTHING_ADDED, Transport
+from haulier.io.transports.protocol import NOTHING_ADDED, Exchange, Transport
 from haulier.model.parts import Added
 from haulier.model.request import FilePart, Request, Response
 
@@ -75,10 +75,31 @@ class Sender:
         return found
 
 
+class Begun(Http1):
+    """`http1` with each exchange begun where it can be, as a run does, instead of awaited."""
+
+    async def send(self, request: Request, added: Added) -> Response:
+        answer: asyncio.Future[Response | TransportError] = asyncio.get_running_loop().create_future()
+        exchange: Exchange | None = self.begin(request, added, answer.set_result)
+        if exchange is None:
+            return await super().send(request, added)
+        assert not answer.done()
+        try:
+            reply = await answer
+        except asyncio.CancelledError:
+            exchange.drop()
+            raise
+        if isinstance(reply, TransportError):
+            raise reply
+        return reply
+
+
 SENDERS = {
     "httpx": Sender("httpx", HttpxLanes, asyncio.new_event_loop),
     "http1": Sender("http1", Http1, asyncio.new_event_loop),
     "http1 on uvloop": Sender("http1", Http1, uvloop.new_event_loop),
+    "http1, begun": Sender("http1", Begun, asyncio.new_event_loop),
+    "http1 on uvloop, begun": Sender("http1", Begun, uvloop.new_event_loop),
 }
 every_http1_sender = pytest.mark.parametrize(
     "sender",

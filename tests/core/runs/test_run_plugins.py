@@ -37,6 +37,7 @@ class Plugin:
     written: list[bytes]
     error: Exception | None = None
     failures: int = 1000
+    tokens: int = 0
 
     def __init__(self) -> None:
         self.written = []
@@ -86,7 +87,9 @@ class Plugin:
     @hookimpl
     def haulier_credential_types(self) -> list[CredentialType]:
         def apply(request: Request, settings: Any, now: float) -> Added:
-            raise Faulty("no token today")
+            if request.number >= self.tokens:
+                raise Faulty("no token today")
+            return Added()
 
         return [
             CredentialType(
@@ -191,12 +194,15 @@ def test_a_grouping_that_raises_ends_the_run_while_requests_are_under_way(plugin
         ]
 
 
-def test_a_credential_that_raises_ends_the_run(plugin: Plugin) -> None:
+@pytest.mark.parametrize("tokens", [0, 4])
+def test_a_credential_that_raises_ends_the_run(tokens: int, plugin: Plugin) -> None:
+    plugin.tokens = tokens
     with Wire() as wire:
+        limits = {"max_in_flight": 1}
         with pytest.raises(Exception, match="no token today"):
-            send(call(wire), records(5), credential={"type": "strange"})
-        assert wire.asked == []
-        assert rows(Path("state"), "select delivered + rejected + in_doubt from run") == [(0,)]
+            within(20, lambda: send(call(wire, limits=limits), records(8), credential={"type": "strange"}))
+        assert len(wire.asked) == tokens
+        assert rows(Path("state"), "select delivered, rejected + in_doubt from run") == [(tokens, 0)]
 
 
 @pytest.mark.parametrize(

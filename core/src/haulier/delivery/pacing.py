@@ -47,7 +47,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 class Pacing:
     """`wait` says how long until a request may start, `limit` how many may be under way; the rest are events.
 
-    All times in seconds of a clock that never goes back.
+    paced: whether starts are spaced, and not only limited in number. All times in seconds of a clock that never goes
+    back.
     """
 
     __slots__ = (
@@ -57,12 +58,12 @@ class Pacing:
         "_met",
         "_not_before",
         "_pace",
-        "_paced",
         "_rate",
         "_read",
         "_spacing",
         "_waits",
         "in_flight",
+        "paced",
     )
 
     def __init__(self, pace: Pace) -> None:
@@ -76,7 +77,7 @@ class Pacing:
         self._read = QuotaReader(pace.quota_headers)
         self._interval_s = MARGIN / pace.requests_per_second if pace.requests_per_second else 0.0
         self._not_before = 0.0
-        self._paced = bool(self._interval_s)  # whether there is anything to do at a start
+        self.paced = bool(self._interval_s)  # whether there is anything to do at a start
         self._met = False  # whether anything was answered
         self._waits = False  # whether some quota was heard of
         self.in_flight = 0
@@ -88,7 +89,7 @@ class Pacing:
 
     def wait(self, now: float) -> float:
         """Seconds until a request may start; 0 or less: now."""
-        if not self._paced:
+        if not self.paced:
             return self._not_before - now
         if self._rate.waits:
             return _FOREVER_S  # the answer that is under way decides
@@ -98,7 +99,7 @@ class Pacing:
     def started(self, now: float) -> None:
         """A request starts."""
         self.in_flight += 1
-        if self._paced:
+        if self.paced:
             interval_s = max(self._interval_s, self._rate.interval_s)
             if self._waits:
                 interval_s = max(interval_s, self._spread_s(now))
@@ -118,10 +119,10 @@ class Pacing:
             return
         if quotas := self._read(response, self._pace.wall_s + now):
             self._allowance.hear(quotas, now)
-            self._paced = self._waits = True
+            self.paced = self._waits = True
         status = response.status
         if status == 429:
-            self._paced = True
+            self.paced = True
             self._rate.refused(began, now)
             return
         if status == 503:

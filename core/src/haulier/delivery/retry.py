@@ -85,17 +85,20 @@ def deliver(
     *,
     resend: bool = False,
     spent: int = 0,
+    first: Response | TransportError | None = None,
 ) -> Flow:
     """Carry one request to its verdict. jitter: 0 to 1, random; resend: an earlier run may have sent it.
 
-    spent: attempts that the request it is a part of has used up; then it begins with a wait.
+    spent: attempts that the request it is a part of has used up; then it begins with a wait. first: what came of the
+    first attempt, where it was made already.
     """
     attempt = spent
     if spent:
         yield Wait(_backoff(policy, spent, jitter), False, "the service asked for these records again")
     while True:
         attempt += 1
-        answer = yield Send(attempt, resend)
+        answer = first or (yield Send(attempt, resend))
+        first = None
         own = attempt - spent
         answer = _as_far_as_needed(answer, judging)
         if isinstance(answer, Response):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -25,13 +25,7 @@ from haulier.pipeline.making import Making, MakingBatch, Outcome, Waiting
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
-if TYPE_CHECKING:
-    import hashlib
-
 __all__ = ["OpenWork", "Planned", "Planner", "idempotency_key"]
-
-
-_Hash: TypeAlias = "hashlib._Hash"  # noqa: SLF001 - the name type stubs give it
 
 
 class OpenWork(msgspec.Struct, frozen=True, gc=False):
@@ -55,17 +49,15 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
 
 def idempotency_key(run_id: str, positions: Positions, digest: bytes) -> str:
     """32 hexadecimal digits that belong to one exact body of one run."""
-    return _key(sha256(run_id.encode()), positions, digest)
+    return _key(run_id.encode(), positions, digest)
 
 
-def _key(run: _Hash, positions: Positions, digest: bytes) -> str:
+def _key(run: bytes, positions: Positions, digest: bytes) -> str:
     if isinstance(positions, range):
-        told = b"\n%d-%d\n" % (positions.start, positions.stop)
+        told = b"%b\n%d-%d\n%b" % (run, positions.start, positions.stop, digest)
     else:
-        told = b"\n%s\n" % b",".join([b"%d" % position for position in positions])
-    whole = run.copy()
-    whole.update(told + digest)
-    return whole.hexdigest()[:32]
+        told = b"%b\n%b\n%b" % (run, b",".join([b"%d" % position for position in positions]), digest)
+    return sha256(told).hexdigest()[:32]
 
 
 class _Waiting:
@@ -89,7 +81,7 @@ class Planner:
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._payloads = Payloads(spec)
-        self._run = sha256(spec.run_id.encode())
+        self._run = spec.run_id.encode()
         self._number = 0
         self._lines = LineNumbers()
         self._making = Making(spec, self._lines)

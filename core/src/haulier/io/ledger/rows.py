@@ -144,15 +144,18 @@ class Commit(msgspec.Struct, kw_only=True):
     slow: (number, seconds) of slow requests. owed: (seq, output, line) that outputs are to make durable; paid: the
     seqs of those that have. outbox: the run that owes them, where not this one: lines of a chain are owed by its run.
     onward: records that go on to later stages of a chain.
-    split: (status, attempts, reason, id) of requests that go on as two. chunks: (id, first position, records,
-    SHA-256 of their lines), as pushed. jobs: (id, texts of its records, whether outputs know of it) of requests that
-    were accepted; asking: ids of those that are asked for next; answers: (status, body of the last answer, id); told:
-    ids that outputs know of now; found: positions of records that are no dead letters any more.
+    delivered_at_once: (status, attempts) -> ids of requests that were delivered whole, with nothing else to say of
+    them; they come after the outcomes. split: (status, attempts, reason, id) of requests that go on as two. chunks:
+    (id, first position, records, SHA-256 of their lines), as pushed. jobs: (id, texts of its records, whether
+    outputs know of it) of requests that were accepted; asking: ids of those that are asked for next; answers:
+    (status, body of the last answer, id); told: ids that outputs know of now; found: positions of records that are
+    no dead letters any more.
     Counts are what this commit adds, in records; attempts in requests.
     """
 
     intents: list[IntentRow] = []
     outcomes: list[OutcomeRow] = []
+    delivered_at_once: dict[tuple[int | None, int], list[int]] = {}
     records: list[RecordRow] = []
     owed: list[tuple[int, int, bytes]] = []
     outbox: int = 0

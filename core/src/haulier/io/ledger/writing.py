@@ -7,13 +7,14 @@ milliseconds later. Measured with windows of 256 beside a busy thread: 17 k requ
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 from haulier.io.ledger.onward import let_go, write_onward
 from haulier.io.ledger.rows import Commit, OutcomeRow
+from haulier.model.delivery import State
 
 __all__ = ["write_commits"]
 
@@ -21,6 +22,8 @@ __all__ = ["write_commits"]
 # https://www.sqlite.org/limits.html
 _SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1) if sqlite3.sqlite_version_info >= (3, 32) else (96, 12, 1)
 _MOST_SLOW = 10
+# state, status, attempts, reason, ticket
+_Said: TypeAlias = "tuple[State | int, int | None, int, str | None, str | None]"
 
 
 def write_commits(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
@@ -41,6 +44,8 @@ def _write_requests(db: sqlite3.Connection, commit: Commit) -> None:
         " on conflict(id) do update set state = excluded.state",
     )
     _settle(db, commit.outcomes)
+    delivered = commit.delivered_at_once
+    _settle_groups(db, {(State.DELIVERED, *said, None, None): ids for said, ids in delivered.items()})
     if commit.split:
         db.executemany(
             "update request set state = 4, count = 0, positions = null, status = ?, attempts = attempts + ?,"
@@ -110,7 +115,7 @@ def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], acti
 
 def _settle(db: sqlite3.Connection, outcomes: Iterable[OutcomeRow]) -> None:
     """Outcomes that say the same go into one statement; a request with two of them gets them in their order."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: dict[_Said, list[int]] = {}
     seen: set[int] = set()
     for state, status, attempts, reason, ticket, id in outcomes:
         if id in seen:
@@ -121,7 +126,7 @@ def _settle(db: sqlite3.Connection, outcomes: Iterable[OutcomeRow]) -> None:
     _settle_groups(db, groups)
 
 
-def _settle_groups(db: sqlite3.Connection, groups: dict[tuple[Any, ...], list[int]]) -> None:
+def _settle_groups(db: sqlite3.Connection, groups: Mapping[_Said, Sequence[int]]) -> None:
     for outcome, ids in groups.items():
         for part in _filled(ids):
             db.execute(

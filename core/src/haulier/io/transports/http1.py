@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from haulier.errors import TransportError
@@ -77,6 +78,30 @@ class Http1:
             return response
         finally:
             self._leave()
+
+    def begin(
+        self, request: Request, added: Added, answered: Callable[[Response | TransportError], None]
+    ) -> _Line | None:
+        """Begin a small exchange on an idle connection; None where that cannot be. See `Prompt`."""
+        body = request.body
+        if not self._free or not self._idle or type(body) is not bytes or len(body) > _AT_ONCE_BYTES:
+            return None
+        target, headers = head_of(request, added)
+        head = head_bytes(request.method, target, headers)
+        scheme, host, _ = parts_of(request.url)
+        line = self._take(scheme, host)
+        if line is None:
+            return None
+        self._free -= 1
+
+        def ended(reply: Response | TransportError) -> None:
+            if line.usable:
+                self._keep(line)
+            self._leave()
+            answered(reply)
+
+        line.begin(request.method, head, body, ended)
+        return line
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
@@ -149,7 +174,7 @@ class _Line(asyncio.Protocol):
         self._timeout_s = owner.timeout_s
         self._reader = AnswerReader(owner.heads, owner.max_answer_bytes)
         self._gone: asyncio.Future[None] = loop.create_future()
-        self._answer: asyncio.Future[Response] | None = None
+        self._answered: Callable[[Response | TransportError], None] | None = None
         self._moving: asyncio.Future[None] | None = None  # done when more can be written, or need not be
         self._timer: asyncio.TimerHandle | None = None
         self._paused = False
@@ -160,21 +185,43 @@ class _Line(asyncio.Protocol):
         """Send a request and return its answer; nothing was written where TransportError says sent "no"."""
         if self.closed or self._wire.is_closing():
             raise TransportError(f"{self.host}: it closed the connection at once", sent="no")
-        answer = self._begin(method)
+        answer: asyncio.Future[Response | TransportError] = self._loop.create_future()
+
+        def answered(reply: Response | TransportError) -> None:
+            if not answer.done():  # else whoever waits for it was cancelled
+                answer.set_result(reply)
+
         try:
             if type(body) is bytes and len(body) <= _AT_ONCE_BYTES:
-                self._wire.writelines((head, body) if body else (head,))
-                self._written = True
+                self.begin(method, head, body, answered)
             else:
+                self._begin(method, answered)
                 await self._pour(head, body)
-            return await answer
+            reply = await answer
         except BaseException:
-            self.abort()
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()  # it was looked at
+            self.drop()
             raise
-        finally:
-            self._answer = None
+        if isinstance(reply, TransportError):
+            raise reply
+        return reply
+
+    def begin(
+        self, method: str, head: bytes, body: bytes, answered: Callable[[Response | TransportError], None]
+    ) -> None:
+        """Send a small request; `answered` is called once, later, with what came of it."""
+        self._begin(method, answered)
+        self._wire.writelines((head, body) if body else (head,))
+        self._written = True
+
+    def break_off(self, error: TransportError) -> None:
+        """End what is under way with this error."""
+        self.abort()
+        self._tell(error)
+
+    def drop(self) -> None:
+        """Hang up; nobody is told of what was under way."""
+        self._answered = None
+        self.abort()
 
     def now(self) -> float:
         """Seconds by the loop's clock. (Asking asyncio for the loop costs a system call.)"""
@@ -198,21 +245,19 @@ class _Line(asyncio.Protocol):
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _begin(self, method: str) -> asyncio.Future[Response]:
+    def _begin(self, method: str, answered: Callable[[Response | TransportError], None]) -> None:
         self._reader.begin(method)
         self.usable = False
         self._written = False
         self._unwritten = 0
-        self._answer = self._loop.create_future()
+        self._answered = answered
         now = self._loop.time()
         self._deadline = now + self._timeout_s
         if self._timer is None:
             self._arm(now)
-        return self._answer
 
     async def _pour(self, head: bytes, body: bytes | tuple[bytes | FilePart, ...]) -> None:
         """Write a long body as fast as it is taken; an answer, or the end of the connection, ends it early."""
-        assert self._answer is not None
         self._wire.write(head)
         for piece in pieces_of(body, at_most=_AT_ONCE_BYTES):
             self._wire.write(piece)
@@ -222,7 +267,7 @@ class _Line(asyncio.Protocol):
                 await self._moving
             else:
                 await asyncio.sleep(0)  # an early answer wants to be seen
-            if self._answer.done():
+            if self._answered is None:
                 return
         self._written = True
 
@@ -247,7 +292,7 @@ class _Line(asyncio.Protocol):
 
     def _tick(self) -> None:
         self._timer = None
-        if self._answer is None or self._answer.done():
+        if self._answered is None:
             return
         now, unwritten = self._loop.time(), self._wire.get_write_buffer_size()
         if unwritten != self._unwritten:
@@ -269,7 +314,7 @@ class _Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio with what came."""
-        if self._answer is None or self._answer.done():
+        if self._answered is None:
             self.abort()  # nobody asked
             return
         self._deadline = self._loop.time() + self._timeout_s
@@ -297,7 +342,7 @@ class _Line(asyncio.Protocol):
 
     def _ended(self, error: Exception | None) -> None:
         """Nothing more will come."""
-        if self._answer is None or self._answer.done():
+        if self._answered is None:
             if self.usable:
                 self._owner.hangups.ended(self.host, self._loop.time() - self.answered)
             return
@@ -313,7 +358,6 @@ class _Line(asyncio.Protocol):
             self._fail(str(refused))
 
     def _finish(self) -> None:
-        assert self._answer is not None
         response = self._reader.response()
         if self._reader.clean and self._written and not self._wire.get_write_buffer_size():
             kept_for_s = self._reader.kept_for_s()
@@ -322,15 +366,17 @@ class _Line(asyncio.Protocol):
             self.idle_until = self.answered + (_IDLE_S if kept_for_s is None else kept_for_s - 1)
         else:
             self.abort()
-        self._answer.set_result(response)
-        self._go_on()
+        self._tell(response)
 
     def _fail(self, words: str) -> None:
-        assert self._answer is not None
         status = self._reader.status or None
         broken = f"the answer ({status}) broke off: " if status else ""
-        self._answer.set_exception(
-            TransportError(f"{broken}{self.host}: {words}", sent="maybe", status=status)
-        )
-        self._go_on()
         self.abort()
+        self._tell(TransportError(f"{broken}{self.host}: {words}", sent="maybe", status=status))
+
+    def _tell(self, reply: Response | TransportError) -> None:
+        """Hand on what came of the exchange; the connection may serve the next one before this returns."""
+        answered, self._answered = self._answered, None
+        self._go_on()
+        if answered is not None:
+            answered(reply)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from haulier.errors import RecordError, TransportError
 from haulier.io.files import open_part, stream_part
@@ -15,6 +15,8 @@ __all__ = [
     "MAX_HEADERS",
     "MAX_HEAD_BYTES",
     "NOTHING_ADDED",
+    "Exchange",
+    "Prompt",
     "Transport",
     "check_files",
     "head_bytes",
@@ -41,6 +43,33 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+        ...
+
+
+class Exchange(Protocol):
+    """An exchange under way that nobody awaits."""
+
+    def break_off(self, error: TransportError) -> None:
+        """End it; it is answered with this error."""
+        ...
+
+    def drop(self) -> None:
+        """End it without an answer."""
+        ...
+
+
+@runtime_checkable
+class Prompt(Transport, Protocol):
+    """A transport that can also begin an exchange without a task that waits for it, which costs half as much."""
+
+    def begin(
+        self, request: Request, added: Added, answered: Callable[[Response | TransportError], None]
+    ) -> Exchange | None:
+        """Begin at once, on a connection that stands; None where that cannot be: then `send` it.
+
+        `answered` is called once, from the event loop and never before this returned; it must not raise, and may begin
+        the next exchange. Raises TransportError as `send` does, with sent "no".
+        """
         ...
 
 

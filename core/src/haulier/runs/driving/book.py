@@ -112,18 +112,18 @@ class Book:
         """What was held back is rejected now."""
         self._low_water.held_back.clear()
 
-    def expect(self, request: Request) -> None:
-        """This request is to be intended later: until then its records are pending."""
-        if request.number not in self._unsettled:
-            self._unsettled[request.number] = _oldest(request)
+    def expect(self, *requests: Request) -> None:
+        """These requests are to be intended later: until then their records are pending."""
+        for request in requests:
+            if request.number not in self._unsettled:
+                self._unsettled[request.number] = _oldest(request)
 
     def intend(self, request: Request, stored: bytes | None) -> None:
-        """This request may be sent once the next commit is durable."""
+        """This request, which is expected, may be sent once the next commit is durable."""
         if self._put_back and (row := self._put_back.pop(request.number, None)) is not None:
             self._commit.outcomes.remove(row)
             self._commit.before.append(row)
         self._commit.intents.append(intent_row(self._run.id, request, stored))
-        self.expect(request)
         self._low_water.found(request.positions)
 
     # -- settling ------------------------------------------------------------------------------------------------
@@ -152,10 +152,11 @@ class Book:
     def delivered(self, request: Request, attempts: int, response: Response | None) -> None:
         """`settle` for what nearly all requests come to, where nobody is told of it."""
         commit = self._commit
-        status = response.status if response is not None else None
-        commit.outcomes.append(
-            (State.DELIVERED, status, attempts, None, None, self._run.id << 40 | request.number)
-        )
+        said = (response.status if response is not None else None, attempts)
+        ids = commit.delivered_at_once.get(said)
+        if ids is None:
+            ids = commit.delivered_at_once[said] = []
+        ids.append(self._run.id << 40 | request.number)
         commit.attempts += attempts
         del self._unsettled[request.number]
         count = len(request.positions)
@@ -328,7 +329,8 @@ class Book:
     def anything_new(self) -> bool:
         """Whether the next commit would say anything but how far was read."""
         commit = self._commit
-        return bool(commit.outcomes or commit.records or commit.paid or commit.intents)
+        settled = commit.outcomes or commit.delivered_at_once or commit.records
+        return bool(settled or commit.paid or commit.intents)
 
     def turn(self) -> Commit:
         """The commit filled so far; a new one is begun. To be written before what any other stage turns later."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from random import random
 
+from haulier.delivery.judging import History
 from haulier.delivery.pacing import Pacing
-from haulier.delivery.retry import Exhausted, Send, Settle, Wait
+from haulier.delivery.retry import Exhausted, Flow, Send, Settle, Wait, deliver
 from haulier.delivery.stopping import StopRules
 from haulier.errors import TransportError
-from haulier.io.ledger.rows import NOT_SENT
-from haulier.io.transports.protocol import Transport
+from haulier.io.ledger.rows import NOT_SENT, may_have_arrived
+from haulier.io.transports.protocol import Prompt, Transport
 from haulier.model.request import Response
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.course import Course
 from haulier.runs.driving.crew import Delivery
-from haulier.runs.driving.overdue import Overdue
+from haulier.runs.driving.overdue import Awaited, Overdue
 from haulier.runs.driving.settling import Settling
 
 __all__ = ["Carrier"]
@@ -24,7 +26,8 @@ __all__ = ["Carrier"]
 class Carrier:
     """Carries out the flows of deliveries.
 
-    settle, wait, exhausted: told of what a flow wants after its last attempt for now.
+    delivered: told of what was delivered whole, as its first answer says. settle, wait, exhausted: told of what a flow
+    wants after its last attempt for now.
 
     Made inside the running loop; all methods belong to its thread.
     """
@@ -36,18 +39,24 @@ class Carrier:
         course: Course,
         pacing: Pacing,
         rules: StopRules,
+        history: History,
         settling: Settling,
         *,
+        delivered: Callable[[Delivery, Response], None],
         settle: Callable[[Delivery, Settle], None],
         wait: Callable[[Delivery, Wait], None],
         exhausted: Callable[[Delivery, Exhausted], None],
     ) -> None:
         self._transport = transport
+        self._prompt = transport if isinstance(transport, Prompt) else None
         self._book = book
+        self._course = course
         self._authorize = course.authorize
         self._pacing = pacing
         self._rules = rules
+        self._history = history
         self._settling = settling
+        self._delivered = delivered
         self._settle = settle
         self._wait = wait
         self._exhausted = exhausted
@@ -58,40 +67,110 @@ class Carrier:
         """Break off exchanges that take too long, until cancelled."""
         await self._exchanges.watch()
 
+    def drop(self) -> None:
+        """Break off everything under way; nothing more is told of it."""
+        self._exchanges.drop()
+
+    def _flow(self, delivery: Delivery, first: Response | TransportError | None = None) -> Flow:
+        """What decides on a delivery; first: what came of its first attempt, where that was made already."""
+        course = self._course
+        return deliver(
+            delivery.request,
+            course.judging,
+            course.policy,
+            self._history,
+            random,
+            resend=may_have_arrived(delivery.before),
+            spent=delivery.spent,
+            first=first,
+        )
+
+    def begin(self, delivery: Delivery, ended: Callable[[BaseException | None], None]) -> bool:
+        """Make the first attempt without a task of its own; False where that cannot be, and it is to be carried.
+
+        ended: called when it has come to rest, or waits; with what went wrong, if anything.
+        """
+        prompt, request = self._prompt, delivery.request
+        if prompt is None or delivery.flow is not None or delivery.spent:
+            return False
+
+        def answered(reply: Response | TransportError) -> None:
+            assert exchange is not None
+            self._exchanges.end(exchange)
+            try:
+                self._answered(delivery, reply)
+            except Exception as error:  # noqa: BLE001 - of a plugin's judge, say: it ends the run, not the connection
+                ended(error)
+            else:
+                ended(None)
+
+        try:
+            exchange = prompt.begin(request, self._authorize(request), answered)
+        except Exception:  # noqa: BLE001 - whoever carries it meets it again, and has it judged or ends the run
+            return False
+        if exchange is None:
+            return False
+        self._attempt(delivery, 1)
+        self._exchanges.begin(exchange, delivery.began, request.length)
+        return True
+
     async def carry(self, delivery: Delivery) -> None:
         """Follow a delivery's flow until it settles, or has to wait."""
-        request, flow, task = delivery.request, delivery.flow, delivery.task
-        exchanges = self._exchanges
+        request, task = delivery.request, delivery.task
         assert task is not None
-        reply: Response | TransportError | None
+        flow = delivery.flow = delivery.flow or self._flow(delivery)
         wish = flow.send(None)
-        if delivery.since is None:
-            delivery.since = self._rules.successes
         while isinstance(wish, Send):
-            if delivery.tries > delivery.spent:
-                delivery.before = delivery.left_status
-            delivery.tries = wish.number
-            delivery.refusals = self._settling.refusals
-            began = delivery.began = self._loop.time()
-            exchanges.begin(task, began, request.length)
+            self._attempt(delivery, wish.number)
+            exchange = Awaited(task)
+            self._exchanges.begin(exchange, delivery.began, request.length)
+            reply: Response | TransportError
             try:
                 reply = await self._transport.send(request, self._authorize(request))
-                delivery.status = reply.status
             except TransportError as error:
-                reply, delivery.status = error, None if error.sent == "maybe" else NOT_SENT
+                reply = error
             except asyncio.CancelledError:
-                if (broken_off := exchanges.why(task)) is None:
+                if (broken_off := exchange.answer()) is None:
                     raise
-                reply, delivery.status = broken_off, None
+                reply = broken_off
             finally:
-                exchanges.end(task)
-            now = self._loop.time()
-            self._book.attempted(request, now - began)
-            self._pacing.answered(began, now, reply if isinstance(reply, Response) else None)
+                self._exchanges.end(exchange)
+            self._count(delivery, reply)
             wish = flow.send(reply)
+        self._end(delivery, wish)
+
+    def _answered(self, delivery: Delivery, reply: Response | TransportError) -> None:
+        """An answer to a first attempt: mostly one that says all, else the flow decides."""
+        self._count(delivery, reply)
+        if type(reply) is Response and self._course.judging.is_plain(reply):
+            self._delivered(delivery, reply)
+        else:
+            delivery.flow = self._flow(delivery, reply)
+            self._end(delivery, delivery.flow.send(None))
+
+    def _attempt(self, delivery: Delivery, number: int) -> None:
+        if delivery.since is None:
+            delivery.since = self._rules.successes
+        if delivery.tries > delivery.spent:
+            delivery.before = delivery.left_status
+        delivery.tries, delivery.began = number, self._loop.time()
+        delivery.refusals = self._settling.refusals
+
+    def _count(self, delivery: Delivery, reply: Response | TransportError) -> None:
+        now, began = self._loop.time(), delivery.began
+        response: Response | None = None
+        if isinstance(reply, Response):
+            response = reply
+            delivery.status = reply.status
+        else:
+            delivery.status = None if reply.sent == "maybe" else NOT_SENT
+        self._book.attempted(delivery.request, now - began)
+        self._pacing.answered(began, now, response)
+
+    def _end(self, delivery: Delivery, wish: Send | Wait | Settle | Exhausted) -> None:
         if isinstance(wish, Settle):
             self._settle(delivery, wish)
         elif isinstance(wish, Wait):
             self._wait(delivery, wish)
-        else:
+        elif isinstance(wish, Exhausted):
             self._exhausted(delivery, wish)

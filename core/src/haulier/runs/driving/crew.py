@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.delivery.ordering import Ordering
 from haulier.delivery.retry import Exhausted, Flow
+from haulier.delivery.stopping import StopRules
 from haulier.io.ledger.rows import NOT_SENT, more_telling
 from haulier.model.request import Request
 from haulier.runs.driving.joint import Joint
@@ -31,15 +32,16 @@ class Budget:
 class Delivery(msgspec.Struct, gc=False, eq=False):
     """A request on its way: its flow, and what is known of its attempts so far.
 
-    tries: attempts so far, `spent` of them by the request it is a part of. began: when the last one left, by the loop's
-    clock. status: what the last one came to, as `haulier.io.ledger.rows` has it; before: the most telling of those
-    before, of earlier sittings as well. refusals: provisional ones of the run when its last attempt began. since:
-    successes of the run when its first attempt began. exhausted: left by a first round. splits: budget of halvings,
-    shared by all that came of one batch. lane: what it waits its turn in, or None. task: of the worker that carries it.
+    flow: None until there is more to decide than that a first attempt is made. tries: attempts so far, `spent` of them
+    by the request it is a part of. began: when the last one left, by the loop's clock. status: what the last one came
+    to, as `haulier.io.ledger.rows` has it; before: the most telling of those before, of earlier sittings as well.
+    refusals: provisional ones of the run when its last attempt began. since: successes of the run when its first
+    attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all that came of one batch.
+    lane: what it waits its turn in, or None. task: of the worker that carries it.
     """
 
     request: Request
-    flow: Flow
+    flow: Flow | None = None
     spent: int = 0
     tries: int = 0
     shared_splits: Budget | None = None
@@ -73,20 +75,21 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
 class Crew:
     """Workers are made as they are needed and kept; all calls belong to the loop's thread.
 
-    carry: follows a delivery until it settles or waits. limit: how many may be under way now. probing: whether the
-    service seems to be down: then one delivery goes through all its attempts before another one leaves. rested: called
-    when a worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless:
-    called with why it is of no use to wait for the service. lane: of requests of an equal one, only one leaves until it
-    is settled. joint: what it keeps together with other stages. held: whether a later stage goes first. changed: called
-    when another stage may be able to send now.
+    carry: follows a delivery until it settles or waits. begin: whether it does so without a worker; then it calls
+    what it is given afterwards. rules: how many may be under way now, and whether the service seems to be down: then
+    one delivery goes through all its attempts before another one leaves. rested: called when a worker has no delivery
+    any more. failed: called with what a worker raised, which ends that worker. hopeless: called with why it is of no
+    use to wait for the service. lane: of requests of an equal one, only one leaves until it is settled. joint: what
+    it keeps together with other stages. held: whether a later stage goes first. changed: called when another stage
+    may be able to send now.
     """
 
     def __init__(
         self,
         *,
         carry: Callable[[Delivery], Awaitable[None]],
-        limit: Callable[[], int],
-        probing: Callable[[], bool],
+        begin: Callable[[Delivery, Callable[[BaseException | None], None]], bool],
+        rules: StopRules,
         joint: Joint,
         held: Callable[[], bool],
         changed: Callable[[], None],
@@ -96,8 +99,8 @@ class Crew:
         lane: Callable[[Request], Hashable | None] | None = None,
     ) -> None:
         self._carry = carry
-        self._limit = limit
-        self._probing = probing
+        self._begin = begin
+        self._rules = rules
         self._probe: Delivery | None = None
         self._joint = joint
         self._pacing = joint.pacing
@@ -116,6 +119,8 @@ class Crew:
         self._workers: set[asyncio.Task[None]] = set()
         self._pump_at: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._unattended = 0  # under way without a worker
+        self._all_ended = asyncio.Event()
         self.active = 0
 
     @property
@@ -176,7 +181,22 @@ class Crew:
         if at_once:
             for worker in self._workers:
                 worker.cancel()
+        elif self._unattended:
+            await self._all_ended.wait()
         await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def _unattended_ended(self, error: BaseException | None) -> None:
+        """What was begun without a worker has come to rest, or waits; error: it went wrong."""
+        if error is not None:
+            self._failed(error)
+        self._unattended -= 1
+        self.active -= 1
+        self._joint.active -= 1
+        self._rested()
+        if not self._stopped:
+            self._changed()
+        elif not self._unattended:
+            self._all_ended.set()
 
     def pump(self) -> None:
         """Hand out what may leave now; what goes wrong in doing so ends the run instead of leaving it waiting."""
@@ -187,42 +207,50 @@ class Crew:
 
     def _start(self) -> Delivery | None:
         """The next delivery, counted as under way; None where none may leave now."""
-        if not self._ready or self._stopped or not self._has_a_place():
+        pacing, joint = self._pacing, self._joint
+        if not self._ready or self._stopped or self.active >= self._rules.in_flight_limit:
+            return None
+        if joint.active >= pacing.limit or self._held():
             return None
         now = self._loop.time()
-        wait = self._pacing.wait(now)
+        wait = pacing.wait(now)
         if wait > 0:
-            if why := self._pacing.hopeless(now):
+            if why := pacing.hopeless(now):
                 self._hopeless(why)
             else:
                 self._pump_in(wait, now)
             return None
-        delivery = self._next()
-        if delivery is None:
-            return None
-        if (wait := self._turn(now)) > 0:
+        delivery: Delivery | None
+        if self._rules.probing:
+            delivery = self._to_probe()
+            if delivery is None:
+                return None
+        else:
+            self._probe = None
+            delivery = self._ready.popleft()
+        if pacing.paced and (wait := self._turn(now)) > 0:
             self._ready.appendleft(delivery)
             self._pump_in(wait, now)
             return None
-        self._pacing.started(now)
+        pacing.started(now)
         self.active += 1
-        self._joint.active += 1
+        joint.active += 1
+        return delivery
+
+    def _start_next(self) -> Delivery | None:
+        """Start what may leave now, up to the first that needs a worker."""
+        while (delivery := self._start()) is not None and self._begin(delivery, self._unattended_ended):
+            self._unattended += 1
         return delivery
 
     def _hand_out(self) -> None:
-        while (delivery := self._start()) is not None:
+        while (delivery := self._start_next()) is not None:
             if self._idle:
                 self._idle.popleft().set_result(delivery)
             else:
                 worker = asyncio.create_task(self._work(delivery))
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
-
-    def _has_a_place(self) -> bool:
-        """Whether one more may be under way: of this stage, of all that share its limits, and before later stages."""
-        joint = self._joint
-        free = joint.active < self._pacing.limit and not joint.wanted
-        return free and self.active < self._limit() and not self._held()
 
     def _may_leave(self, delivery: Delivery) -> bool:
         """Whether nobody of its lane is before this one; else it is kept until then."""
@@ -246,11 +274,8 @@ class Crew:
         # As in `later`: below a millisecond uvloop's handle does not tell when it is due.
         self._pump_at = self._loop.call_later(max(seconds, 0.001), self._pump_again)
 
-    def _next(self) -> Delivery | None:
-        """The next to leave. While the service seems to be down, only the one that finds out, alone."""
-        if not self._probing():
-            self._probe = None
-            return self._ready.popleft()
+    def _to_probe(self) -> Delivery | None:
+        """The one that finds out whether the service is back, alone; None while it is under way or waits."""
         if self.active:
             return None
         if self._probe not in self._waiting and self._probe not in self._ready:
@@ -286,7 +311,7 @@ class Crew:
             if self._stopped:
                 return
             # Straight on with the next one: to be handed it by way of a future costs a turn of the loop.
-            delivery = self._start()
+            delivery = self._start_next()
             if delivery is not None:
                 self._changed()
                 continue

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from random import random
+from functools import partial
 
 from haulier.delivery.judging import History
-from haulier.delivery.retry import Exhausted, Settle, Wait, deliver
+from haulier.delivery.retry import Exhausted, Settle, Wait
 from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError
-from haulier.io.ledger.rows import NOT_SENT, Commit, may_have_arrived
+from haulier.io.ledger.rows import NOT_SENT, Commit
 from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.request import Request
+from haulier.model.request import Request, Response
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.carrying import Carrier
 from haulier.runs.driving.course import Course, Source, Taken
@@ -90,17 +90,19 @@ class Driver:
             course,
             joint.pacing,
             self._rules,
+            self._history,
             self._settling,
+            delivered=self._delivered,
             settle=self._settle,
             wait=self._wait,
             exhausted=self._exhausted,
         )
         self._crew = Crew(
             carry=self._carrier.carry,
-            limit=lambda: self._rules.in_flight_limit,
-            probing=lambda: self._rules.probing,
+            begin=self._carrier.begin,
+            rules=self._rules,
             joint=joint,
-            held=lambda: depth.held(at),
+            held=partial(depth.held, at),
             changed=depth.pump,
             rested=self._rested,
             failed=self.fail,
@@ -110,6 +112,8 @@ class Driver:
         self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._looking: asyncio.Handle | None = None
         self._second: list[Delivery] = []
         depth.join(self._crew, self)
         self.stop_reason = ""
@@ -162,11 +166,14 @@ class Driver:
             await self._second_round()
         except asyncio.CancelledError:
             at_once = True
+            self._carrier.drop()
             raise
         finally:
             watches[0].cancel()
             self._windows.close()
             await self._crew.end(at_once=at_once)
+            if self._looking is not None:
+                self._looking.cancel()
             watches[1].cancel()
         self._conclude()
         self._windows.commit(always=True)
@@ -223,12 +230,14 @@ class Driver:
         self._settling.unsent(taken.planned.rejected)
         if taken.block is not None:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
+        else:
+            self._book.expect(*taken.planned.requests)
         for parked in taken.parked:
             self._book.park(parked.left, parked.reason, parked.texts)
         for request, came_to in taken.rebuilt:
-            self._windows.intend(self._delivery(request, before=came_to))
-        for request in taken.planned.requests:
-            self._windows.intend(self._delivery(request))
+            self._book.expect(request)
+            self._windows.intend([self._delivery(request, before=came_to)])
+        self._windows.intend([Delivery(request) for request in taken.planned.requests])
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
             self._windows.commit()
 
@@ -271,25 +280,31 @@ class Driver:
         spent: int = 0,
         splits: Budget | None = None,
     ) -> Delivery:
-        course, resend = self._course, may_have_arrived(before)
-        flow = deliver(
-            request, course.judging, course.policy, self._history, random, resend=resend, spent=spent
-        )
-        return Delivery(request, flow, spent, spent, splits, before=before)
+        return Delivery(request, spent=spent, tries=spent, shared_splits=splits, before=before)
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
         delivery = self._delivery(part, before=whole.left_status, spent=spent, splits=whole.splits)
         delivery.since = self._rules.successes  # what succeeded in the same answer says nothing of these
         self._crew.follow(whole, delivery)
-        self._windows.intend(delivery)
+        self._book.expect(part)
+        self._windows.intend([delivery])
         self._windows.commit_soon()
 
     def _rested(self) -> None:
+        """Something came to rest, or waits: what follows of it is looked for once a turn of the loop."""
+        if self._looking is None:
+            self._looking = self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = None
         self._changed.set()
-        if not self.stop_reason:
-            self._windows.go_on()
-        self._windows.look_for_room()
+        try:
+            if not self.stop_reason:
+                self._windows.go_on()
+            self._windows.look_for_room()
+        except Exception as error:  # noqa: BLE001 - called from the loop, where nobody would hear of it
+            self.fail(error)
 
     def _wait(self, delivery: Delivery, wish: Wait) -> None:
         self._rules.failure(delivery.began, self._crew.active)
@@ -303,6 +318,14 @@ class Driver:
                 f"which is more than `limits.patience_s` ({self._course.patience_s:,.0f} s)"
             )
         self._crew.asked(wish.seconds)
+
+    def _delivered(self, delivery: Delivery, response: Response) -> None:
+        """`_settle` for what nearly all deliveries come to at once."""
+        self._windows.rested(delivery)
+        self._settling.delivered(delivery, response)
+        if delivery.lane is not None:
+            self._crew.settled(delivery)
+        self._windows.commit_soon()
 
     def _settle(self, delivery: Delivery, wish: Settle) -> None:
         verdict = wish.verdict
@@ -373,7 +396,7 @@ class Driver:
         again.since, again.exhausted = delivery.since, delivery.exhausted
         self._crew.follow(delivery, again)
         self._crew.settled(delivery)
-        self._windows.intend(again)
+        self._windows.intend([again])
         self._windows.commit_soon()
 
     def _conclude(self) -> None:

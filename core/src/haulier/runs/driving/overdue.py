@@ -5,52 +5,71 @@ from __future__ import annotations
 import asyncio
 
 from haulier.errors import TransportError
+from haulier.io.transports.protocol import Exchange
 
-__all__ = ["Overdue"]
+__all__ = ["Awaited", "Overdue"]
 
 _SLOWEST = 16 << 10  # bytes a second at which a request may go out
 _LOOKS = 20  # in the longest time
 
 
+class Awaited:
+    """An exchange that a task awaits. broken_off: what is to be its answer, where the task was cancelled for that."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+        self.broken_off: TransportError | None = None
+
+    def break_off(self, error: TransportError) -> None:
+        """Cancel the task; it calls `answer` then."""
+        self.broken_off = error
+        self._task.cancel()
+
+    def drop(self) -> None:
+        """Cancel the task."""
+        self._task.cancel()
+
+    def answer(self) -> TransportError | None:
+        """To be asked by the task when it is cancelled: what to go on with; None where it was cancelled by others."""
+        if self.broken_off is not None:
+            self._task.uncancel()
+        return self.broken_off
+
+
 class Overdue:
-    """Looks after exchanges under way: `begin` and `end` each of them, and `watch` cancels what takes too long.
+    """Looks after exchanges under way: `begin` and `end` each of them, and `watch` breaks off what takes too long.
 
     A request has more time by its length. A timer for each, or a coroutine around each, would cost more.
     """
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
-        self._until: dict[asyncio.Task[None], float] = {}
-        self._broken_off: set[asyncio.Task[None]] = set()
+        self._until: dict[Exchange, float] = {}
         self._loop = asyncio.get_running_loop()
 
-    def begin(self, task: asyncio.Task[None], now: float, length: int) -> None:
-        """An exchange begins. task: the one it is awaited in, one at a time; length: of its body."""
-        self._until[task] = now + self._longest_s + length / _SLOWEST
+    def begin(self, exchange: Exchange, now: float, length: int) -> None:
+        """An exchange begins. length: of its body."""
+        self._until[exchange] = now + self._longest_s + length / _SLOWEST
 
-    def end(self, task: asyncio.Task[None]) -> None:
+    def end(self, exchange: Exchange) -> None:
         """It is over, whatever came of it."""
-        del self._until[task]
-        if self._broken_off:
-            self._broken_off.discard(task)
+        self._until.pop(exchange, None)
 
-    def why(self, task: asyncio.Task[None]) -> TransportError | None:
-        """What to make of a cancelled exchange; None where it was cancelled by others."""
-        if task not in self._broken_off:
-            return None
-        task.uncancel()
-        return TransportError(
-            f"no whole answer in {self._longest_s:,.0f} s, ten times `timeout_s`", sent="maybe"
-        )
+    def drop(self) -> None:
+        """End all that are under way, without an answer."""
+        under_way, self._until = list(self._until), {}
+        for exchange in under_way:
+            exchange.drop()
 
     async def watch(self) -> None:
         """Break off what takes too long, until cancelled."""
         while True:
             await asyncio.sleep(min(1.0, self._longest_s / _LOOKS))
             now = self._loop.time()
-            late = [
-                task for task, until in self._until.items() if until < now and task not in self._broken_off
-            ]
-            for task in late:
-                self._broken_off.add(task)
-                task.cancel()
+            for exchange in [one for one, until in self._until.items() if until < now]:
+                del self._until[exchange]
+                exchange.break_off(
+                    TransportError(
+                        f"no whole answer in {self._longest_s:,.0f} s, ten times `timeout_s`", sent="maybe"
+                    )
+                )

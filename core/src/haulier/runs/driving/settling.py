@@ -81,6 +81,12 @@ class Settling:
         elif not (verdict.split and self._split(delivery, wish, verdict)):
             self._reject(delivery, wish, verdict.reason)
 
+    def delivered(self, delivery: Delivery, response: Response) -> None:
+        """`settle` for what was delivered whole at its first attempt."""
+        self._history.forbidden = 0
+        self._success(delivery)
+        self.finish(delivery, DELIVERED, 1, response)
+
     def unsent(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records that never became a request.
 

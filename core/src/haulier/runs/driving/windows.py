@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from haulier.io.ledger.rows import Commit
 from haulier.runs.driving.book import Book
@@ -47,11 +47,12 @@ class Windows:
         self._flush_at: asyncio.Handle | None = None
         self._hurried = False
 
-    def intend(self, delivery: Delivery) -> None:
-        """Bring a delivery on its way, as soon as no more intents than wanted are without outcome."""
-        self._bytes += delivery.request.length
-        self._book.expect(delivery.request)
-        self._backlog.append(delivery)
+    def intend(self, deliveries: Sequence[Delivery]) -> None:
+        """Bring deliveries that the book expects on their way, as soon as no more intents than wanted are without
+        outcome.
+        """
+        self._bytes += sum([delivery.request.length for delivery in deliveries])
+        self._backlog.extend(deliveries)
         self._begin()
 
     def commit(self, *, always: bool = False) -> None:
@@ -133,13 +134,15 @@ class Windows:
             self._flush_at.cancel()
 
     def _begin(self) -> None:
-        backlog, most = self._backlog, self._course.ahead
+        backlog, window, course, intend = self._backlog, self._window, self._course, self._book.intend
+        most, whole = course.ahead, course.window
         while backlog and (not most or self._outstanding() - len(backlog) < most):
             delivery = backlog.popleft()
-            self._book.intend(delivery.request, self._course.stored(delivery.request))
-            self._window.append(delivery)
-            if len(self._window) >= self._course.window:
+            intend(delivery.request, course.stored(delivery.request))
+            window.append(delivery)
+            if len(window) >= whole:
                 self.commit()
+                window = self._window
 
     def _flush(self) -> None:
         self._flush_at = None
