@@ -210,7 +210,7 @@ class Crew:
         pacing, joint = self._pacing, self._joint
         if not self._ready or self._stopped or self.active >= self._rules.in_flight_limit:
             return None
-        if joint.active >= pacing.limit or self._held():
+        if joint.active >= pacing.limit or joint.wanted or self._held():
             return None
         now = self._loop.time()
         wait = pacing.wait(now)
