@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+# A shell that starts the tests in the background may have them ignore it, and every command they start would, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ def id_of(asked: Asked) -> int:
 
 
 def send(url: str, carried: Any, **written: Any) -> haulier.Report:
-    return within(20, lambda: haulier.send(destination(url, **written), carried, state="state"))
+    return within(60, lambda: haulier.send(destination(url, **written), carried, state="state"))
 
 
 def check_stopped(report: haulier.Report, *, read: int | None = None) -> None:
@@ -146,7 +146,7 @@ def test_a_401_says_whose_it_is(written: dict[str, Any], given: dict[str, str] |
     """A run and a test send alike."""
     with Wire(lambda asked: answer(401, b"bad key")) as wire:
         made = destination(wire.url, **written)
-        report = within(20, lambda: haulier.send(made, records(3), credential=given, state="state"))
+        report = within(60, lambda: haulier.send(made, records(3), credential=given, state="state"))
         check_stopped(report)
         tried = haulier.test_send(made, records(1), credential=given)
     assert report.reason == tried.reason == f"the service answered 401: bad key: {told}"
@@ -198,7 +198,7 @@ def test_refused_ones_are_tried_again_when_a_stopped_run_goes_on() -> None:
 def test_large_bodies_that_are_refused_end_as_small_ones_do() -> None:
     with Wire(lambda asked: answer(400)) as wire:
         carried = [{"id": number, "text": "x" * 3_000_000} for number in range(30)]
-        report = within(4, lambda: haulier.send(destination(wire.url), carried, state="state"))
+        report = within(60, lambda: haulier.send(destination(wire.url), carried, state="state"))
         check_stopped(report)
 
 

@@ -45,7 +45,7 @@ def service(asked: Asked) -> bytes:
 
 
 def send(destination: dict[str, Any], carried: Any, **more: Any) -> haulier.Report:
-    return within(40, lambda: haulier.send(destination, carried, state="state", **more))
+    return within(60, lambda: haulier.send(destination, carried, state="state", **more))
 
 
 def by_stage(report: haulier.Report) -> dict[str, dict[str, int]]:
@@ -499,7 +499,7 @@ def test_a_program_that_writes_and_flushes_finds_all_stages_at_rest() -> None:
     with Wire(service) as wire:
         with haulier.open_run(pictures(wire), run_key="pushed", state="state") as run:
             run.write(records(3), id="monday")
-            within(20, run.flush)
+            within(60, run.flush)
             assert Counter(asked.target.split("/")[1] for asked in wire.asked) == {
                 "upload": 3,
                 "tag": 3,
@@ -611,7 +611,7 @@ def test_a_dead_letter_names_its_stage_and_a_replay_goes_on_from_there() -> None
             ]
         bad = False
         before = len(wire.asked)
-        replayed = within(20, lambda: haulier.replay(pictures(wire, *stages), state="state"))
+        replayed = within(60, lambda: haulier.replay(pictures(wire, *stages), state="state"))
         assert [asked.target for asked in wire.asked[before:]] == ["/tag/u1", "/done/u1"]
     assert replayed.parent == first.run_id
     assert by_stage(replayed) == {"upload": {}, "tag": {"delivered": 1}, "done": {"delivered": 1}}
@@ -628,7 +628,7 @@ def test_what_was_cleaned_up_is_replayed_from_the_first_stage() -> None:
         send(pictures(wire), records(3))
         bad = False
         before = len(wire.asked)
-        replayed = within(20, lambda: haulier.replay(pictures(wire), state="state"))
+        replayed = within(60, lambda: haulier.replay(pictures(wire), state="state"))
         assert [asked.target for asked in wire.asked[before:]] == ["/upload", "/tag/u1", "/delete/u1"]
         assert wire.asked[before].body == b'{"id":1}'
     assert replayed.ok

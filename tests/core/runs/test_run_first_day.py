@@ -16,7 +16,7 @@ from haulier.pipeline.places import check_places
 
 
 def send(made: dict[str, Any], carried: Any, **more: Any) -> haulier.Report:
-    return within(20, lambda: haulier.send(made, carried, state="state", **more))
+    return within(60, lambda: haulier.send(made, carried, state="state", **more))
 
 
 @pytest.mark.parametrize("status", [401, 404, 301])

@@ -211,11 +211,11 @@ def test_lines_of_a_run_are_records_for_the_next_destination(folder: Path) -> No
             wire.url, key="id", exclude=["hidden"], outputs=[{"to": "jsonl", "path": "out.jsonl"}]
         )
         within(
-            10,
+            60,
             lambda: haulier.send(made, [{"id": number, "hidden": 1} for number in range(20)], state="state"),
         )
         found = [msgspec.json.decode(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
         assert sorted(line["key"] for line in found) == list(range(20))
         assert all(line["record"] == {"id": line["key"]} for line in found)
         again = destination(wire.url, target="/{record.key}", name="next")
-        assert within(10, lambda: haulier.send(again, "out.jsonl", state="state")).delivered == 20
+        assert within(60, lambda: haulier.send(again, "out.jsonl", state="state")).delivered == 20

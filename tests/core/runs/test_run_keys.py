@@ -24,7 +24,7 @@ ANOTHER_INPUT = (
 def send(wire: Wire, carried: Any, *, run_key: str | None = None, **more: Any) -> haulier.Report:
     given = {name: more.pop(name) for name in ("again", "params", "limit") if name in more}
     made = destination(wire.url, **more)
-    return within(20, lambda: haulier.send(made, carried, state="state", run_key=run_key, **given))
+    return within(60, lambda: haulier.send(made, carried, state="state", run_key=run_key, **given))
 
 
 def stops_after(count: int) -> tuple[Any, threading.Event]:
@@ -299,7 +299,7 @@ def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_a
     """Nothing can have arrived where every connection was refused, so other settings do no harm."""
     path = write_records(Path("in.jsonl"), 40)
     wrong = destination(closed_port(), retry={"attempts": 2, "base_s": 0.01})
-    sittings = [within(20, lambda: haulier.send(wrong, path, state="state")) for _ in range(2)]
+    sittings = [within(60, lambda: haulier.send(wrong, path, state="state")) for _ in range(2)]
     assert [one.state for one in sittings] == ["stopped", "stopped"]
     assert sittings[0].run_id == sittings[1].run_id
     with Wire() as wire:
@@ -316,7 +316,7 @@ def test_a_run_whose_request_may_have_arrived_once_does_not_begin_anew_though_th
     with Wire(lambda asked: answer(503)) as wire:
         first = send(wire, path, **patience)
         made = destination(wire.url, **patience)
-    assert within(20, lambda: haulier.send(made, path, state="state")).run_id == first.run_id
+    assert within(60, lambda: haulier.send(made, path, state="state")).run_id == first.run_id
     with Wire() as other, pytest.raises(ConfigurationError, match="begun with other settings"):
         send(other, path, **patience)
 

@@ -16,7 +16,7 @@ from haulier.io.ledger.store import LedgerView
 
 
 def send(wire: Wire, carried: Any, **written: Any) -> haulier.Report:
-    return within(20, lambda: haulier.send(destination(wire.url, **written), carried, state="state"))
+    return within(60, lambda: haulier.send(destination(wire.url, **written), carried, state="state"))
 
 
 def ids(asked: Asked) -> list[int]:

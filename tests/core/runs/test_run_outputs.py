@@ -31,7 +31,7 @@ def hook(url: str, **settings: Any) -> dict[str, Any]:
 
 
 def send(url: str, source: Any = "in.jsonl", **written: Any) -> haulier.Report:
-    return within(30, lambda: haulier.send(destination(url, key="id", **written), source, state="state"))
+    return within(60, lambda: haulier.send(destination(url, key="id", **written), source, state="state"))
 
 
 def keys_of(wire: Wire) -> list[Any]:
@@ -190,6 +190,7 @@ def test_while_lines_are_kept_outputs_stay_where_they_are_but_may_be_mended(fold
         assert sorted(keys_of(right)) == [0, 1, 2]
 
 
+@pytest.mark.alone
 def test_a_pause_while_outputs_are_waited_for_ends_the_run_within_two_seconds(folder: Path) -> None:
     write_records(folder / "in.jsonl", 3)
     with Wire() as wire, Wire(lambda asked: Stall(30)) as there:

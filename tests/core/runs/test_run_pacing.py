@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,26 @@ def send(url: str, carried: Any, **written: Any) -> haulier.Report:
     return within(60, lambda: haulier.send(destination(url, **written), carried, state="state"))
 
 
+@contextmanager
+def waited_for_the_machine() -> Iterator[list[float]]:
+    """Seconds in which this process was ready to go on and was not let; few on a machine with time to spare."""
+    late, over = list[float](), threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            began = time.monotonic()
+            time.sleep(0.02)
+            late.append(max(0.0, time.monotonic() - began - 0.025))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield late
+    finally:
+        over.set()
+        looking.join()
+
+
 def limited(per_second: int, **headers: str) -> tuple[Callable[[Asked], Answer], list[float]]:
     """A service that grants so many in any second, and when it refused."""
     window, lock, refused = SlidingWindow(per_second), threading.Lock(), list[float]()
@@ -43,11 +64,11 @@ def limited(per_second: int, **headers: str) -> tuple[Callable[[Asked], Answer],
 
 def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
     reply, refused = limited(50)
-    with Wire(reply) as wire:
-        report = send(wire.url, records(200), limits={"requests_per_second": 50})
-        assert counts(report) == {"delivered": 200}
+    with Wire(reply) as wire, waited_for_the_machine() as waited:
+        report = send(wire.url, records(600), limits={"requests_per_second": 50})
+        assert counts(report) == {"delivered": 600}
         assert refused == []
-        assert wire.asked[-1].at - wire.asked[0].at <= 1.05 * 4
+        assert wire.asked[-1].at - wire.asked[0].at <= 1.05 * 12 + sum(waited)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry_After": "1"}])
@@ -55,13 +76,13 @@ def test_not_told_it_learns_the_limit(headers: dict[str, str]) -> None:
     reply, refused = limited(50, **headers)
     # As long as a service grants nothing, five deliveries are to be patient for longer than the second that takes.
     patient = {"base_s": 0.1, "cap_s": 2}
-    with Wire(reply, delay_s=0.01) as wire:
+    with Wire(reply, delay_s=0.01) as wire, waited_for_the_machine() as waited:
         report = send(wire.url, records(1000), retry=patient)
         assert counts(report) == {"delivered": 1000}
         first = wire.asked[0].at
         late = [asked for asked in wire.asked if asked.at > first + 1]
         assert sum(at > first + 1 for at in refused) <= 0.05 * len(late)
-        assert wire.asked[-1].at - first <= 1.25 * 20
+        assert wire.asked[-1].at - first <= 1.25 * 20 + sum(waited)
 
 
 def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> None:
@@ -88,9 +109,9 @@ def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> N
 
 def test_repeated_requests_keep_to_the_limit_too() -> None:
     with Wire(lambda asked: answer(503 if asked.number % 2 else 200)) as wire:
-        report = send(wire.url, records(20), limits={"requests_per_second": 20})
+        report = send(wire.url, records(20), limits={"requests_per_second": 10})
         assert counts(report) == {"delivered": 20}
-        for before, after in zip(wire.asked, wire.asked[21:], strict=False):
+        for before, after in zip(wire.asked, wire.asked[11:], strict=False):
             assert after.at - before.at >= 1.0
 
 
@@ -121,7 +142,7 @@ def test_two_processes_with_one_credential_share_its_limit(tmp_path: Path) -> No
         for name in ("one", "two"):
             path = tmp_path / f"{name}.jsonl"
             path.write_text("".join(f'{{"id":{number}}}\n' for number in range(30)))
-            made = {**destination(wire.url, limits={"requests_per_second": 20}), "name": name}
+            made = {**destination(wire.url, limits={"requests_per_second": 10}), "name": name}
             orders = tmp_path / f"{name}.json"
             orders.write_text(
                 json.dumps({"destination": made, "records": str(path), "state": "state", "piped": False})
@@ -136,7 +157,7 @@ def test_two_processes_with_one_credential_share_its_limit(tmp_path: Path) -> No
         times = [asked.at for asked in wire.asked]
         assert len(times) == 60
         # The first request of a process takes longer to arrive.
-        for before, after in zip(times[6:], times[27:], strict=False):
+        for before, after in zip(times[6:], times[17:], strict=False):
             assert after - before >= 1.0
 
 

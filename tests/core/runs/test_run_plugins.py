@@ -135,7 +135,7 @@ def call(wire: Wire, **written: Any) -> dict[str, Any]:
 
 
 def send(made: dict[str, Any], carried: Any, **more: Any) -> haulier.Report:
-    return within(10, lambda: haulier.send(made, carried, state="state", **more))
+    return within(60, lambda: haulier.send(made, carried, state="state", **more))
 
 
 def _fails_at(number: int) -> Callable[[Request, Response], Verdict | None]:

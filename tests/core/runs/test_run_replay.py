@@ -47,11 +47,11 @@ def replay(wire: Wire, **more: Any) -> haulier.Report:
         for name in list(more)
         if name in ("batching", "unanswered", "exclude", "request")
     }
-    return within(20, lambda: haulier.replay(made(wire, **settings), state="state", **more))
+    return within(60, lambda: haulier.replay(made(wire, **settings), state="state", **more))
 
 
 def send(wire: Wire, records: Any = RECORDS, **more: Any) -> haulier.Report:
-    return within(20, lambda: haulier.send(made(wire, **more), records, state="state"))
+    return within(60, lambda: haulier.send(made(wire, **more), records, state="state"))
 
 
 def letters(run_id: str | None = None) -> list[tuple[int, bool]]:

@@ -26,7 +26,7 @@ def project(folder: Path) -> None:
 
 
 def send(wire: Wire, carried: Any, **more: Any) -> haulier.Report:
-    return within(30, lambda: haulier.send(destination(wire.url, **more), carried))
+    return within(60, lambda: haulier.send(destination(wire.url, **more), carried))
 
 
 def told(report: haulier.Report) -> Told:
@@ -67,12 +67,15 @@ def test_waiting_is_told_apart_from_answering_and_the_slowest_are_named() -> Non
         return answer(429, Retry_After="1") if asked.number == 3 else answer()
 
     with Wire(reply) as wire:
+        began = time.monotonic()
         figures = told(send(wire, records(12), limits={"max_in_flight": 1})).figures
-    assert 0.39 <= figures.busy_s < 1.4
-    assert 0.9 <= figures.waited_s < 2
-    assert 1.3 <= figures.active_s < 6
+        took_s = time.monotonic() - began
+    assert figures.busy_s >= 0.39
+    assert figures.waited_s >= 0.9
+    # One at a time: no second is both, and none is from before or after.
+    assert figures.busy_s + figures.waited_s <= figures.active_s <= took_s
     assert figures.slowest[0][0] == 7
-    assert 0.39 <= figures.slowest[0][1] < 1
+    assert 0.39 <= figures.slowest[0][1] <= figures.busy_s
     assert len(figures.slowest) == 10
     assert [seconds for _, seconds in figures.slowest] == sorted(
         (s for _, s in figures.slowest), reverse=True
@@ -85,15 +88,19 @@ def test_time_between_sittings_is_not_time_under_way() -> None:
     path = Path("in.jsonl")
     path.write_text("".join(f'{{"id":{number}}}\n' for number in range(30)))
     with Wire(lambda asked: answer() if asked.number < 5 else answer(401)) as wire:
+        began = time.monotonic()
         first = send(wire, path)
+        took_s = time.monotonic() - began
         time.sleep(1.5)
         wire.reply = lambda asked: answer()
+        began = time.monotonic()
         second = send(wire, path)
+        took_s += time.monotonic() - began
         assert (first.run_id, second.state) == (second.run_id, "finished")
         figures = told(second).figures
     assert second.ended is not None
     assert second.ended - second.started > 1.5
-    assert 0 < figures.active_s < 1.5
+    assert 0 < figures.active_s <= took_s
 
 
 def test_reasons_are_grouped_with_the_most_frequent_first() -> None:
@@ -110,6 +117,7 @@ def test_reasons_are_grouped_with_the_most_frequent_first() -> None:
         assert reasons == [("rejected", 3), ("rejected", 1), ("rejected", 1)]
 
 
+@pytest.mark.alone
 def test_a_long_report_never_holds_up_the_writer() -> None:
     """A reader stays in its transaction for the whole run: the run goes on, and the reader sees what it saw."""
     with Wire() as wire:

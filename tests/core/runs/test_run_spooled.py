@@ -39,7 +39,7 @@ def send(wire: Wire, content: bytes | None, **more: Any) -> haulier.Report:
         wire.url, **{name: more.pop(name) for name in list(more) if name in ("batching", "limits")}
     )
     with piped(content or b""):
-        return within(20, lambda: haulier.send(made, "-", state="state", **more))
+        return within(60, lambda: haulier.send(made, "-", state="state", **more))
 
 
 def stops_at(number: int) -> tuple[Any, list[bool]]:

@@ -49,7 +49,7 @@ def credential(giver: Wire, wire: Wire, **more: Any) -> dict[str, Any]:
 def send(wire: Wire, given: dict[str, Any], carried: Any = 50, **written: Any) -> haulier.Report:
     made = destination(wire.url, **written)
     carried = records(carried) if isinstance(carried, int) else carried
-    return within(30, lambda: haulier.send(made, carried, state="state", credential=given))
+    return within(60, lambda: haulier.send(made, carried, state="state", credential=given))
 
 
 def tokens(wire: Wire) -> list[str]:

@@ -20,7 +20,7 @@ import haulier
 
 def send(wire: Wire, records: Any, policy: str, **more: Any) -> haulier.Report:
     made = destination(wire.url, unanswered=policy, **more)
-    return within(20, lambda: haulier.send(made, records, state="state", run_key="mine"))
+    return within(60, lambda: haulier.send(made, records, state="state", run_key="mine"))
 
 
 def silent_for(number: int, said: Answer) -> Any:
@@ -83,7 +83,7 @@ haulier.send(json.loads(sys.argv[1]), "in.jsonl", state="state", run_key="mine")
 def killed_when(wire: Wire, asked: int, made: dict[str, Any]) -> None:
     """Carry in a process of its own and kill it once so many requests have arrived."""
     process = subprocess.Popen([sys.executable, "-c", CARRY, json.dumps(made)])
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while len(wire.asked) < asked:
         assert process.poll() is None
         assert time.monotonic() < until
