@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haulier.errors import LedgerError
+from haulier.io.ledger.opening import ledger_path
 from haulier.io.ledger.rows import (
     NOT_SENT,
     Commit,
@@ -28,7 +29,7 @@ from haulier.io.ledger.rows import (
     unpack_positions,
 )
 from haulier.io.ledger.schema import APPLICATION_ID, VERSION
-from haulier.io.ledger.store import Ledger, LedgerView, ledger_path
+from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.model.delivery import State
 from haulier.model.request import Positions, Request
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,17 +15,16 @@ from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import compact_run, transaction
 from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.onward import keep_onward
-from haulier.io.ledger.place import check_place
+from haulier.io.ledger.opening import ledger_path, open_to_write
 from haulier.io.ledger.pruning import Pruned, prune_runs, remove_run
 from haulier.io.ledger.replaying import write_replay
 from haulier.io.ledger.rows import Commit, ReplayRow, RunRow
-from haulier.io.ledger.schema import check, prepare
-from haulier.io.ledger.trouble import cannot_open, cannot_write
-from haulier.io.ledger.view import LedgerView, ledger_path
+from haulier.io.ledger.trouble import cannot_write
+from haulier.io.ledger.view import LedgerView
 from haulier.io.ledger.writing import write_commits
 from haulier.model.delivery import State
 
-__all__ = ["Ledger", "LedgerView", "ledger_path"]
+__all__ = ["Ledger", "LedgerView"]
 
 
 class Ledger(LedgerView):
@@ -45,31 +43,8 @@ class Ledger(LedgerView):
 
         Raises LedgerError where another process holds it, it is not ours or newer, or the place will not do.
         """
-        try:
-            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            check_place(state_dir)
-            lock = Lock(state_dir / "ledger.lock")
-        except OSError as error:
-            raise LedgerError(
-                f"cannot write in {state_dir}: {error.strerror}; choose another folder with --state"
-            ) from None
-        path = ledger_path(state_dir)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
-            check(db, str(path))
-            db.execute("pragma journal_mode=wal")
-            db.execute("pragma synchronous=full")
-            if sys.platform == "darwin":
-                db.execute("pragma fullfsync=on")
-            prepare(db)
-        except (OSError, sqlite3.Error) as error:
-            lock.close()
-            raise cannot_open(path, error) from None
-        except LedgerError:
-            lock.close()
-            raise
-        return cls(db, lock, path)
+        db, lock = open_to_write(state_dir)
+        return cls(db, lock, ledger_path(state_dir))
 
     def close(self) -> None:
         """Close file and lock."""

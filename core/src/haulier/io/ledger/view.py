@@ -14,13 +14,12 @@ from typing import Any
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import merged_requests
 from haulier.io.ledger.onward import Onward, read_onward
+from haulier.io.ledger.opening import bring_to_version, ledger_path, open_to_read
 from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
-from haulier.io.ledger.schema import VERSION, check
-from haulier.io.ledger.trouble import cannot_read
 from haulier.model.block import Chunk
 from haulier.model.delivery import State
 
-__all__ = ["LedgerView", "ledger_path"]
+__all__ = ["LedgerView"]
 
 _RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
 _NUMBER = (1 << 40) - 1
@@ -46,11 +45,6 @@ _RECORDS = (
 _RECORD = ("position", "state", "number", "reason", "text", "replayed", "part_of")
 
 
-def ledger_path(state_dir: Path) -> Path:
-    """Where the ledger of a destination stands below its state folder."""
-    return state_dir / "ledger.db"
-
-
 class LedgerView:
     """Reading a ledger; never holds up the writer."""
 
@@ -70,11 +64,11 @@ class LedgerView:
             )
         until = time.monotonic() + _PATIENCE_S
         while True:
-            db = _connect(path)
+            db = open_to_read(path)
             if db is not None:
                 return cls(db)
             try:
-                _migrate(state_dir)
+                bring_to_version(state_dir)
             except LedgerError:
                 # Who holds it may be bringing it to this version at this moment.
                 if time.monotonic() > until:
@@ -359,30 +353,3 @@ class LedgerView:
 
 def _ids(run: RunRow) -> tuple[int, int]:
     return run.id << 40, run.id << 40 | _NUMBER
-
-
-def _connect(path: Path) -> sqlite3.Connection | None:
-    """A connection that reads; None where the file is of an older version."""
-    try:
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
-        )
-    except sqlite3.Error as error:
-        raise cannot_read(path, error) from None
-    try:
-        if check(db, str(path)) == VERSION:
-            return db
-    except sqlite3.Error as error:
-        db.close()
-        raise cannot_read(path, error) from None
-    except LedgerError:
-        db.close()
-        raise
-    db.close()
-    return None
-
-
-def _migrate(state_dir: Path) -> None:
-    from haulier.io.ledger.store import Ledger  # noqa: PLC0415 - it is built on this module
-
-    Ledger.create(state_dir).close()

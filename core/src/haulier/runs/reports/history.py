@@ -15,9 +15,10 @@ import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError
 from haulier.io.destinations import list_destinations
+from haulier.io.ledger.opening import ledger_path
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.trouble import cannot_read
-from haulier.io.ledger.view import LedgerView, ledger_path
+from haulier.io.ledger.view import LedgerView
 from haulier.io.project import Project, shown
 from haulier.model.delivery import State
 from haulier.runs.reports.figures import Figures, figures_of

@@ -12,7 +12,7 @@ from haulier.pipeline.spec import BodyValue
 from haulier.plugins.advice import hand_made_warnings
 from haulier.plugins.registry import Registry
 from haulier.runs.resolving.parameters import value_expression
-from haulier.runs.resolving.resolved import FileParameter, Pieces
+from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.written import written_headers
 
 __all__ = ["pieces_by_hand"]

@@ -14,7 +14,7 @@ from haulier.model.url import QueryItem, split_base, template_path
 from haulier.pipeline.address import AddressTemplate
 from haulier.pipeline.spec import BodyValue
 from haulier.runs.resolving.parameters import check_parameters, text_expression, value_expression
-from haulier.runs.resolving.resolved import FileParameter, Pieces
+from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.written import written_headers
 
 __all__ = ["pieces_by_template"]

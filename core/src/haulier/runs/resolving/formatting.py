@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.destination import Destination
 from haulier.model.expression import Expression, RunFacts, parse
 from haulier.model.parts import ContentEncoder, Settings
 from haulier.runs.resolving.guarding import guarded
-
-if TYPE_CHECKING:
-    from haulier.runs.resolving.resolved import Pieces
+from haulier.runs.resolving.pieces import Pieces
 
 __all__ = [
     "check_expressions",

@@ -22,7 +22,8 @@ from haulier.runs.resolving.by_template import pieces_by_template
 from haulier.runs.resolving.formatting import check_expressions, check_headers, check_shape, with_compression
 from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.ordered import check_order
-from haulier.runs.resolving.resolved import Pieces, Resolved, place_of
+from haulier.runs.resolving.pieces import Pieces
+from haulier.runs.resolving.resolved import Resolved, place_of
 from haulier.runs.resolving.routing import check_outputs
 from haulier.runs.resolving.shape import shape_of
 from haulier.runs.resolving.written import written_settings

@@ -1,4 +1,4 @@
-"""A destination ready to run: what resolving it gives, and the pieces it is put together from."""
+"""A destination ready to run: what resolving it gives."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError
-from haulier.model.connector import Attributes, Connector, EndpointTemplate, ItemType
+from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits, Stage
-from haulier.model.expression import Expression, RunFacts
+from haulier.model.expression import RunFacts
 from haulier.model.fetch import Fetch
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
 from haulier.model.paths import attribute_path
@@ -22,9 +22,10 @@ from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.resolving.columns import empty_columns
 from haulier.runs.resolving.formatting import settings_for_run, settings_vary
 from haulier.runs.resolving.guarding import GuardedGrouping, guarded
+from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.shape import item_of, shape_of
 
-__all__ = ["FileParameter", "Pieces", "Resolved", "gzipped", "place_of", "warnings_of"]
+__all__ = ["Resolved", "gzipped", "place_of", "warnings_of"]
 
 _CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
 _OK_AGAIN = (
@@ -38,37 +39,6 @@ _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
 def gzipped(data: bytes) -> bytes:
     """The same compressed, without a time in it: the same bytes always, as long as zlib stays the same."""
     return gzip.compress(data, compresslevel=6, mtime=0)
-
-
-@dataclass(frozen=True)
-class FileParameter:
-    """A part of the body that is a file. path: where it is, rendered for each record."""
-
-    name: str
-    path: Expression
-    required: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pieces:
-    """What a template, or a request made by hand, contributes. format_name: of the content encoder.
-
-    minimum: records a call needs at least; whole: one call for the whole input. item_type: of what
-    `batching.item` names.
-    """
-
-    address: AddressTemplate
-    attributes: Attributes
-    format_name: str
-    body: tuple[BodyValue, ...]
-    files: tuple[FileParameter, ...]
-    batching: Batching | None
-    idempotency_key: bool
-    warnings: tuple[str, ...]
-    template: EndpointTemplate | None = None
-    whole: bool = False
-    minimum: int = 1
-    item_type: ItemType = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
