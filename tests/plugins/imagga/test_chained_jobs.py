@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import haulier
+from haulier.runs.jobs.questions import Questioner
 from haulier.runs.sittings.sending import prepare
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, Fault, ImaggaEmulator, serve
 from haulier_imagga.emulator.service import Settings
@@ -206,6 +207,55 @@ def test_a_result_that_was_lost_leaves_its_records_in_doubt_and_deletes_nothing_
     assert doubtful[0]["reason"].endswith(
         "to begin a new job: haulier dead-letters replay chain --only in_doubt"
     )
+
+
+def test_a_job_that_failed_rejects_its_records_and_what_was_uploaded_is_deleted(imagga: Served) -> None:
+    failed = {"status": {"type": "error", "text": "the job broke"}}
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=200, body=failed))
+    report = imagga.send()
+    assert stages(report) == DONE | {"categorize": {"delivered": 4, "rejected": 2}}
+    told = [(line["stage"], line["reason"]) for line in lines() if line["state"] == "rejected"]
+    assert told == [("categorize", "Imagga answered 200, but says: the job broke")] * 2
+    assert imagga.calls.count("DELETE /v2/uploads") == 6
+
+
+def test_questions_keep_the_limit_of_requests_in_flight(imagga: Served) -> None:
+    imagga.emulator.limits.set(max_in_flight=1)
+    report = imagga.send(chain=imagga.chain(size=1))
+    assert stages(report) == DONE
+    assert {one.status for one in imagga.emulator.requests} == {200}
+
+
+def test_a_stage_behind_gets_what_the_job_says_of_each_record(imagga: Served) -> None:
+    imagga.emulator.service.settings = Settings(polls=0, any_face_id=True)
+    chain = imagga.chain(key="sku")
+    chain["stages"] = [{"name": "group", "endpoint": "group-faces"}, {"name": "usage", "endpoint": "usage"}]
+    faces = [{"sku": f"p{n}", "face_id": f"face-{n}"} for n in range(6)]
+    report = haulier.send(chain, faces, credential=imagga.credential, state="state")
+    assert stages(report) == {"group": {"delivered": 6}, "usage": {"delivered": 6}}
+    for face, line in zip(faces, lines(), strict=True):
+        part = line["answers"]["group"]
+        assert (line["key"], part["face_id"]) == (face["sku"], face["face_id"])
+        assert set(part) == {"face_id", "group", "group_size"}
+
+
+def test_a_job_that_takes_too_long_stops_the_run_and_the_next_call_goes_on(
+    imagga: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What other jobs of the stage came to goes on meanwhile."""
+    imagga.emulator.service.settings = Settings(polls=1)
+    real = Questioner.patience
+    monkeypatch.setattr(
+        Questioner, "patience", lambda self, _: real(self, 1.0)
+    )  # and 2 s to the next question
+    report = imagga.send(chain=imagga.chain(size=6))
+    assert (report.state, report.exit_code) == ("stopped", 3)
+    assert report.reason == (
+        "the jobs of 6 records of stage `categorize` are not at their end yet: run again to go on"
+    )
+    assert stages(report)["categorize"] == {"accepted": 6}
+    again = imagga.send(chain=imagga.chain(size=6))
+    assert (again.run_id, again.state, stages(again)) == (report.run_id, "finished", DONE)
 
 
 CARRY = """

@@ -63,7 +63,7 @@ def jobs_reader(state_dir: Path, row: RunRow) -> ReadJobs:
 class JointTurns:
     """Questions among the requests of a joint: in its pacing and its places in flight, before requests that wait.
 
-    changed: called when a place is free again. hopeless: told why none will be for too long.
+    changed: called when requests may leave again. hopeless: told why none will be for too long.
     """
 
     def __init__(self, joint: Joint, changed: Callable[[], None], hopeless: Callable[[str], None]) -> None:
@@ -85,6 +85,7 @@ class JointTurns:
         pacing.started(now)
         joint.active += 1
         joint.wanted = False
+        self._changed()
         return 0.0
 
     def answered(self, began: float, now: float, response: Response | None) -> None:
