@@ -398,3 +398,29 @@ def test_the_command_that_a_page_shows_can_be_pasted(tmp_path: Path, monkeypatch
         made = run.invoke(command_line, words)
         assert (program, made.exit_code) == ("haulier", 0), (template.name, made.output)
         assert haulier.check(template.name).problems == (), template.name
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("upload.result.upload_id", ""),
+        ("upload.result.upload_idd", "result.upload_id"),
+        ("upload.upload_id", "result.upload_id"),
+        ("upload.result", ""),
+        ("upload.status.text", ""),
+        ("name", ""),
+    ],
+)
+def test_a_path_into_an_answer_that_is_nearly_a_known_one_is_asked_about(path: str, meant: str) -> None:
+    stages = [
+        {
+            "name": "upload",
+            "endpoint": "upload-image",
+            "files_root": ".",
+            "params": {"image": "{record.file}"},
+        },
+        {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": f"{{record.{path}}}"}},
+    ]
+    warnings = haulier.check({"name": "chain", "connector": "imagga", "stages": stages}).warnings
+    told = f"stage `tag`: {{record.{path}}}: the answer of stage `upload` is known to have {meant}; is that meant?"
+    assert warnings == ((told,) if meant else ())

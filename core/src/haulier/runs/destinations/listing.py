@@ -18,8 +18,9 @@ from haulier.model.destination import Destination
 from haulier.runs.destinations.trying import Checked, check
 from haulier.runs.previews.describing import sends_text
 from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved, warnings_of
+from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.site import site_of
 
 __all__ = ["Listed", "Shown", "check_destinations", "listed_destinations", "show_destination"]

@@ -37,8 +37,9 @@ from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
-from haulier.runs.resolving.resolved import Resolved, gzipped, warnings_of
+from haulier.runs.resolving.resolved import Resolved, gzipped
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 
 __all__ = ["Checked", "TestAnswer", "check", "check_credential", "output_problems", "test_send"]

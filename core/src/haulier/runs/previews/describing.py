@@ -60,14 +60,10 @@ def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tu
     found: list[str] = []
     for before, resolved in pairwise(stages):
         known.add(before.name)
-        paths = [
-            *resolved.address.record_paths,
-            *(path for value in resolved.body for path in value.record_paths),
-        ]
         found += (
             f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: `{path[0]}` is no earlier stage, and none of the "
             f"first {len(lines):,} records has an attribute of that name"
-            for path in dict.fromkeys(paths)
+            for path in resolved.record_paths
             if path[0] not in known
         )
     return tuple(found)

@@ -17,8 +17,9 @@ from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.describing import first_stage_alone
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, chain_warnings, planned
 from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved, warnings_of
+from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.site import DestinationLike, site_of
 
 __all__ = ["Plan", "plan"]

@@ -27,8 +27,9 @@ from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.coding import carried_out, carrier_of
 from haulier.runs.previews.describing import LaterStage, later_stages, unknown_attributes
 from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved, warnings_of
+from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.site import DestinationLike, site_of
 
 __all__ = [

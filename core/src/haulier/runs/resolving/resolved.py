@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haulier.delivery.judging import Judging
@@ -25,7 +24,7 @@ from haulier.runs.resolving.guarding import GuardedGrouping, guarded
 from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.shape import item_of, shape_of
 
-__all__ = ["Resolved", "gzipped", "place_of", "warnings_of"]
+__all__ = ["Resolved", "gzipped", "place_of"]
 
 _CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
 _OK_AGAIN = (
@@ -139,6 +138,15 @@ class Resolved:
             or (self.program is not None and bool(self.program.file or _CLOCK.search(self.program.source)))
         )
 
+    @property
+    def record_paths(self) -> tuple[tuple[str, ...], ...]:
+        """The attribute paths that its address and the values of its body read, each once."""
+        return tuple(
+            dict.fromkeys(
+                (*self.address.record_paths, *(path for value in self.body for path in value.record_paths))
+            )
+        )
+
     def judging(self, *, body_kept: bool = False) -> Judging:
         """The rules by which its answers are judged. body_kept: whether an output keeps what they say."""
         template = self.template
@@ -210,15 +218,6 @@ class Resolved:
             headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,
             compress=gzipped if self.destination.compress else None,
         )
-
-
-def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
-    """What the author of all stages should know, each warning with the stage it is about."""
-    return tuple(
-        f"stage `{one.name}`: {warning}" if one.name else warning
-        for one in stages
-        for warning in one.warnings
-    )
 
 
 def place_of(destination: Destination, stage: Stage | None) -> str:

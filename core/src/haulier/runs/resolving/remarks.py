@@ -1,0 +1,52 @@
+"""What the author of a destination should know of its stages, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
+
+from haulier.runs.resolving.resolved import Resolved
+
+__all__ = ["warnings_of"]
+
+_ALIKE = 0.8  # of 1: a path that is that like a known one is taken for a misspelt one
+
+
+def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
+    """What the author of all stages should know, each warning with the stage it is about."""
+    own = [
+        f"stage `{one.name}`: {warning}" if one.name else warning
+        for one in stages
+        for warning in one.warnings
+    ]
+    return (*own, *_misspelt(stages))
+
+
+def _misspelt(stages: Sequence[Resolved]) -> Iterator[str]:
+    """A warning for each path into an earlier stage's answer that is like one it is known to have, but is not it.
+
+    What else an answer holds is not known, so any other path passes.
+    """
+    known: dict[str, list[str]] = {}
+    for before, resolved in pairwise(stages):
+        if resolved.stage is not None and resolved.stage.each is not None:
+            return  # from here on a record holds an element of the answer, not the answer
+        template = before.template
+        # Of a job a record goes on with the result, which is another answer than `takes` points into.
+        takes = template.takes if template is not None and template.follow is None else {}
+        known[before.name] = [".".join(pointer.split("/")[1:]) for pointer in takes.values()]
+        for path in resolved.record_paths:
+            written, names = ".".join(path[1:]), known.get(path[0], [])
+            same_end = [name for name in names if name.rpartition(".")[2] == path[-1]]
+            close = same_end or get_close_matches(written, names, 1, _ALIKE)
+            if close and not any(_leads(written, name) for name in names):
+                yield (
+                    f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: the answer of stage `{path[0]}` is known "
+                    f"to have {close[0]}; is that meant?"
+                )
+
+
+def _leads(written: str, name: str) -> bool:
+    """Whether one path is the other, or a part of it, or goes on below it."""
+    return f"{name}.".startswith(f"{written}.") or f"{written}.".startswith(f"{name}.")
