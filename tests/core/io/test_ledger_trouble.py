@@ -7,20 +7,24 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.core.io.test_ledger_store import new_run, row_of
 from tests.core.runs.carrying import counts, destination, within, write_records
-from tests.core.runs.wire import Wire
+from tests.core.runs.wire import Wire, answer
 
 import haulier
-from haulier.errors import LedgerError
+from haulier.errors import HaulierError, LedgerError
 from haulier.io.ledger import place
 from haulier.io.ledger.place import file_system_of
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.runs.reports.history import all_runs, dead_letters, told_of
+from haulier.runs.reports.tidying import prune_runs
 
 MOUNTS = """\
 /dev/vda / ext4 rw,relatime 0 0
@@ -96,7 +100,7 @@ def test_a_full_database_keeps_what_was_committed_and_goes_on_when_there_is_room
 CARRY_IN_LITTLE_ROOM = """
 import json, resource, signal, sys
 import haulier
-from haulier.errors import LedgerError
+from haulier.errors import HaulierError, LedgerError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 try:
@@ -135,8 +139,10 @@ def test_a_run_on_a_full_disk_stops_with_words_and_loses_nothing(
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from haulier.errors import LedgerError
+from haulier.errors import HaulierError, LedgerError
 from haulier.io.ledger.store import Ledger, LedgerView
+from haulier.runs.reports.history import all_runs, dead_letters, told_of
+from haulier.runs.reports.tidying import prune_runs
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -189,3 +195,50 @@ def test_a_damaged_ledger_is_named_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot read the ledger"):
         LedgerView.open(tmp_path)
     shutil.rmtree(tmp_path)
+
+
+PAGE = 4096
+
+
+def used_in_every_way(made: dict[str, Any]) -> list[str]:
+    """Read a ledger and go on with it; what it was refused with. Anything but a HaulierError comes through."""
+    ways: list[Callable[[], Any]] = [
+        lambda: [str(unread) for unread in all_runs(state="state").unread],
+        lambda: told_of("d", state="state"),
+        lambda: list(dead_letters("d", state="state")),
+        lambda: haulier.send(made, "in.jsonl", state="state"),
+        lambda: haulier.replay(made, state="state"),
+        lambda: prune_runs(keep=1, state="state"),
+    ]
+    refused = []
+    for way in ways:
+        try:
+            way()
+        except HaulierError as error:
+            refused.append(str(error))
+    return refused
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"\0", b"a\x05"], ids=["ones", "zeros", "noise"])
+def test_a_ledger_that_is_damaged_anywhere_is_refused_in_words(
+    damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page of it in turn: no command ends with an error of SQLite's own, or of a name that is no UTF-8."""
+    monkeypatch.chdir(tmp_path)
+    Path("haulier.yaml").write_text("version: 1\n")
+    write_records(Path("in.jsonl"), 40)
+    with Wire(lambda asked: answer(400 if asked.body.endswith(b"7}") else 200)) as wire:
+        made = destination(wire.url, key="id", outputs=[{"to": "jsonl", "path": "out.jsonl"}])
+        assert haulier.send(made, "in.jsonl", state="state").rejected == 4
+        path = Path("state/d/ledger.db")
+        whole = path.read_bytes()
+        refused: list[str] = []
+        for page in range(len(whole) // PAGE):
+            at = page * PAGE
+            path.write_bytes(whole[:at] + damage * (PAGE // len(damage)) + whole[at + PAGE :])
+            refused += within(60, lambda: used_in_every_way(made))
+            for beside in path.parent.glob("ledger.db-*"):
+                beside.unlink()
+        path.write_bytes(whole)
+        assert told_of("d", state="state").report.rejected == 4
+    assert any("it is damaged: put a copy of it in its place" in one for one in refused)

@@ -11,7 +11,7 @@ from haulier.errors import LedgerError
 from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.place import check_place
 from haulier.io.ledger.schema import VERSION, check, prepare
-from haulier.io.ledger.trouble import cannot_open, cannot_read
+from haulier.io.ledger.trouble import DAMAGED, cannot_open, cannot_read
 
 __all__ = ["bring_to_version", "ledger_path", "open_to_read", "open_to_write"]
 
@@ -44,7 +44,7 @@ def open_to_write(state_dir: Path) -> tuple[sqlite3.Connection, Lock]:
         if sys.platform == "darwin":
             db.execute("pragma fullfsync=on")
         prepare(db)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DAMAGED) as error:
         lock.close()
         raise cannot_open(path, error) from None
     except LedgerError:
@@ -71,7 +71,7 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
     try:
         if check(db, str(path)) == VERSION:
             return db
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         db.close()
         raise cannot_read(path, error) from None
     except LedgerError:

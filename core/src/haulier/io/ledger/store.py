@@ -19,7 +19,7 @@ from haulier.io.ledger.opening import ledger_path, open_to_write
 from haulier.io.ledger.pruning import Pruned, prune_runs, remove_run
 from haulier.io.ledger.replaying import write_replay
 from haulier.io.ledger.rows import Commit, ReplayRow, RunRow
-from haulier.io.ledger.trouble import cannot_write
+from haulier.io.ledger.trouble import DAMAGED, cannot_write
 from haulier.io.ledger.view import LedgerView
 from haulier.io.ledger.writing import write_commits
 from haulier.model.delivery import State
@@ -31,9 +31,8 @@ class Ledger(LedgerView):
     """Reading and writing; holds the destination's lock from opening to closing."""
 
     def __init__(self, db: sqlite3.Connection, lock: Lock, path: Path) -> None:
-        super().__init__(db)
+        super().__init__(db, path)
         self._lock = lock
-        self.path = path
         self._process = os.getpid()
         self._since: dict[int, float] = {}
 
@@ -163,5 +162,5 @@ class Ledger(LedgerView):
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             raise cannot_write(self.path, error) from None

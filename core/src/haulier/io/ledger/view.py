@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
@@ -16,6 +16,7 @@ from haulier.io.ledger.compacting import merged_requests
 from haulier.io.ledger.onward import Onward, read_onward
 from haulier.io.ledger.opening import bring_to_version, ledger_path, open_to_read
 from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
+from haulier.io.ledger.trouble import reads_in_words
 from haulier.model.block import Chunk
 from haulier.model.delivery import State
 
@@ -45,11 +46,13 @@ _RECORDS = (
 _RECORD = ("position", "state", "number", "reason", "text", "replayed", "part_of")
 
 
+@reads_in_words
 class LedgerView:
-    """Reading a ledger; never holds up the writer."""
+    """Reading a ledger; never holds up the writer. All methods raise LedgerError where it is damaged."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
+        self.path = path
 
     @classmethod
     def open(cls, state_dir: Path) -> LedgerView:
@@ -66,7 +69,7 @@ class LedgerView:
         while True:
             db = open_to_read(path)
             if db is not None:
-                return cls(db)
+                return cls(db, path)
             try:
                 bring_to_version(state_dir)
             except LedgerError:
@@ -89,7 +92,10 @@ class LedgerView:
         try:
             yield
         finally:
-            self._db.execute("commit")
+            with suppress(
+                sqlite3.Error
+            ):  # of a damaged file that cannot be told either; what was read was told
+                self._db.execute("rollback")
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""

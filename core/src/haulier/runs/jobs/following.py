@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from haulier.errors import ConfigurationError, LedgerError, PluginError
+from haulier.errors import ConfigurationError, PluginError
 from haulier.io.credentials import Redactor
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
@@ -75,8 +74,6 @@ def read_back(state_dir: Path, run: RunRow) -> ReadBack:
         view = LedgerView.open(state_dir)
         try:
             return view.owed(run, output=output, after=after, most=most)
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger: {error}") from None
         finally:
             view.close()
 

@@ -5,9 +5,8 @@ Reads ledgers only, beside a run that is writing one.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +16,8 @@ from haulier.errors import ConfigurationError, LedgerError
 from haulier.io.destinations import list_destinations
 from haulier.io.ledger.opening import ledger_path
 from haulier.io.ledger.rows import RunRow
-from haulier.io.ledger.trouble import cannot_read
 from haulier.io.ledger.view import LedgerView
-from haulier.io.project import Project, shown
+from haulier.io.project import Project
 from haulier.model.delivery import State
 from haulier.runs.reports.figures import Figures, figures_of
 from haulier.runs.reports.report import Report, report_of
@@ -117,7 +115,7 @@ def all_runs(*, state: str | None = None, destination: str | None = None) -> Lis
         if destination not in (None, name):
             continue
         try:
-            with _reading(folder) as view:
+            with closing(LedgerView.open(folder)) as view:
                 reports += [report_of(view, run, name) for run in view.runs()]
         except LedgerError as error:
             unread.append(f"{name}: {error}")
@@ -141,7 +139,7 @@ def dead_letters(
     for found in _found(word, state):
         settings = _decode(found.run.settings)
         key = settings.get("key") if isinstance(settings, dict) else None
-        with _reading(found.folder) as view:
+        with closing(LedgerView.open(found.folder)) as view:
             rows = (
                 (run, row)
                 for run in (found.run, *view.stages(found.run))
@@ -199,7 +197,7 @@ def replay_target(word: str, *, state: str | None = None) -> tuple[str, str | No
 def run_under_way(folder: Path, run_id: str) -> Report | None:
     """The counts of a run whose ledger is in this state folder, as they are now; None where it cannot be told."""
     try:
-        with _reading(folder) as view:
+        with closing(LedgerView.open(folder)) as view:
             run = view.run(run_id)
             return report_of(view, run, name_of(folder)) if run is not None else None
     except LedgerError:
@@ -208,7 +206,7 @@ def run_under_way(folder: Path, run_id: str) -> Report | None:
 
 def _told(runs: list[_Found]) -> Iterator[Told]:
     for found in runs:
-        with _reading(found.folder) as view:
+        with closing(LedgerView.open(found.folder)) as view:
             report = report_of(view, found.run, found.destination)
             stages = [found.run, *view.stages(found.run)]
             yield Told(
@@ -237,7 +235,7 @@ def _found(word: str, state: str | None) -> list[_Found]:
     for folder in state_folders(state):
         name = name_of(folder)
         try:
-            with _reading(folder) as view:
+            with closing(LedgerView.open(folder)) as view:
                 runs = view.runs()
                 staged = {
                     run.run_id
@@ -297,17 +295,6 @@ def state_folders(state: str | None) -> list[Path]:
 def name_of(folder: Path) -> str:
     """The destination a state folder belongs to; what follows an @ tells files of one name apart."""
     return folder.name.partition("@")[0]
-
-
-@contextmanager
-def _reading(folder: Path) -> Iterator[LedgerView]:
-    view = LedgerView.open(folder)
-    try:
-        yield view
-    except sqlite3.Error as error:
-        raise cannot_read(shown(ledger_path(folder)), error) from None
-    finally:
-        view.close()
 
 
 def _value_of(text: bytes | None, key: str | None) -> Any:

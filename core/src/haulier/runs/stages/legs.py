@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from haulier.errors import LedgerError
 from haulier.io.fetching import AT_ONCE
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.protocol import Store
@@ -154,11 +152,8 @@ class _Reading:
 
     def read(self, start: int, stop: int | None, most: int) -> list[Onward]:
         """At most `most` records from a position on, none from `stop` on; raises LedgerError."""
-        try:
-            self._view = self._view or LedgerView.open(self._state_dir)
-            return self._view.onward(self._row, start, stop=stop, most=most)
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger: {error}") from None
+        self._view = self._view or LedgerView.open(self._state_dir)
+        return self._view.onward(self._row, start, stop=stop, most=most)
 
     def close(self) -> None:
         """Let go of the ledger."""

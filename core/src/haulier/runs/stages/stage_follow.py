@@ -7,14 +7,12 @@ records they become are one transaction, so no crash comes between them.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from haulier.errors import LedgerError
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.ledger.store import LedgerView
@@ -43,18 +41,15 @@ def jobs_reader(state_dir: Path, row: RunRow) -> ReadJobs:
     """Reads the jobs of a stage over a connection of its own, in whatever thread; raises LedgerError."""
 
     def read(numbers: Sequence[int] | None) -> tuple[list[Job], dict[int, Onward]]:
+        view = LedgerView.open(state_dir)
         try:
-            view = LedgerView.open(state_dir)
-            try:
-                jobs = view.jobs(row, numbers=numbers)
-                # Of those that came up in this sitting, it is known where they come from.
-                earlier = jobs if numbers is None else []
-                spans = [span for job in earlier for span in stretches(job.positions)]
-                found = [view.onward(row, span.start, stop=span.stop, most=len(span)) for span in spans]
-            finally:
-                view.close()
-        except sqlite3.Error as error:
-            raise LedgerError(f"cannot read the ledger: {error}") from None
+            jobs = view.jobs(row, numbers=numbers)
+            # Of those that came up in this sitting, it is known where they come from.
+            earlier = jobs if numbers is None else []
+            spans = [span for job in earlier for span in stretches(job.positions)]
+            found = [view.onward(row, span.start, stop=span.stop, most=len(span)) for span in spans]
+        finally:
+            view.close()
         return jobs, {one.position: msgspec.structs.replace(one, text=b"") for some in found for one in some}
 
     return read
