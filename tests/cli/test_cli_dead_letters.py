@@ -226,7 +226,7 @@ def test_a_stage_that_is_not_there_is_refused(project: Project, failed: str) -> 
 
 def test_a_fresh_replay_does_not_claim_to_go_on(project: Project, failed: str) -> None:
     told = project.run("dead-letters", "replay", failed)
-    assert " replays " in told.err
+    assert f" replays dead letters of {failed[:12]}\n" in told.err
     assert "goes on" not in told.err
 
 

@@ -46,7 +46,8 @@ class Progress:
         if before is not None and before.read:
             self._settled_before = _settled(before)
         if before is not None and before.parent and not (self._settled_before or before.attempts):
-            said += f" replays {before.read:,} records"
+            parents = ", ".join(one[:12] for one in before.parent.split(","))
+            said += f" replays dead letters of {parents}"
         elif before is not None and before.read:
             said += f" goes on: {before.read:,} records read, {self._settled_before:,} settled before"
         say(said)
