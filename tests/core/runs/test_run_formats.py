@@ -277,14 +277,25 @@ flat_records = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("content_format", READ_BACK)
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=st.lists(flat_records, min_size=1, max_size=9), size=st.integers(1, 4))
-def test_every_record_arrives_once_and_in_order(content_format: str, records: Any, size: int) -> None:
+@given(
+    records=st.lists(flat_records, min_size=1, max_size=9),
+    size=st.integers(1, 4),
+    most=st.sampled_from([100, 400]),
+)
+def test_every_record_arrives_once_and_in_order(
+    content_format: str, records: Any, size: int, most: int
+) -> None:
+    """In bodies that are no larger than they may be, unless one record alone makes one."""
     chosen, decode, expected = READ_BACK[content_format]
     made = destination(
-        URL, request={"content_format": content_format}, format_settings=chosen, batching={"size": size}
+        URL,
+        request={"content_format": content_format},
+        format_settings=chosen,
+        batching={"size": size, "max_bytes": most},
     )
     shown = haulier.preview(made, records, n=100)
     assert shown.refused == 0
+    assert all(sample.length <= most or len(sample.positions) == 1 for sample in shown.samples)
     assert [position for sample in shown.samples for position in sample.positions] == list(
         range(len(records))
     )

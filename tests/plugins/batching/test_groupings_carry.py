@@ -59,6 +59,10 @@ def planned(grouping: str, bounds: str, many: Iterable[dict[str, Any]]) -> list[
     found = []
     for sample in shown.samples:
         assert isinstance(sample.body, bytes)
+        assert (
+            len(sample.body) <= BOUNDS[bounds].get("max_bytes", len(sample.body))
+            or len(sample.positions) == 1
+        )
         if grouping == "lines":
             carried = [json.loads(line) for line in sample.body.split(b"\n")[:-1]]
         else:
