@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.runs.carrying import rows
+from tests.core.runs.wire import Wire
 
 import haulier
 from haulier.errors import DestinationError
+from haulier.io.activation import changed, settings_of
 from haulier.io.destination_text import dump_destination
 from haulier.io.destinations import destination_from
 from haulier.io.yaml_file import read_yaml
 from haulier.model.written_number import WrittenNumber, as_written, number_of
 from haulier.runs.destinations.adjusting import adjusted
+from haulier.runs.destinations.listing import show_destination
 from haulier.runs.resolving.site import site_of
 
 NUMBERS = ["1.10", "1e2", "0.12345678901234567890", "-0.0", "1E+5", "12345678901234567890.5", "1.5", "7"]
@@ -85,6 +89,28 @@ def test_a_parameter_of_an_endpoint_keeps_its_text() -> None:
     made = destination_from({**read_yaml(file, "d.yaml").value, "name": "d"})
     (sample,) = haulier.preview(made, [{}]).samples
     assert "threshold=20.50" in sample.target
+
+
+def test_settings_are_shown_and_kept_with_the_text_of_their_numbers(folder: Path) -> None:
+    (folder / "haulier.yaml").touch()
+    (folder / "destinations").mkdir()
+    file = folder / "destinations" / "d.yaml"
+    with Wire() as wire:
+        text = f"request: {{url: '{wire.url}/'}}\nadd: {{v: 1.10, w: [1e2]}}\nbatching: {{size: 2, max_wait: 1.50}}\n"
+        file.write_text(text)
+        assert haulier.send("d", [b'{"a":1}']).ok
+        assert wire.bodies == [b'[{"a":1,"v":1.10,"w":[1e2]}]']
+    ((settings,),) = rows(folder / ".haulier", "select settings from run")
+    assert '"v":1.10,"w":[1e2]' in settings
+    shown = show_destination("d").settings_lines
+    assert [line for line in shown if line.startswith(("add.v", "batching.max_wait"))] == [
+        "add.v: 1.10",
+        "batching.max_wait: 1.5",
+    ]
+    file.write_text(text.replace("1.10", "1.20"))
+    before = destination_from({**read_yaml(text.encode(), "d").value, "name": "d"})
+    now = site_of("d").destination
+    assert changed(settings_of(before), settings_of(now)) == ["add.v: 1.10 -> 1.20"]
 
 
 def test_a_setting_changed_for_one_command_keeps_its_text() -> None:

@@ -17,6 +17,7 @@ from haulier.errors import ConfigurationError
 from haulier.io.credentials.redact import looks_secret, masked
 from haulier.io.project import shown, write_private
 from haulier.model.destination import Destination
+from haulier.model.written_number import WrittenNumber, with_numbers
 
 __all__ = [
     "Activation",
@@ -99,8 +100,10 @@ def note_settings(state_dir: Path, settings: Mapping[str, Any]) -> None:
 
 
 def settings_of(destination: Destination) -> dict[str, Any]:
-    """A destination's settings as JSON values, without those that equal their defaults."""
-    return destination.model_dump(mode="json", exclude_defaults=True)
+    """A destination's settings as JSON values, numbers as written, without those that equal their defaults."""
+    settings = destination.model_dump(mode="json", exclude_defaults=True)
+    numbered: dict[str, Any] = with_numbers(settings, destination.model_dump(exclude_defaults=True))
+    return numbered
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -129,6 +132,8 @@ def _changed(prefix: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> lis
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, WrittenNumber):
+        return value.text
     return "not set" if value is _ABSENT else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from msgspec import Raw
 from pydantic import JsonValue, WrapValidator
 
-__all__ = ["KeptNumber", "WrittenJson", "WrittenNumber", "as_written", "number_of"]
+__all__ = ["KeptNumber", "WrittenJson", "WrittenNumber", "as_written", "number_of", "with_numbers"]
 
 
 class WrittenNumber(float):
@@ -46,6 +46,17 @@ def as_written(value: Any) -> Any:
         return {name: as_written(one) for name, one in value.items()}
     if isinstance(value, list):
         return list(map(as_written, value))
+    return value
+
+
+def with_numbers(value: Any, written: Any) -> Any:
+    """A JSON-like value, made of another that may have been written by a person, with the numbers of that one."""
+    if isinstance(written, WrittenNumber):
+        return written
+    if isinstance(value, dict) and isinstance(written, dict):
+        return {name: with_numbers(one, written.get(name)) for name, one in value.items()}
+    if isinstance(value, list) and isinstance(written, list):
+        return [with_numbers(one, other) for one, other in zip(value, written, strict=True)]
     return value
 
 

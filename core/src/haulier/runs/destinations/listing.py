@@ -15,6 +15,7 @@ from haulier.io.credentials import masked
 from haulier.io.destinations import list_destinations
 from haulier.io.project import Project
 from haulier.model.destination import Destination
+from haulier.model.written_number import WrittenNumber
 from haulier.runs.destinations.trying import Checked, check
 from haulier.runs.previews.describing import sends_text
 from haulier.runs.resolving.builtins import load_registry
@@ -71,7 +72,8 @@ def _lines(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, Mapping) and value:
             yield from _lines(f"{prefix}{name}.", value)
         else:
-            yield f"{prefix}{name}: {json.dumps(value, ensure_ascii=False)}"
+            shown = value.text if isinstance(value, WrittenNumber) else json.dumps(value, ensure_ascii=False)
+            yield f"{prefix}{name}: {shown}"
 
 
 def listed_destinations(*, state: str | None = None) -> tuple[Listed, ...]:

@@ -16,6 +16,7 @@ from haulier.io.activation import changed, settings_of
 from haulier.io.code.room import loaded
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
+from haulier.model.written_number import as_written
 from haulier.runs.driving.orders import Orders
 
 __all__ = [
@@ -178,7 +179,7 @@ def _settings(orders: Orders) -> str:
     if programs:
         codes = [sha256(loaded(program, orders.root).source.encode()).hexdigest() for program in programs]
         settings["code"] = codes[0] if len(codes) == 1 else codes
-    return msgspec.json.encode(settings, order="deterministic").decode()
+    return msgspec.json.encode(as_written(settings), order="deterministic").decode()
 
 
 def _compared(settings: str) -> Any:
