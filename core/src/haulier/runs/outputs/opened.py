@@ -30,7 +30,7 @@ from haulier.runs.resolving.site import Site
 __all__ = [
     "answers_are_kept",
     "authorities_of_outputs",
-    "check_folders",
+    "check_files_roots",
     "close_outputs",
     "joined_of",
     "lines_of",
@@ -115,10 +115,9 @@ def saved_bodies(resolved: Resolved, root: Path, run_id: str) -> SavedBodies | N
     return SavedBodies(root, destination.save_body, run_id, destination.key)
 
 
-def check_folders(orders: Orders) -> None:
-    """Refuse a folder of files that will not do, as long as no run has begun; ConfigurationError."""
+def check_files_roots(orders: Orders) -> None:
+    """Refuse a `files_root` that will not do, as long as no run has begun; ConfigurationError."""
     for stage in orders.stages:
-        saved_bodies(stage, orders.root, "")
         if stage.files and stage.destination.files_root is not None:
             FileRoom((orders.root / stage.destination.files_root).resolve(), stage.destination.max_file_bytes)
 

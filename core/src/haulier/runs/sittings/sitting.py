@@ -23,7 +23,7 @@ from haulier.runs.inputs.intake import Intake
 from haulier.runs.inputs.spooling import Spool, hand_over
 from haulier.runs.jobs.follow import Follower
 from haulier.runs.jobs.following import follow_after, follows
-from haulier.runs.outputs.opened import check_folders, close_outputs, open_outputs
+from haulier.runs.outputs.opened import check_files_roots, close_outputs, open_outputs
 from haulier.runs.outputs.served import Served
 from haulier.runs.reports.report import Report, report_of
 from haulier.runs.sittings.identity import (
@@ -126,7 +126,7 @@ class Sitting:
             if note is not None:
                 return report_of(ledger, earlier, name, repeated=True, note=note)
             earlier = None
-        check_folders(orders)
+        check_files_roots(orders)
         self._outputs = await open_outputs(
             orders.outputs,
             orders.registry,
