@@ -134,7 +134,13 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
                 f"2: `max_rejected` is {shown} and must be a number of records, or a share of them in whole percent "
                 "from 0% to 100%, such as `5%`",
             )
-            for written, shown in (("0.5%", '"0.5%"'), ("150%", '"150%"'), ("0.5", "0.5"), ("-1", "-1"))
+            for written, shown in (
+                ("0.5%", '"0.5%"'),
+                ("150%", '"150%"'),
+                ("0.5", "0.5"),
+                ("-1", "-1"),
+                ("true", "true"),
+            )
         ),
         (
             "retry: {base_s: 50}",

@@ -51,6 +51,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         r"x",
     ),
     "size": ({**HAND, "batching": {"size": 0}}, r"size"),
+    "results by key without one": (
+        {**HAND, "outcomes": {"by": "key", "at": "/r", "key": "/id"}},
+        r"outcomes: a result names its record by its key, so write `key`",
+    ),
+    "errors by key without one": (
+        {**HAND, "outcomes": {"by": "errors", "at": "/r", "key": "/id"}},
+        r"outcomes: a result names its record by its key, so write `key`",
+    ),
+    "an empty key": ({**HAND, "key": ""}, r"`key` is \"\" and must have at least 1 character"),
     "encoder": (by_hand(content_format="jsn"), r"jsn.*json"),
     "batches in a form": (
         {**by_hand(content_format="form"), "batching": True},

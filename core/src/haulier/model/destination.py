@@ -176,7 +176,7 @@ class Call(Written):
         default=None, description="a request made by hand; or name an `endpoint`"
     )
     credential: str | None = Field(default=None, description="name of a stored credential")
-    key: str | None = Field(
+    key: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="attribute that names a record in reports, outputs and dead letters"
     )
     order: Literal["none", "key", "strict"] = Field(
@@ -289,7 +289,7 @@ class Call(Written):
     @field_validator("max_rejected", mode="before")
     @classmethod
     def _a_number_too(cls, value: Any) -> Any:
-        return str(value) if type(value) in (int, float) else value
+        return str(value) if isinstance(value, int | float) else value
 
 
 class Stage(Call):

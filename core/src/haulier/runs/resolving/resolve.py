@@ -102,6 +102,7 @@ def _assembled(
     pieces = with_compression(destination, pieces, encoder)
     _check_files(destination, pieces, encoder, registry)
     check_order(destination, batches=pieces.batching is not None or pieces.whole)
+    _check_outcomes(destination, pieces)
     algorithm, grouping_settings = _grouping(pieces, encoder, settings, registry)
     if pieces.batching is None and pieces.attributes == "body":
         alone = msgspec.Raw(b"{}") if encoder.needs == "opaque" else {}
@@ -119,6 +120,17 @@ def _assembled(
         way=_way(destination, pieces, encoder, algorithm),
         limits=_limits(connector, destination),
     )
+
+
+def _check_outcomes(destination: Destination, pieces: Pieces) -> None:
+    outcomes = destination.outcomes or (pieces.template.outcomes if pieces.template is not None else None)
+    if outcomes is None or destination.key is not None:
+        return
+    if outcomes.by == "key" or (outcomes.by == "errors" and outcomes.index is None):
+        raise DestinationError(
+            "outcomes: a result names its record by its key, so write `key`, the attribute that has it; without, "
+            "nobody could tell which record is meant"
+        )
 
 
 def _check_files(
