@@ -200,8 +200,17 @@ def test_only_what_cannot_be_undone_says_so() -> None:
     }
 
 
-def test_a_ticket_is_not_asked_for_twice() -> None:
-    assert [name for name, one in BY_NAME.items() if not one.idempotent] == ["get-ticket"]
+def test_what_repeating_leaves_behind_or_takes_away_is_said() -> None:
+    """A second copy of an upload, a second job, a second vote; and a result that is given once."""
+    assert {name for name, one in BY_NAME.items() if not one.idempotent} == {
+        "upload-image",
+        "group-faces",
+        "train-people",
+        "train-similar-images",
+        "start-batch",
+        "tag-feedback",
+        "get-ticket",
+    }
 
 
 def test_the_connector_is_gentle_and_knows_the_quota_headers() -> None:

@@ -28,6 +28,7 @@ GROUP_FACES = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    idempotent=False,
     follow=FOLLOW_GROUPS,
     notes=(
         (

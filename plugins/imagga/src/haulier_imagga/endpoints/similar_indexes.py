@@ -21,6 +21,7 @@ TRAIN_SIMILAR_IMAGES = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    idempotent=False,
     follow=FOLLOW,
     notes=("One call per record: give it one record, such as {}.",),
     verified=True,

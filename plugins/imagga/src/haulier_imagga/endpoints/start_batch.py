@@ -26,6 +26,7 @@ START_BATCH = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    idempotent=False,
     follow=FOLLOW,
     notes=(
         "Known from one client only. Imagga's documentation does not list it any more; neither the most items of a "

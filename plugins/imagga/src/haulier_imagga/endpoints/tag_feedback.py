@@ -38,6 +38,7 @@ TAG_FEEDBACK = imagga_call(
     ),
     attributes="body",
     content_formats=("json",),
+    idempotent=False,
     notes=(
         "Not verified: neither Imagga's documentation nor any public client shows this call. It was "
         "never tried against the service; try one record with `haulier test` first.",

@@ -19,6 +19,7 @@ TRAIN_PEOPLE = imagga_call(
     takes={"ticket_id": TICKET},
     judge=judge_job,
     ticket=TICKET,
+    idempotent=False,
     follow=FOLLOW,
     notes=("One call per record: give it one record, such as {}.",),
     verified=True,

@@ -19,6 +19,7 @@ UPLOAD_IMAGE = imagga_call(
     parameters=BY_CONTENT,
     one_of=ONE_CONTENT,
     content_formats=("multipart", "form"),
+    idempotent=False,
     takes={"upload_id": "/result/upload_id"},
     notes=(
         "An upload expires by itself after 24 hours; delete-upload removes it before, and `haulier imagga cleanup "
