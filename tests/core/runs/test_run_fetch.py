@@ -18,6 +18,7 @@ from tests.core.runs.wire import Asked, Wire, answer, closed_port
 
 import haulier
 from haulier.errors import ConfigurationError, DestinationError
+from haulier.runs.reports.tidying import prune_runs
 
 FETCH = {"allow": ["127.0.0.1"], "attempts": 1}
 
@@ -184,12 +185,22 @@ def test_a_night_in_which_nothing_can_be_reached_stops_the_run_and_rejects_nobod
         Path("in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in carried))
         first = send(uploading(wire), "in.jsonl")
         assert (first.state, first.read, counts(first)) == ("stopped", 8, {"delivered": 8})
-        assert "files could not be fetched, 8 one after the other and none in between" in first.reason
-        assert "its server answered 503, 1 times): run again when they can be reached" in first.reason
+        assert "files cannot be reached, 8 in a row (the last: " in first.reason
+        assert "its server answered 503, 1 times): run again when they can, or write `fetch:" in first.reason
         store.reply = picture
         second = send(uploading(wire), "in.jsonl")
         assert (second.run_id, counts(second)) == (first.run_id, {"delivered": 40})
         assert sorted(sent) == sorted(f"{number}.png" for number in range(40))
+
+
+def test_urls_that_nobody_is_asked_for_tell_nothing_of_the_network() -> None:
+    """Each block has one that is refused by itself; the others are pictures of a bad night."""
+    with Wire(lambda _: answer(503)) as store, Wire() as wire:
+        carried = pictures(store, 12)
+        for one in carried[::4]:
+            one["picture"] = "http://user:word@127.0.0.1/"
+        report = send(uploading(wire), carried)
+        assert (report.state, report.read) == ("stopped", 0)
 
 
 def test_a_run_is_carried_past_pictures_that_are_gone_for_good_by_saying_so() -> None:
@@ -207,6 +218,33 @@ def test_a_record_whose_picture_alone_cannot_be_reached_stops_the_run() -> None:
     with Wire() as wire:
         report = send(uploading(wire), [{"id": 0, "picture": f"http://127.0.0.1:{closed_port()}/x"}])
         assert (report.state, report.read) == ("stopped", 0)
+
+
+def test_a_picture_out_of_reach_holds_back_no_more_than_a_few_blocks(tmp_path: Path) -> None:
+    """Records with files of their own show nothing of the network, and pass it in the end."""
+    (tmp_path / "own.png").write_bytes(b"own")
+    with Wire() as wire:
+        gone = {"picture": f"http://127.0.0.1:{closed_port()}/x"}
+        report = send(uploading(wire, files_root="."), [gone, *[{"picture": "own.png"}] * 600])
+        assert (report.state, counts(report)) == ("finished", {"delivered": 600, "rejected": 1})
+
+
+def test_nothing_of_a_run_that_is_pruned_or_finished_stays() -> None:
+    """Neither what a stopped run had fetched, nor files of records that were rejected before they were sent."""
+    with Wire(picture) as store, Wire(lambda _: answer(401)) as wire:
+        Path("haulier.yaml").write_text("version: 1\n")
+        Path("in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pictures(store, 10)))
+        assert send(uploading(wire), "in.jsonl").state == "stopped"
+        assert kept()
+        prune_runs(keep=0, state="state")
+        assert kept(), "it may go on"
+        prune_runs(keep=0, unfinished=True, state="state")
+        assert not kept()
+        wire.reply = lambda _: answer()
+        made = uploading(wire, headers={"X-Word": "{record.word}"})
+        carried = [one | {"word": "a\nb" if one["id"] else "a"} for one in pictures(store, 3)]
+        assert counts(send(made, carried)) == {"delivered": 1, "rejected": 2}
+        assert not kept()
 
 
 # -- crashes ---------------------------------------------------------------------------------------------------------

@@ -56,7 +56,13 @@ class Fetcher:
         """
         # In a thread of its own: who previews may have an event loop running in this one.
         with ThreadPoolExecutor(1, thread_name_prefix="haulier-fetch") as thread:
-            return thread.submit(asyncio.run, self._all(wanted)).result()
+            try:
+                return thread.submit(asyncio.run, self._all(wanted)).result()
+            except (
+                BaseException
+            ):  # Ctrl-C, too: leaving `thread` would wait for files that nobody wants any more
+                self.close()
+                raise
 
     def close(self) -> None:
         """Break off what is under way, and begin nothing more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from haulier.io.fetched import Fetched, Wanted
@@ -47,10 +48,10 @@ class FetchedFiles:
 
     def durable(self, commit: Commit) -> None:
         """Let go of the files of the requests that this commit has settled."""
-        for state, *_, id in commit.outcomes:
-            if state != State.PENDING:
-                for path in self._paths.pop(id & _NUMBER, ()):
-                    Path(path).unlink(missing_ok=True)
+        settled = (id for state, *_, id in commit.outcomes if state != State.PENDING)
+        for id in chain(settled, *commit.delivered_at_once.values()):
+            for path in self._paths.pop(id & _NUMBER, ()):
+                Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Fetch nothing more."""

@@ -139,7 +139,7 @@ class Filing:
 
     def _tell(self, fetched: list[Fetched]) -> None:
         missed = [what for what in fetched if isinstance(what, TransportError)]
-        if len(missed) < len(fetched):
+        if any(isinstance(what, FilePart) for what in fetched):
             self._failed, self._reached = 0, True
         elif missed:
             self._failed += len(missed)
@@ -154,9 +154,8 @@ class Filing:
 
     def _stop(self) -> InputError:
         return InputError(
-            f"files could not be fetched, {self._failed} one after the other and none in between (the last: "
-            f"{self._last}): run again when they can be reached, or write `fetch: {{unreachable: reject}}` to have "
-            "their records rejected"
+            f"files cannot be reached, {self._failed} in a row (the last: {self._last}): run again when they can, or "
+            "write `fetch: {unreachable: reject}` to have their records rejected"
         )
 
 
