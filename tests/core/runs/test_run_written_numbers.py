@@ -88,7 +88,7 @@ def test_a_parameter_of_an_endpoint_keeps_its_text() -> None:
     file = b"connector: imagga\nendpoint: tag-image\nparams: {image_url: 'http://x.example/a', threshold: 20.50}\n"
     made = destination_from({**read_yaml(file, "d.yaml").value, "name": "d"})
     (sample,) = haulier.preview(made, [{}]).samples
-    assert "threshold=20.50" in sample.target
+    assert sample.target == "/v2/tags?image_url=http%3A%2F%2Fx.example%2Fa&threshold=20.50"
 
 
 def test_settings_are_shown_and_kept_with_the_text_of_their_numbers(folder: Path) -> None:
