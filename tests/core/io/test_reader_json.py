@@ -154,9 +154,27 @@ def test_what_is_no_json_is_refused_at_once_with_the_formats(tmp_path: Path, nam
     with pytest.raises(InputError) as caught:
         open_records(path)
     assert str(caught.value) == (
-        f"{path}: begins with b's', which begins neither a JSON array nor an object; "
+        f"{path}: begins with `s`, which begins neither a JSON array nor an object; "
         "say what it is: --format csv | json | jsonl | ssv | tsv"
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04sheet", "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"),
+        (
+            b"\x00\x01",
+            "begins with the byte 00, which begins neither a JSON array nor an object; say what it is: --format csv | "
+            "json | jsonl | ssv | tsv",
+        ),
+    ],
+)
+def test_what_is_no_text_is_said_in_words(tmp_path: Path, content: bytes, told: str) -> None:
+    path = written(tmp_path, content, "records.xlsx")
+    with pytest.raises(InputError) as caught:
+        open_records(path)
+    assert str(caught.value) == f"{path}: {told}"
 
 
 @pytest.mark.parametrize("indent", [None, 2])

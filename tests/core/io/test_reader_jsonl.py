@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.io.reading import read_until_error
 
-from haulier.errors import InputError
+from haulier.errors import ConfigurationError, InputError
 from haulier.io.readers import open_records
 from haulier.io.readers.jsonl import jsonl_blocks
 from haulier.io.readers.source import ByteStream
@@ -173,6 +173,10 @@ def test_a_repeatable_reader_gives_the_same_blocks_again(tmp_path: Path) -> None
     [
         ("missing.jsonl", "no such file; give the path of the records, or - for standard input"),
         (".", "is a folder; give the path of one file in it"),
+        (
+            "https://a.example/x.jsonl",
+            "no reader takes such an address; fetch it and give the file, or install a plugin that reads it",
+        ),
         ("nul\0.jsonl", "cannot be opened: embedded null byte"),
     ],
 )
@@ -183,6 +187,11 @@ def test_what_cannot_be_opened_is_said_at_once(
     with pytest.raises(InputError) as caught:
         open_records(path)
     assert str(caught.value) == f"{path}: {message}"
+
+
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^records: the path is empty; give that of a file"):
+        open_records("")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
@@ -231,7 +240,7 @@ def test_a_pipe_gives_records_as_they_come_and_can_be_read_once(tmp_path: Path) 
         (
             "",
             b"a,b\n1,2\n",
-            "standard input: begins with b'a', which begins neither a JSON array nor an object; "
+            "standard input: begins with `a`, which begins neither a JSON array nor an object; "
             "say what it is: --format csv | json | jsonl | ssv | tsv",
         ),
     ],

@@ -100,6 +100,8 @@ def open_records(
 def _open_path(
     path: str, name: str | None, delimiter: str | None, types: Sequence[ReaderType], doors: Doors
 ) -> Reader:
+    if not path:
+        raise ConfigurationError("records: the path is empty; give that of a file, or - for standard input")
     chosen = _named(name, types) if name is not None else _fitting(path, types)
     if delimiter is not None:
         if chosen is None or chosen.name not in _DELIMITED:

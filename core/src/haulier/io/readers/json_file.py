@@ -16,6 +16,9 @@ from haulier.model.block import Block
 
 __all__ = ["JsonReader"]
 
+# https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7
+_ZIP = b"PK\x03\x04"
+
 _members: Callable[[bytes], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -61,11 +64,18 @@ class JsonReader:
             first = piece.lstrip(BLANKS)[:1]
         stream.unread(pieces)
         if first not in {b"", b"[", b"{"}:
-            raise InputError(
-                f"{stream.name}: begins with {first!r}, which begins neither a JSON array nor an object; "
-                f"say what it is: --format {' | '.join(self._formats)}"
-            )
+            raise InputError(f"{stream.name}: {self._what_it_is(first, b''.join(pieces))}")
         return first
+
+    def _what_it_is(self, first: bytes, begun: bytes) -> str:
+        if begun.startswith(_ZIP):
+            return "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"
+        sign = first.decode("latin-1")
+        shown = f"`{sign}`" if sign.isprintable() else f"the byte {first.hex()}"
+        return (
+            f"begins with {shown}, which begins neither a JSON array nor an object; "
+            f"say what it is: --format {' | '.join(self._formats)}"
+        )
 
 
 def _one_object(stream: ByteStream) -> bytes | None:

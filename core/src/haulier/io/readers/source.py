@@ -70,6 +70,11 @@ def open_file(path: str) -> BinaryIO:
     try:
         return Path(path).open("rb", buffering=0)
     except FileNotFoundError:
+        if "://" in path:
+            raise InputError(
+                f"{path}: no reader takes such an address; fetch it and give the file, or install a plugin that "
+                "reads it"
+            ) from None
         raise InputError(
             f"{path}: no such file; give the path of the records, or - for standard input"
         ) from None
