@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -105,6 +106,17 @@ def test_an_attribute_named_as_a_method_is_the_record_s_or_undefined(name: str, 
     assert rendered(f"[{{{{ {asked} }}}}]", {name: 1, "o": {name: 1}}) == b"[1]"
     assert refusal(f"[{{{{ {asked} }}}}]", {"a": 1, "o": {}}).startswith("template:1: undefined value: ")
     assert rendered(f"[{{{{ 1 if {asked} is defined else 0 }}}}]", {"o": {}}) == b"[0]"
+
+
+def test_what_takes_too_long_is_not_tried_again_for_each_record() -> None:
+    """Neither when all records together take too long, nor when one of them does by itself."""
+    loop = "{% for i in range(10000) %}{% for j in range(10000) %}1{% endfor %}{% endfor %}"
+    many = [{"a": number} for number in range(2000)]
+    began = time.process_time()
+    assert refusal(loop, *many).startswith("the template took more than 100,000 steps")
+    assert time.process_time() - began < 1
+    one = "{% for r in records %}{% if r.a == 1999 %}" + loop + "{% endif %}{{ r.a }}{% endfor %}"
+    assert refusal(one, *many[1900:], media_type="text/x").startswith("the template took more")
 
 
 @pytest.mark.parametrize("name", ["append", "count", "copy", "index", "pop", "sort"])

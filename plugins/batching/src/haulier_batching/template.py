@@ -70,6 +70,9 @@ class Template:
         self._checks_json = bool(_JSON.match(settings.media_type))
         self._environment = _environment(settings)
         self._explaining: Environment | None = None
+        self._too_long = (
+            f"the template took more than {settings.steps:,} steps; raise `steps`, or make batches smaller"
+        )
         self._names_methods = names_methods(settings.template)
 
     def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
@@ -78,7 +81,8 @@ class Template:
             _refuse_rounded(items)
         text, fault = self._rendered(self._environment, items)
         if fault:
-            raise self._refusal(items)
+            # One by one, a rendering that takes too long would take so long as often as there are records.
+            raise RecordError(fault) if fault == self._too_long else self._refusal(items)
         try:
             body = text.encode()
         except UnicodeEncodeError:
@@ -117,7 +121,7 @@ class Template:
     def _told(self, error: TemplateError) -> str:
         """`template:3: undefined value: `record.price` is undefined at {{ record.price }}`."""
         if error.kind == "OutOfFuel":
-            return f"the template took more than {self._settings.steps:,} steps; raise `steps`, or make batches smaller"
+            return self._too_long
         what = error.message.replace("(in template:", "(line ")
         lines = self._settings.template.splitlines()
         line = error.line or 0
