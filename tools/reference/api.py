@@ -103,7 +103,8 @@ def _value(thing: Any) -> str:
     if "HookimplMarker" in shown:
         return "Stands above each hook of a plugin: `@hookimpl`."
     if "Annotated[str" in shown:
-        return "The type of a setting that is a media type, parameters included; anything else is refused in words."
+        told = "The type of a setting that is a media type, parameters included; anything else is refused in words."
+        return told + (" So is a charset other than UTF-8." if "_in_utf8" in shown else "")
     if "Annotated[JsonValue" in shown:
         return (
             "The type of a setting that is a JSON value, whose numbers keep the text they are written with."

@@ -46,7 +46,7 @@ from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
 from haulier.model.expression import first_expression
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import MediaType, TextMediaType
 from haulier.model.parts import (
     Account,
     Added,
@@ -114,6 +114,7 @@ __all__ = [
     "Response",
     "Settings",
     "Stop",
+    "TextMediaType",
     "Token",
     "TokenRequest",
     "TransportError",

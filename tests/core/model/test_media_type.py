@@ -8,9 +8,11 @@ import pytest
 
 from haulier.errors import DestinationError
 from haulier.model.media_type import is_media_type
+from haulier.pipeline.encoding import encoders
 from haulier.pipeline.encoding.json import JsonSettings
 from haulier.runs.resolving.written import written_settings
 
+ENCODERS = {encoder.name: encoder for encoder in encoders()}
 GOOD = [
     "text/plain",
     "application/vnd.api+json",
@@ -65,6 +67,22 @@ def test_what_is_none_is_refused_in_words(text: str) -> None:
         f"format_settings of json.media_type: {text!r} is no media type; write one such as `application/json` or "
         '`text/csv; charset=utf-8`, a value with other signs in double quotes: `application/soap+xml; action="urn:x"`'
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["charset=iso-8859-1", 'Charset="latin1"', "a=b;charset=utf-16", "charset=us-ascii"]
+)
+def test_no_body_of_text_claims_to_be_in_another_charset(name: str) -> None:
+    """A body of bytes may be in any."""
+    for encoder in ("json", "ndjson", "csv", "xml", "text"):
+        settings = ENCODERS[encoder].settings
+        template = {"template": "x"} if encoder == "text" else {}
+        with pytest.raises(DestinationError) as refused:
+            written_settings(settings, {**template, "media_type": f"text/x; {name}"}, encoder)
+        assert "but what is sent is written in UTF-8; write charset=utf-8, or none" in str(refused.value)
+        written_settings(settings, {**template, "media_type": 'text/x; CHARSET="UTF-8"'}, encoder)
+    assert is_media_type(f"text/x; {name}")
+    written_settings(ENCODERS["bytes"].settings, {"media_type": f"text/x; {name}"}, "bytes")
 
 
 @pytest.mark.parametrize("piece", [" ", "; ", ' ; a="b"', ";a=b ", '"\\'])

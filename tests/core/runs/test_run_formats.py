@@ -8,9 +8,12 @@ import io
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
 import msgspec
@@ -214,6 +217,47 @@ def test_the_facts_of_a_run_stand_in_a_template_and_are_marked_as_varying(folder
         assert "what uses {now} or {run.id}" in sample.varies
         report = haulier.send(made, [{"a": "{run.id}"}], params={"day": "{record.a}"}, state="state")
         assert wire.asked[0].body == f"{{record.a}} {report.run_id} {{x}} {{run.id}}".encode()
+
+
+FROM_PYTHON = {
+    "d": Decimal("1.10"),
+    "n": 10**40,
+    "day": date(2026, 1, 2),
+    "at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "b": b"\x00\xff",
+    "t": True,
+}
+AS_TEXT = ["1.10", "1" + "0" * 40, "2026-01-02", "2026-01-02T03:04:05Z", "AP8=", "true"]
+
+
+@pytest.mark.parametrize(
+    ("content_format", "decode"),
+    [
+        ("json", lambda body: json.loads(body).values()),
+        ("ndjson", lambda body: json.loads(body).values()),
+        ("form", lambda body: dict(parse_qsl(body.decode(), strict_parsing=True)).values()),
+        ("csv", lambda body: _rows_of_csv(body)[0].values()),
+        ("xml", lambda body: [one.text for one in ET.fromstring(body)]),
+        ("text", lambda body: body.decode().split(" ")),
+        (
+            "multipart",
+            lambda body: [
+                part.rpartition(b"\r\n\r\n")[2][:-2].decode() for part in body.split(b"--haulier-")[1:-1]
+            ],
+        ),
+    ],
+)
+def test_what_python_brings_is_said_by_the_same_rules_in_every_format(
+    content_format: str, decode: Any
+) -> None:
+    template = {"template": " ".join(f"{{record.{name}}}" for name in FROM_PYTHON)}
+    made = destination(
+        URL,
+        request={"content_format": content_format},
+        format_settings=template if content_format == "text" else {},
+    )
+    (sample,) = haulier.preview(made, [FROM_PYTHON]).samples
+    assert [str(one).lower() if one is True else str(one) for one in decode(sample.body)] == AS_TEXT
 
 
 # -- nothing is lost on the way --------------------------------------------------------------------------------------

@@ -7,13 +7,15 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator
 
-__all__ = ["MediaType", "is_media_type"]
+__all__ = ["MediaType", "TextMediaType", "is_media_type"]
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1, with its token (5.6.2), quoted-string (5.6.4) and parameters
 # (5.6.6); less than it allows: no tabs, and nothing beyond ASCII.
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
 _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}(?: *; *{_NAME}=(?:{_NAME}|{_QUOTED}))*")
+# Parameters are of any case: https://www.rfc-editor.org/rfc/rfc9110#section-8.3.2
+_CHARSET = re.compile(r';\s*charset="?([^";]*)', re.IGNORECASE)
 
 
 def is_media_type(text: str) -> bool:
@@ -30,5 +32,16 @@ def _media_type(text: str) -> str:
     return text
 
 
+def _in_utf8(text: str) -> str:
+    found = _CHARSET.search(text)
+    if found is not None and found[1].lower() not in ("utf-8", "utf8"):
+        raise ValueError(
+            f"says charset={found[1]}, but what is sent is written in UTF-8; write charset=utf-8, or none"
+        )
+    return text
+
+
 # For a setting that is one.
 MediaType: TypeAlias = Annotated[str, AfterValidator(_media_type)]
+# For one of a body that is text, which is always written in UTF-8.
+TextMediaType: TypeAlias = Annotated[MediaType, AfterValidator(_in_utf8)]

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from pydantic import Field, field_validator
 
-from haulier.authoring import ConfigurationError, GroupingAlgorithm, MediaType, Portion, RecordError, Settings
+from haulier.authoring import (
+    ConfigurationError,
+    GroupingAlgorithm,
+    Portion,
+    RecordError,
+    Settings,
+    TextMediaType,
+)
 from haulier_batching.plain import names_methods, plain
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ class TemplateSettings(Settings):
         description="the body, in the language of Jinja; `records` is the list of records: "
         '`{"ids": [{% for record in records %}{{ record.id }}{% if not loop.last %},{% endif %}{% endfor %}]}`'
     )
-    media_type: MediaType = Field(default="application/json", description="what Content-Type says")
+    media_type: TextMediaType = Field(default="application/json", description="what Content-Type says")
     escape: Literal["json", "markup", "none"] | None = Field(
         default=None,
         description="what becomes of a value where it is filled in: its JSON text; a text with `<`, `&` and quotes "

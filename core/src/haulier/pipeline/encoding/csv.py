@@ -10,7 +10,7 @@ from msgspec import Raw
 from pydantic import Field, field_validator
 
 from haulier.errors import RecordError
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.json import json_text
@@ -76,7 +76,7 @@ class CsvSettings(MediaSettings):
             "line break); numbers stay"
         ),
     )
-    media_type: MediaType = media_type_field(_MEDIA_TYPE)
+    media_type: TextMediaType = media_type_field(_MEDIA_TYPE)
 
     @field_validator("delimiter")
     @classmethod

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from haulier.errors import RecordError
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
@@ -28,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 class JsonSettings(MediaSettings):
     """Settings of `json`."""
 
-    media_type: MediaType = media_type_field(_MEDIA_TYPE)
+    media_type: TextMediaType = media_type_field(_MEDIA_TYPE)
 
 
 def encode(payload: Payload, settings: JsonSettings) -> Body:

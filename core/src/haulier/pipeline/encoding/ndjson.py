@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from haulier.errors import DestinationError, RecordError
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body
 from haulier.pipeline.encoding.json import json_text, refuse_unsayable
@@ -22,7 +22,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 class NdjsonSettings(MediaSettings):
     """Settings of `ndjson`."""
 
-    media_type: MediaType = media_type_field(_MEDIA_TYPE)
+    media_type: TextMediaType = media_type_field(_MEDIA_TYPE)
 
 
 def encode(payload: Payload, settings: NdjsonSettings) -> Body:

@@ -13,7 +13,7 @@ from pydantic import Field
 from haulier.errors import RecordError
 from haulier.model.column import Column, Record, join_columns, texts_at, values_at
 from haulier.model.expression import Fault, parse
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body
 from haulier.pipeline.encoding.json import json_text
@@ -57,7 +57,7 @@ class TextSettings(MediaSettings):
         description="an attribute that is missing or null. `refuse`: the record is rejected; `empty`: no text",
     )
     booleans: Booleans = "words"
-    media_type: MediaType = media_type_field(_MEDIA_TYPE)
+    media_type: TextMediaType = media_type_field(_MEDIA_TYPE)
 
 
 def encode(payload: Payload, settings: TextSettings) -> Body:

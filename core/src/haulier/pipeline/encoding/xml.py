@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from haulier.errors import DestinationError, RecordError
-from haulier.model.media_type import MediaType
+from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
@@ -91,7 +91,7 @@ class XmlSettings(MediaSettings):
     booleans: Booleans = "words"
     namespace: str = Field(default="", description="the default namespace of the document, as its `xmlns`")
     declaration: bool = Field(default=True, description='begin with `<?xml version="1.0" encoding="UTF-8"?>`')
-    media_type: MediaType = media_type_field(_MEDIA_TYPE)
+    media_type: TextMediaType = media_type_field(_MEDIA_TYPE)
 
 
 def encode(payload: Payload, settings: XmlSettings) -> Body:
