@@ -211,6 +211,13 @@ def test_a_malformed_line_is_mended_as_well() -> None:
             "m.jsonl, line 2: is no exported dead letter: .*run_id.*; mend what",
         ),
         ("nonsense", "m.jsonl, line 2: is no exported dead letter"),
+        *(
+            (
+                f'{{"run_id": "RUN", "position": {far}, "record": {{}}}}',
+                "line 2: is no exported dead letter: .*position",
+            )
+            for far in (-1, 1 << 63, 10**400)
+        ),
         (
             '{"run_id": "RUN", "position": 0, "record": {}}',
             "line 2: .*position 0 .* is no dead letter of what is",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
@@ -22,9 +23,12 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
     text: bytes
 
 
+_MOST = (1 << 63) - 1  # of a whole number in SQLite: https://www.sqlite.org/datatype3.html
+
+
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
-    position: int
+    position: Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
     record: msgspec.Raw = msgspec.Raw(b"null")
     text: str | None = None
 
