@@ -16,7 +16,7 @@ from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError
 from haulier.io.ledger.rows import NOT_SENT, Commit
 from haulier.io.transports.protocol import Transport
-from haulier.model.delivery import Stop, Verdict
+from haulier.model.delivery import Stop
 from haulier.model.request import Request, Response
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.carrying import Carrier
@@ -24,6 +24,7 @@ from haulier.runs.driving.course import Course, Source, Taken
 from haulier.runs.driving.crew import Budget, Crew, Delivery
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.driving.joint import Depth, Joint
+from haulier.runs.driving.second_round import SecondRound
 from haulier.runs.driving.settling import Settling
 from haulier.runs.driving.windows import Windows
 
@@ -110,11 +111,13 @@ class Driver:
             lane=course.lane,
         )
         self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
+        self._second = SecondRound(
+            book, self._rules, self._settling, self._crew, self._windows, stop=self.stop
+        )
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._looking: asyncio.Handle | None = None
-        self._second: list[Delivery] = []
         depth.join(self._crew, self)
         self.stop_reason = ""
         self.error: BaseException | None = None
@@ -243,7 +246,7 @@ class Driver:
 
     def _outstanding(self) -> int:
         """Requests that this round has yet to bring to rest."""
-        return self._book.unsettled - len(self._second) - self._settling.provisional
+        return self._book.unsettled - len(self._second.waiting) - self._settling.provisional
 
     async def _until_quiet(self, settled: Callable[[], None]) -> None:
         """A flush: everything before it comes to rest, durably, before anything more is taken in."""
@@ -348,32 +351,7 @@ class Driver:
         self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
 
     def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
-        again = delivery.exhausted is not None
-        why = self._rules.exhausted(
-            wish.reason,
-            began=delivery.began,
-            again=again,
-            since=delivery.since or 0,
-            status=delivery.status,
-            spoken=wish.spoken,
-        )
-        if why or not again:
-            self._put_back(delivery, wish.reason)
-        if why:
-            self.stop(why)
-        elif again:
-            verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
-            self._windows.rested(delivery)
-            self._settling.finish(delivery, verdict, wish.attempts, wish.response)
-            self._crew.settled(delivery)
-            self._windows.commit_soon()
-        else:
-            delivery.exhausted = wish
-            self._windows.rested(delivery)
-            if delivery.lane is None:
-                self._second.append(delivery)
-            else:  # others wait for this one, so it cannot wait for all others
-                self._once_more(delivery)
+        self._second.exhausted(delivery, wish)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -382,22 +360,8 @@ class Driver:
 
         Parts that one of them left have such a round of their own: each time there are fewer records.
         """
-        while self._second and not self.stop_reason:
-            second, self._second = self._second, []
-            for delivery in second:
-                self._once_more(delivery)
-            self._windows.commit()
+        while not self.stop_reason and self._second.begin():
             await self._until_settled()
-
-    def _once_more(self, delivery: Delivery) -> None:
-        """The second round of one that spent its attempts."""
-        assert delivery.exhausted is not None
-        again = self._delivery(delivery.request, before=delivery.left_status)
-        again.since, again.exhausted = delivery.since, delivery.exhausted
-        self._crew.follow(delivery, again)
-        self._crew.settled(delivery)
-        self._windows.intend([again])
-        self._windows.commit_soon()
 
     def _conclude(self) -> None:
         """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""

@@ -1,0 +1,84 @@
+"""The second round: deliveries that spent their attempts are tried once more, after all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from haulier.delivery.retry import Exhausted
+from haulier.delivery.stopping import StopRules
+from haulier.model.delivery import Verdict
+from haulier.runs.driving.book import Book
+from haulier.runs.driving.crew import Crew, Delivery
+from haulier.runs.driving.settling import Settling
+from haulier.runs.driving.windows import Windows
+
+__all__ = ["SecondRound"]
+
+
+class SecondRound:
+    """waiting: deliveries that the round has yet to begin with. stop: called with why the run stops."""
+
+    def __init__(
+        self,
+        book: Book,
+        rules: StopRules,
+        settling: Settling,
+        crew: Crew,
+        windows: Windows,
+        *,
+        stop: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._rules = rules
+        self._settling = settling
+        self._crew = crew
+        self._windows = windows
+        self._stop = stop
+        self.waiting: list[Delivery] = []
+
+    def begin(self) -> bool:
+        """Bring all that wait on their way once more; False where there are none."""
+        waiting, self.waiting = self.waiting, []
+        for delivery in waiting:
+            self._once_more(delivery)
+        if waiting:
+            self._windows.commit()
+        return bool(waiting)
+
+    def exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
+        """A delivery spent its attempts: it waits for the round, or has had it and comes to rest, or the run stops."""
+        again = delivery.exhausted is not None
+        why = self._rules.exhausted(
+            wish.reason,
+            began=delivery.began,
+            again=again,
+            since=delivery.since or 0,
+            status=delivery.status,
+            spoken=wish.spoken,
+        )
+        if why or not again:
+            self._book.put_back(delivery.request, wish.reason, delivery.own_tries, delivery.left_status)
+        if why:
+            self._stop(why)
+        elif again:
+            verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
+            self._windows.rested(delivery)
+            self._settling.finish(delivery, verdict, wish.attempts, wish.response)
+            self._crew.settled(delivery)
+            self._windows.commit_soon()
+        else:
+            delivery.exhausted = wish
+            self._windows.rested(delivery)
+            if delivery.lane is None:
+                self.waiting.append(delivery)
+            else:  # others wait for this one, so it cannot wait for all others
+                self._once_more(delivery)
+
+    def _once_more(self, delivery: Delivery) -> None:
+        assert delivery.exhausted is not None
+        again = Delivery(delivery.request, before=delivery.left_status)
+        again.since, again.exhausted = delivery.since, delivery.exhausted
+        self._crew.follow(delivery, again)
+        self._crew.settled(delivery)
+        self._windows.intend([again])
+        self._windows.commit_soon()
