@@ -96,3 +96,26 @@ def test_many_malformed_records_are_committed_along_the_way() -> None:
         report = send(destination(wire.url), "in.jsonl")
         assert counts(report) == {"rejected": 30_000}
     assert rows(Path("state"), "select count(*) from record") == [(30_000,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"params": {"page": 5}},
+            "params: `page` is of type int, and a parameter is a text; give it as one",
+        ),
+        ({"limit": -1}, "limit: -1 is no number of records; give 0 or more, or leave it out"),
+    ],
+    ids=str,
+)
+def test_what_a_program_gives_wrongly_is_refused_in_words(given: dict[str, Any], told: str) -> None:
+    """Before anything is sent or kept, by a run as by preview and plan."""
+    with Wire() as wire:
+        made = destination(f"{wire.url}/{{param.page}}" if "params" in given else wire.url)
+        for carry in (haulier.preview, haulier.plan, haulier.send):
+            with pytest.raises(ConfigurationError) as caught:
+                carry(made, records(2), **given)
+            assert str(caught.value) == told
+        assert wire.asked == []
+    assert not Path(".haulier/d/ledger.db").exists()

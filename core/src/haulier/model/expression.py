@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from haulier.errors import ExpressionError
+from haulier.errors import ConfigurationError, ExpressionError
 from haulier.model.column import Column, Escape, Fault, Record, join_columns, path_text, texts_at, values_at
 
 __all__ = [
@@ -46,12 +46,19 @@ _LONGEST_SHOWN = 40
 class RunFacts(msgspec.Struct, frozen=True):
     """What a run knows before its first record.
 
-    started: Unix seconds. params: given with `--param name=value`.
+    started: Unix seconds. params: given with `--param name=value`; ConfigurationError for one that is no text.
     """
 
     run_id: str
     started: float
     params: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        for name, value in self.params.items():
+            if not isinstance(value, str):
+                raise ConfigurationError(
+                    f"params: `{name}` is of type {type(value).__name__}, and a parameter is a text; give it as one"
+                )
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):

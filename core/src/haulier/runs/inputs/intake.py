@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from haulier.errors import ConfigurationError
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
 from haulier.io.readers.jsonl import JsonlReader
@@ -64,6 +65,10 @@ class Intake:
         readers: Iterable[ReaderType] | None = None,
         resumed: bool = False,
     ) -> None:
+        if limit is not None and limit < 0:
+            raise ConfigurationError(
+                f"limit: {limit} is no number of records; give 0 or more, or leave it out"
+            )
         self._limit = limit
         self._path = os.fspath(records) if isinstance(records, str | os.PathLike) else None
         types = None if readers is None else tuple(readers)
