@@ -444,6 +444,22 @@ def test_a_stage_that_something_came_through_rejects_what_cannot_be_sent_as_it_c
     assert by_stage(few)["tag"] == {"rejected": 9}, "fewer than twenty, and the input ended"
 
 
+def test_a_replay_ends_although_nothing_comes_through_its_stage() -> None:
+    """Its records were chosen, and nobody is called in vain: what cannot be sent is rejected once more."""
+
+    def reply(asked: Asked) -> bytes:
+        odd = asked.target == "/upload" and json.loads(asked.body)["id"]
+        return answer(body=b'{"result":{}}') if odd else service(asked)
+
+    with Wire(reply) as wire:
+        tag = stage(wire, "tag", path=f"/tag/{UPLOAD_ID}", exclude=["upload"])
+        chain = pictures(wire, stage(wire, "upload"), tag, limits={"max_in_flight": 1})
+        first = send(chain, records(31))
+        assert by_stage(first)["tag"] == {"delivered": 1, "rejected": 30}
+        again = within(40, lambda: haulier.replay(chain, run=first.run_id, state="state"))
+    assert (again.state, again.rejected) == ("finished", 30)
+
+
 def test_a_later_stage_that_is_down_holds_the_earlier_ones_back() -> None:
     def reply(asked: Asked) -> bytes:
         return answer(503) if asked.target.startswith("/tag") else service(asked)

@@ -27,7 +27,8 @@ class Settling:
     """parts: makes requests of some records of another, and hands them on when they are there. again: brings a part on
     its way, with the attempts spent. later: told of a delivery whose parts were waited for, when they are on their way.
 
-    unproven: nothing came through this later stage of a chain yet, for which others are called. most: requests in
+    unproven: nothing came through this later stage of a chain yet, for which others are called; not
+    of a replay, whose records were chosen. most: requests in
     flight at most. settled: told of what came to rest. stop: called with why the run stops.
     """
 

@@ -169,7 +169,7 @@ class Chain:
                 joint=self._joints[at],
                 depth=self._depth,
                 at=at,
-                unproven=at > 0 and not leg.row.delivered,
+                unproven=at > 0 and not (leg.row.delivered or self._run.parent),
                 coming=(lambda: feed.coming) if feed is not None else lambda: 0,
                 quiet=later.flush if later is not None else None,
                 stopped=lambda reason: self._stopped_by(at, reason),
