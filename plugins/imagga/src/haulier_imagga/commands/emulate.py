@@ -61,9 +61,9 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
 
             def announce(server: Server) -> None:
                 click.echo(emulator.banner, err=True)
-                _print_url(server, as_json=as_json)
-                if ready_file is not None:
+                if ready_file is not None:  # before the URL: who reads that finds the file
                     _write_ready_file(ready_file, server, ending)
+                _print_url(server, as_json=as_json)
 
             run_forever(emulator, port=port, on_ready=announce)
     except (EmulatorError, OSError) as error:
