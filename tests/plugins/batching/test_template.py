@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 import haulier
 from haulier.errors import ConfigurationError, RecordError
+from haulier_batching.plain import names_methods
 from haulier_batching.template import Template, TemplateSettings
 
 LIST = (
@@ -106,6 +107,22 @@ def test_an_attribute_named_as_a_method_is_the_record_s_or_undefined(name: str, 
     assert rendered(f"[{{{{ {asked} }}}}]", {name: 1, "o": {name: 1}}) == b"[1]"
     assert refusal(f"[{{{{ {asked} }}}}]", {"a": 1, "o": {}}).startswith("template:1: undefined value: ")
     assert rendered(f"[{{{{ 1 if {asked} is defined else 0 }}}}]", {"o": {}}) == b"[0]"
+
+
+@pytest.mark.parametrize(
+    ("template", "named"),
+    [
+        ("{{ r.items }}", True),
+        ("{{ r . items }}", True),
+        ("{{ r['get'] }}", True),
+        ("{{ r|attr('pop') }}", True),
+        ("{{ records.sort() }}", True),
+        ("{{ loops.index }}", True),
+        ("{{ loop.index }}{{ r.itemsets }}{{ records|sort|reverse }}{{ r.a|items }}", False),
+    ],
+)
+def test_only_templates_that_name_methods_pay_for_hiding_them(template: str, named: bool) -> None:
+    assert names_methods(template) is named
 
 
 def test_what_takes_too_long_is_not_tried_again_for_each_record() -> None:

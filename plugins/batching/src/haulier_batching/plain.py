@@ -17,7 +17,9 @@ _READING = frozenset({"get", "items", "keys", "values"})  # of an object; what t
 _REFUSED = (
     "it calls `{}`; a template reads records (items, keys, values and get can be called), and changes none"
 )
-_NAMED = re.compile(rf"\b(?:{'|'.join(sorted(_METHODS))})\b")
+_ANY = "|".join(sorted(_METHODS))
+# As an attribute, but of MiniJinja's own `loop`, or as a text.
+_NAMED = re.compile(rf"(?<!\bloop)\.\s*(?:{_ANY})\b|[\"'](?:{_ANY})[\"']")
 
 
 def names_methods(template: str) -> bool:
