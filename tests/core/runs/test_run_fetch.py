@@ -314,6 +314,32 @@ def test_in_a_chain_a_later_stage_fetches_what_the_answer_before_named() -> None
     assert not kept()
 
 
+def test_a_later_stage_waits_for_a_better_night_as_the_first_does() -> None:
+    with Wire(lambda _: answer(503)) as store, Wire() as wire:
+        here = store.url
+        wire.reply = lambda asked: (
+            answer(body=json.dumps({"at": f"{here}/{json.loads(asked.body)['id']}.png"}).encode())
+            if asked.target == "/find"
+            else answer()
+        )
+        find = {"name": "find", "request": {"method": "POST", "url": f"{wire.url}/find"}}
+        request = {**uploading(wire)["request"], "files": {"image": "{record.find.at}"}}
+        stages = [find, {"name": "upload", "request": request}]
+        chain = {"name": "d", "retry": QUICK, "fetch": FETCH, "stages": stages}
+        Path("in.jsonl").write_text("".join(f'{{"id": {number}}}\n' for number in range(10)))
+        first = send(chain, "in.jsonl")
+        assert (first.state, first.stages[1].rejected, first.stages[1].pending) == (
+            "stopped",
+            0,
+            first.stages[0].delivered,
+        )
+        assert "files cannot be reached" in first.reason
+        store.reply = picture
+        second = send(chain, "in.jsonl")
+        assert (second.run_id, second.state, counts(second)) == (first.run_id, "finished", {"delivered": 20})
+    assert not kept()
+
+
 # -- before sending --------------------------------------------------------------------------------------------------
 
 

@@ -58,7 +58,7 @@ BY_CONTENT = (
     Parameter(
         name="image",
         place="file",
-        description="Path of a picture file below `files_root`: PNG, JPEG or GIF.",
+        description="A picture, PNG, JPEG or GIF: its path below `files_root`, or its URL where the destination says `fetch`.",
         example="{record.path}",
     ),
     Parameter(

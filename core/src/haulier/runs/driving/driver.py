@@ -67,7 +67,7 @@ class Driver:
         self._book = book
         self._course = course
         self._on_durable = durable
-        self._depth = depth
+        self._depth, self._is_first = depth, at == 0
         self._coming = coming
         self._quiet = quiet
         self._stopped = stopped
@@ -165,7 +165,7 @@ class Driver:
             if ended_early:
                 # Later stages carry what was read to its end.
                 self._stopped = None
-                self.stop(f"{ended_early}; mended, it goes on under the run key {self._course.run_key}")
+                self.stop(ended_early)
             await self._second_round()
         except asyncio.CancelledError:
             at_once = True
@@ -212,7 +212,10 @@ class Driver:
             if not self.stop_reason:
                 raise
         except InputError as error:
-            return str(error)  # what was read stands, and goes out
+            why = f"{error}; mended, it goes on under the run key {self._course.run_key}"
+            if self._is_first:
+                return why  # what was read stands, and goes out
+            self.stop(why)  # nothing takes what the stage before makes
         except Exception as error:  # noqa: BLE001 - a caller's iterator or a plugin: raised again at the end
             self.fail(error)
         finally:

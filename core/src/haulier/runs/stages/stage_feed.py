@@ -43,6 +43,7 @@ class StageFeed:
         self._trail = trail
         self._shape, self._rest = shape, rest
         self._at_once = at_once
+        self._held_from: int | None = None
         self._announced = self._durable = self._taken = 0
         self._ended = False
         self._flushed: list[Callable[[], None]] = []
@@ -139,4 +140,10 @@ class StageFeed:
             faults={at: record.fault for at, record in enumerate(records) if record.fault is not None}
             or None,
         )
-        return records, self._shape(block)
+        blocks = self._shape(block)
+        if blocks:
+            self._held_from = None
+            return records, blocks
+        # It was taken all the same, and stages before this one need not wait for it: an empty block tells them.
+        self._held_from = block.first if self._held_from is None else self._held_from
+        return records, [Block(first=self._held_from, lines=[])]
