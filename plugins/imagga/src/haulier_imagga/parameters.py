@@ -58,7 +58,7 @@ BY_CONTENT = (
     Parameter(
         name="image",
         place="file",
-        description="A picture, PNG, JPEG or GIF: its path below `files_root`, or its URL where the destination says `fetch`.",
+        description="A picture (PNG, JPEG, GIF): its path below `files_root`, or with `fetch` its URL.",
         example="{record.path}",
     ),
     Parameter(
