@@ -66,17 +66,18 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Whether the body of an answer is of use to anybody: it decides, or an output keeps it."""
         return self.body_kept or self.reads_body
 
-    def is_plain(self, response: Response) -> bool:
-        """Whether the status alone says that everything was delivered."""
-        return response.status == 200 and not (self.verdicts or self.reads_body or self.answers_file)
+    @property
+    def takes_any_200(self) -> bool:
+        """Whether a 200 alone says that everything was delivered."""
+        return not (self.verdicts or self.reads_body or self.answers_file)
 
     def __call__(
         self, request: Request, response: Response, *, resend: bool, history: History
     ) -> Verdict | Outcomes | Stop:
         """The verdict on an answer. `resend`: an earlier attempt may have reached the server."""
-        if self.is_plain(response):
-            return DELIVERED
         status = response.status
+        if status == 200 and self.takes_any_200:
+            return DELIVERED
         written = self.verdicts.get(status)
         if written is not None:
             return self._written(written, request, response)

@@ -51,6 +51,7 @@ class Carrier:
         self._prompt = transport if isinstance(transport, Prompt) else None
         self._book = book
         self._course = course
+        self._takes_any_200 = course.judging.takes_any_200
         self._authorize = course.authorize
         self._pacing = pacing
         self._rules = rules
@@ -142,7 +143,7 @@ class Carrier:
     def _answered(self, delivery: Delivery, reply: Response | TransportError) -> None:
         """An answer to a first attempt: mostly one that says all, else the flow decides."""
         self._count(delivery, reply)
-        if type(reply) is Response and self._course.judging.is_plain(reply):
+        if self._takes_any_200 and type(reply) is Response and reply.status == 200:
             self._delivered(delivery, reply)
         else:
             delivery.flow = self._flow(delivery, reply)
