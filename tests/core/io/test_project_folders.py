@@ -132,6 +132,27 @@ def test_a_link_out_of_the_project_is_no_destination(tmp_path: Path) -> None:
         project.locate("tag")
 
 
+def test_what_has_the_name_of_a_destination_and_is_no_file_is_called_so(tmp_path: Path) -> None:
+    project, _ = Project.init(tmp_path)
+    (project.destinations / "folder.yaml").mkdir()
+    (project.destinations / "link.yaml").symlink_to(tmp_path / "nothing")
+    for name in ("folder", "link"):
+        with pytest.raises(
+            DestinationError, match=rf"{name}\.yaml is a folder, or a link to nothing; put a file"
+        ):
+            project.locate(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use cannot be removed")
+def test_a_current_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match=r"^the current folder is not there any more"):
+        Project.find()
+
+
 def test_an_unknown_destination_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     project, _ = Project.init(tmp_path)
     with pytest.raises(DestinationError, match="known: none yet; make one with: haulier destination new"):

@@ -59,7 +59,12 @@ class Project:
         state: replaces `.haulier` of the project for run state; credentials stay in the project.
         Raises ConfigurationError where no folder upwards holds `haulier.yaml`, or where that holds settings.
         """
-        begin = Path(start or Path.cwd()).absolute()
+        try:
+            begin = Path(start or Path.cwd()).absolute()
+        except FileNotFoundError:
+            raise ConfigurationError(
+                "the current folder is not there any more; go to the folder of a project"
+            ) from None
         for folder in (begin, *begin.parents):
             if (folder / _MARKER).is_file():
                 _check_marker(folder / _MARKER)
@@ -146,6 +151,8 @@ class Project:
                 raise DestinationError(
                     f"{shown(path)} is a link out of the project; put the file itself there"
                 )
+            if os.path.lexists(path):
+                raise DestinationError(f"{shown(path)} is a folder, or a link to nothing; put a file there")
         close = get_close_matches(name, self.names(), n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {self._known()}"
         raise DestinationError(f"no destination `{name}` in {shown(self.destinations)}; {hint}")
