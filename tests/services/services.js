@@ -1,4 +1,4 @@
-// Three real services on ports of their own: CouchDB's API (PouchDB), a GraphQL server, Kinesis (kinesalite).
+// Four real services on ports of their own: CouchDB's API (PouchDB), a GraphQL server, Kinesis (kinesalite), SQS (fauxqs).
 const express = require("express");
 const PouchDB = require("pouchdb-node").plugin(require("pouchdb-adapter-memory")).defaults({ adapter: "memory" });
 const { buildSchema } = require("graphql");
@@ -28,4 +28,9 @@ Promise.all([
   opened("couch", http.createServer(couch)),
   opened("graph", http.createServer(graph)),
   opened("kinesis", kinesalite({ createStreamMs: 0 })),
+  import("fauxqs").then(async ({ buildApp }) => {
+    const sqs = buildApp({ logger: false });
+    await sqs.listen({ port: 0, host: "127.0.0.1" });
+    ports.sqs = sqs.server.address().port;
+  }),
 ]).then(() => console.log(JSON.stringify(ports)));

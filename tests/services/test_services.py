@@ -1,4 +1,4 @@
-"""Three real services whose answers differ: bad records are rejected with the service's reason, all others delivered.
+"""Four real services whose answers differ: bad records are rejected with the service's reason, all others delivered.
 
 They come from the npm registry and are installed once, beside the virtual environment; without npm these are skipped.
 """
@@ -27,6 +27,7 @@ PLACES = {
     "graph": "https://graphql.example",
     "couch": "https://couchdb.example",
     "kinesis": "https://kinesis.example",
+    "sqs": "https://sqs.example",
 }
 # kinesalite wants to see a signature, and looks no closer.
 SIGNED = {
@@ -61,7 +62,7 @@ pytestmark = pytest.mark.alone  # their folders are locked by whoever has them o
 
 @pytest.fixture
 def ports() -> Iterator[dict[str, int]]:
-    """The three services, running; name -> port."""
+    """The four services, running; name -> port."""
     command = ["node", "services.js"]
     with subprocess.Popen(
         command, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -179,6 +180,38 @@ def test_a_batch_refused_whole_for_one_record(place: Path, ports: dict[str, int]
     got = kinesis("GetRecords", kinesis("GetShardIterator", shard))["Records"]
     keys = sorted(one["PartitionKey"] for one in got)
     assert keys == sorted(f"k{number}" for number in range(60) if number not in (25, 41)), "each of them once"
+
+
+def test_results_in_two_lists_each_with_the_id_it_was_sent_with(place: Path, ports: dict[str, int]) -> None:
+    """SQS: who failed stands in a list of its own, behind those who did not. An Id given twice refuses the batch."""
+    origin = f"http://127.0.0.1:{ports['sqs']}/"
+
+    def sqs(target: str, body: dict[str, Any]) -> Any:
+        kind = "application/x-amz-json-1.0"
+        return ask(origin, "POST", body, **{"X-Amz-Target": f"AmazonSQS.{target}", "content-type": kind})
+
+    queue = sqs("CreateQueue", {"QueueName": "orders"})
+    written = place / "destinations" / "orders-sqs.yaml"
+    written.write_text(written.read_text().replace(f"{origin}000000000000/orders", queue["QueueUrl"]))
+    records = [{"Id": f"m{number}", "MessageBody": f"order {number}"} for number in range(60)]
+    records[13]["MessageBody"] = "\x01"
+    records[17]["MessageBody"] = "\ufffe"
+    records[42]["Id"] = records[47]["Id"]
+    report = send("orders-sqs", records)
+    assert (report.exit_code, counts(report)) == (4, {"delivered": 58, "rejected": 2}), report.reason
+    reasons = {at: reason for at, _, reason in letters(report)}
+    assert sorted(reasons) == [13, 17]
+    assert all(
+        reason.startswith("the service says InvalidMessageContents: Invalid characters found")
+        for reason in reasons.values()
+    )
+    assert report.attempts == 6 + 2  # the batch with one Id twice goes on as its halves
+    found: list[str] = []
+    while got := sqs("ReceiveMessage", {**queue, "MaxNumberOfMessages": 10}).get("Messages"):
+        found += [one["Body"] for one in got]
+    assert sorted(found) == sorted(
+        one["MessageBody"] for at, one in enumerate(records) if at not in reasons
+    ), "each of them once"
 
 
 def test_the_page_shows_the_files_that_are_tested() -> None:
