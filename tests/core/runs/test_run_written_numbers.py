@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,19 @@ from tests.core.runs.carrying import rows
 from tests.core.runs.wire import Wire
 
 import haulier
+from haulier.authoring import GroupingAlgorithm, Settings
 from haulier.errors import DestinationError
 from haulier.io.activation import changed, settings_of
 from haulier.io.destination_text import dump_destination
 from haulier.io.destinations import destination_from
 from haulier.io.yaml_file import read_yaml
+from haulier.model.block import Block
+from haulier.model.expression import RunFacts
 from haulier.model.written_number import WrittenNumber, as_written, number_of
 from haulier.runs.destinations.adjusting import adjusted
 from haulier.runs.destinations.listing import show_destination
+from haulier.runs.resolving.builtins import load_registry
+from haulier.runs.resolving.resolve import resolve
 from haulier.runs.resolving.site import site_of
 
 NUMBERS = ["1.10", "1e2", "0.12345678901234567890", "-0.0", "1E+5", "12345678901234567890.5", "1.5", "7"]
@@ -149,6 +156,41 @@ def test_the_way_out_of_an_expression_in_other_props_is_one() -> None:
     (sample,) = haulier.preview(made, [{}]).samples
     body = json.loads(sample.body)  # type: ignore[arg-type]
     assert (body["s"], body["u"], body["t"][-1], len(body["t"])) == ("{x}", "{{now}}", "!", 5)
+
+
+class Anything(Settings):
+    """Settings of a stranger's grouping, who has not heard of written numbers."""
+
+    more: Any
+
+
+class Stranger:
+    def __init__(self, settings: Anything) -> None:
+        self._more = settings.more
+
+    def build(self, items: Sequence[Any]) -> dict[str, Any]:
+        return {"more": self._more, "r": list(items)}
+
+
+@pytest.mark.parametrize(
+    ("content_format", "body"),
+    [
+        ("json", b'{"more":{"v":[1.10,1.5]},"r":[{"a":1}]}'),
+        ("ndjson", b'{"more":{"v":[1.10,1.5]},"r":[{"a":1}]}\n'),
+        ("xml", b"<more><v><item>1.10</item><item>1.5</item></v></more>"),
+    ],
+)
+def test_a_strangers_settings_of_any_type_are_sent_as_written_too(content_format: str, body: bytes) -> None:
+    algorithm = GroupingAlgorithm(name="s", title="S", description="s", factory=Stranger, settings=Anything)
+    registry = load_registry()
+    registry = dataclasses.replace(registry, groupings={**registry.groupings, "s": algorithm})
+    file = f"request: {{url: '{URL}', content_format: {content_format}}}\n"
+    file += "batching: {grouping: {name: s, more: {v: [1.10, 1.5]}}}\n"
+    made = destination_from({**read_yaml(file.encode(), "d").value, "name": "d"})
+    planner = resolve(made, registry).planner(RunFacts("f" * 32, 0.0, {}))
+    planner.feed(Block(first=0, lines=[b'{"a":1}']))
+    (request,) = planner.close().requests
+    assert body in request.body  # type: ignore[operator]
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))

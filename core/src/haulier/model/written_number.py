@@ -8,7 +8,15 @@ from typing import Annotated, Any, Self, TypeAlias
 from msgspec import Raw
 from pydantic import JsonValue, WrapValidator
 
-__all__ = ["KeptNumber", "WrittenJson", "WrittenNumber", "as_written", "number_of", "with_numbers"]
+__all__ = [
+    "KeptNumber",
+    "WrittenJson",
+    "WrittenNumber",
+    "as_written",
+    "number_of",
+    "number_text",
+    "with_numbers",
+]
 
 
 class WrittenNumber(float):
@@ -47,6 +55,13 @@ def as_written(value: Any) -> Any:
     if isinstance(value, list):
         return list(map(as_written, value))
     return value
+
+
+def number_text(value: Any) -> Raw:
+    """What msgspec's encoders write of a WrittenNumber; TypeError for anything else that they do not know."""
+    if isinstance(value, WrittenNumber):
+        return Raw(value.text.encode())
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 
 def with_numbers(value: Any, written: Any) -> Any:

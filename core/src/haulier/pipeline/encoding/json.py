@@ -13,6 +13,7 @@ from haulier.errors import RecordError
 from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body, FilePart
+from haulier.model.written_number import WrittenNumber, number_text
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 
 __all__ = ["JSON", "JsonSettings", "encode", "json_text", "refuse_unsayable"]
@@ -20,9 +21,10 @@ __all__ = ["JSON", "JsonSettings", "encode", "json_text", "refuse_unsayable"]
 _MEDIA_TYPE = "application/json"
 # What can hide neither a NaN nor a file, at any depth.
 _HARMLESS = frozenset({Raw, str, int, bool, type(None)})
+_NUMBERS = frozenset({float, WrittenNumber})
 _RAW = frozenset({Raw})
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=number_text).encode
 
 
 class JsonSettings(MediaSettings):
@@ -71,7 +73,7 @@ def refuse_unsayable(payload: Any) -> None:
         if _HARMLESS.issuperset(map(type, members)):
             continue
         for member in members:
-            if type(member) in _HARMLESS or (type(member) is float and isfinite(member)):
+            if type(member) in _HARMLESS or (type(member) in _NUMBERS and isfinite(member)):
                 continue
             if isinstance(member, dict):
                 pending.append(member.values())

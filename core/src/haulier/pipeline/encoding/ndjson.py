@@ -9,6 +9,7 @@ from haulier.errors import DestinationError, RecordError
 from haulier.model.media_type import TextMediaType
 from haulier.model.parts import ContentEncoder, Payload
 from haulier.model.request import Body
+from haulier.model.written_number import number_text
 from haulier.pipeline.encoding.json import json_text, refuse_unsayable
 from haulier.pipeline.encoding.media import MediaSettings, media_type_field
 
@@ -16,7 +17,7 @@ __all__ = ["NDJSON", "NdjsonSettings", "encode"]
 
 _MEDIA_TYPE = "application/x-ndjson"
 _elements = msgspec.json.Decoder(list[Raw]).decode
-_encode_lines = msgspec.json.Encoder().encode_lines
+_encode_lines = msgspec.json.Encoder(enc_hook=number_text).encode_lines
 
 
 class NdjsonSettings(MediaSettings):
