@@ -123,63 +123,91 @@ ECHO = {
 }
 
 
-def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
-    """Runs that succeed, fail, stop and are echoed at: neither what they wrote nor what they said holds the secret."""
-    said: dict[str, str] = {}
+_RECORDS = ("--records", "records.jsonl")
 
-    def run_all(*commands: tuple[object, ...], code: int = 0) -> None:
-        for ended in project.together(*commands, code=code):
-            said[f"command {len(said)}: {' '.join(ended.arguments)}"] = ended.out + ended.err
 
-    def run(*arguments: object, code: int = 0) -> None:
-        run_all(arguments, code=code)
+class Said:
+    """Runs commands of a project and keeps all that they print."""
 
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.texts: dict[str, str] = {}
+
+    def run_all(self, *commands: tuple[object, ...], code: int = 0) -> None:
+        for ended in self.project.together(*commands, code=code):
+            self.texts[f"command {len(self.texts)}: {' '.join(ended.arguments)}"] = ended.out + ended.err
+
+    def run(self, *arguments: object, code: int = 0) -> None:
+        self.run_all(arguments, code=code)
+
+
+def _upload(said: Said) -> None:
+    """Everything a person does with a credential of Imagga: stored, looked at, tried, refused, carried."""
     emulator = ImaggaEmulator(credentials={KEY: SECRET}, monthly_limit=10_000)
-    project.write("pictures/a.png", png(4, 4))
-    project.records([{"id": n, "file": "a.png", "url": f"https://example.com/{n}.jpg"} for n in range(5)])
-    records = ("--records", "records.jsonl")
-    with serve(emulator) as server, RecordingServer() as echo:
+    with serve(emulator) as server:
         values = ("--value", f"api_key={KEY}", "--value", f"api_secret={SECRET}")
-        run("credential", "add", "imagga", "--name", "key", "--origin", server.url, *values, "--check")
-        common = {"connector": "imagga", "credential": "key", "base_url": server.url, "limits": QUICK}
-        output = {"outputs": [{"to": "jsonl", "path": "out/answers.jsonl"}]}
-        upload = {"endpoint": "upload-image", "params": {"image": "{record.file}"}, "files_root": "pictures"}
-        project.destination(
-            "upload", {**common, **upload, **output, "retry": {"attempts": 2, "base_s": 0.01}}
+        said.run("credential", "add", "imagga", "--name", "key", "--origin", server.url, *values, "--check")
+        said.project.destination(
+            "upload",
+            {
+                "connector": "imagga",
+                "endpoint": "upload-image",
+                "credential": "key",
+                "base_url": server.url,
+                "params": {"image": "{record.file}"},
+                "files_root": "pictures",
+                "limits": QUICK,
+                "retry": {"attempts": 2, "base_s": 0.01},
+                "outputs": [{"to": "jsonl", "path": "out/answers.jsonl"}],
+            },
         )
-        run_all(
+        said.run_all(
             ("credential", "list", "--json"),
             ("destination", "show", "upload", "--json"),
-            ("preview", "upload", *records, "--full"),
-            ("test", "upload", *records, "--json"),
+            ("preview", "upload", *_RECORDS, "--full"),
+            ("test", "upload", *_RECORDS, "--json"),
         )
         emulator.faults.add(Fault.refused(503, count=None))
-        run("run", "upload", *records, "--activate", code=3)
+        said.run("run", "upload", *_RECORDS, "--activate", code=3)
         emulator.faults.clear()
-        run("run", "upload", *records)
+        said.run("run", "upload", *_RECORDS)
+
+
+def _be_echoed_at(said: Said) -> None:
+    """Runs whose service throws back all it was sent: as a success, as a refusal, as a redirect."""
+    with RecordingServer() as echo:
         for kind, secrets in ECHO.items():
-            project.store(kind, secrets, echo.url, name=kind)
-            request = {"method": "POST", "url": echo.url + "/in"}
-            outputs = [{"to": "jsonl", "path": f"out/{kind}.jsonl"}]
-            settings = {
-                "request": request,
-                "credential": kind,
-                "limits": QUICK,
-                "key": "id",
-                "outputs": outputs,
-            }
-            project.destination(kind, settings)
+            said.project.store(kind, secrets, echo.url, name=kind)
+            said.project.destination(
+                kind,
+                {
+                    "request": {"method": "POST", "url": echo.url + "/in"},
+                    "credential": kind,
+                    "limits": QUICK,
+                    "key": "id",
+                    "outputs": [{"to": "jsonl", "path": f"out/{kind}.jsonl"}],
+                },
+            )
         for status, code in ((200, 0), (400, 4), (302, 3)):
             echo.answer = lambda seen, status=status: thrown_back(seen, status)
-            run_all(
-                *(("run", kind, *records, "--activate", "--run-key", f"{kind}-{status}") for kind in ECHO),
+            said.run_all(
+                *(("run", kind, *_RECORDS, "--activate", "--run-key", f"{kind}-{status}") for kind in ECHO),
                 code=code,
             )
-        run("dead-letters", "list", "basic")
+        said.run("dead-letters", "list", "basic")
         sent = [seen.target + str(seen.headers) for seen in echo.seen]
-        assert any(SECRET in text for text in sent), "it was sent, or this test would prove nothing"
-        assert any(quote(SECRET, safe="") in text for text in sent)
-    places = everything(project.root, said)
+    assert any(SECRET in text for text in sent), "it was sent, or this test would prove nothing"
+    assert any(quote(SECRET, safe="") in text for text in sent)
+
+
+def test_nothing_a_run_wrote_holds_a_secret(project: Project) -> None:
+    """Runs that succeed, fail, stop and are echoed at: neither what they wrote nor what they said holds the secret."""
+    said = Said(project)
+    project.write("pictures/a.png", png(4, 4))
+    project.records([{"id": n, "file": "a.png", "url": f"https://example.com/{n}.jpg"} for n in range(5)])
+    _upload(said)
+    _be_echoed_at(said)
+    places = everything(project.root, said.texts)
     assert any("ledger" in place and "table" in place for place in places)
     assert any("answers.jsonl" in place for place in places)
     assert search(places, {"key": KEY, "secret": SECRET}) == []
