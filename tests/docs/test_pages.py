@@ -31,7 +31,9 @@ def _anchors(page: Path) -> set[str]:
     return {_STRIPPED.sub("", text.strip().lower()).replace(" ", "-") for text in texts}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+@pytest.mark.parametrize(
+    "page", [*PAGES, REPOSITORY / "bench" / "README.md"], ids=lambda page: str(page.relative_to(REPOSITORY))
+)
 def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
     broken = []
     for link in _LINK.findall(prose_of(page)):
@@ -42,6 +44,28 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in _anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
+    reached, ahead = set[Path](), {REPOSITORY / "README.md"}
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        links = (link.partition("#")[0] for link in _LINK.findall(prose_of(page)) if "://" not in link)
+        ahead |= {(page.parent / link).resolve() for link in links if link.endswith(".md")} - reached
+    assert sorted(set(DOCS.glob("**/*.md")) - reached) == []
+
+
+def test_every_module_that_a_page_of_the_house_names_is_there() -> None:
+    """Such as `runs/driving/book.py`; a name alone is a module beside the one named before it."""
+    named = [
+        name
+        for page in ("docs/architecture.md", "CONTRIBUTING.md")
+        for name in re.findall(r"`([a-z_/]+/[a-z_]+\.py)`", (REPOSITORY / page).read_text(encoding="utf-8"))
+    ]
+    roots = (REPOSITORY, REPOSITORY / "core" / "src" / "haulier")
+    assert len(named) > 10
+    assert [name for name in named if not any((root / name).is_file() for root in roots)] == []
 
 
 def test_the_generated_pages_are_current() -> None:
