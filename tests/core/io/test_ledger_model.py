@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from array import array
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ class LedgerMachine(RuleBasedStateMachine):
             requests.reverse()
         held = min((positions[0] for positions in self.held.values() if positions), default=None)
         self.book.rejected_unsent(rejected)
-        block = Block(first=start, lines=[b"{}"] * (stop - start), digest=b"%d" % stop)
+        block = Block(first=start, lines=[b"{}"] * (stop - start), digest=partial(bytes, b"%d" % stop))
         self.book.took(block, held, requests)
         for request in requests:
             self.intend(request)

@@ -10,6 +10,7 @@ import time
 from array import array
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def test_a_commit_is_durable_and_readable_beside_the_writer(ledger: Ledger, tmp_
     run = ledger.start(new_run())
     sent = request(0, range(3))
     ledger.commit(
-        run.id, [Commit(intents=[intent_row(run.id, sent, None)], read=3, low_water=0, digest=b"d")]
+        run.id,
+        [Commit(intents=[intent_row(run.id, sent, None)], read=3, low_water=0, digest=partial(bytes, b"d"))],
     )
     with closing(LedgerView.open(tmp_path / "d")) as view:
         assert (row_of(view).read, row_of(view).digest, view.sending(run)) == (3, b"d", 3)
@@ -99,7 +101,10 @@ def test_counts_add_up_over_commits_and_low_water_never_falls(ledger: Ledger) ->
     run = ledger.start(new_run())
     ledger.commit(
         run.id,
-        [Commit(read=5, low_water=4, delivered=2), Commit(read=9, low_water=6, rejected=1, digest=b"1")],
+        [
+            Commit(read=5, low_water=4, delivered=2),
+            Commit(read=9, low_water=6, rejected=1, digest=partial(bytes, b"1")),
+        ],
     )
     ledger.commit(run.id, [Commit(read=0, low_water=0, accepted=3, in_doubt=1, attempts=7)])
     row = row_of(ledger)

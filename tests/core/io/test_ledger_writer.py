@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from tests.core.io.test_ledger_store import new_run, row_of
@@ -25,7 +26,7 @@ def test_every_commit_is_written_in_order_and_told_once_durable(tmp_path: Path) 
 
         writer = Writer(ledger, run.id, done)
         for number in range(100):
-            writer.put(Commit(delivered=1, read=number + 1, digest=b"%d" % number))
+            writer.put(Commit(delivered=1, read=number + 1, digest=partial(bytes, b"%d" % number)))
         writer.start()
         for _ in range(100):
             writer.put(Commit(delivered=1))

@@ -36,7 +36,8 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     faults: index in the block -> why the reader cannot take that record (a CSV row with a wrong column count, a value
         that is no JSON); its line is kept as read, for the dead letter.
     files: per record, parameter name -> the file part found for it, or the reason why there is none.
-    digest: SHA-256 over the input up to the end of this block, where the reader was asked for it.
+    digest: gives the SHA-256 over the input up to the end of this block, where the reader was asked for it; works it
+        out when it is called first, in any thread.
     chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.
     settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
     """
@@ -47,7 +48,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     plain: bool = False
     faults: Mapping[int, str] | None = None
     files: list[Files] | None = None
-    digest: bytes | None = None
+    digest: Callable[[], bytes] | None = None
     chunk: str | None = None
     content: bytes | None = None
     settled: Callable[[], None] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -150,6 +150,7 @@ class Commit(msgspec.Struct, kw_only=True):
     outputs know of it) of requests that were accepted; asking: ids of those that are asked for next; answers:
     (status, body of the last answer, id); told: ids that outputs know of now; found: positions of records that are
     no dead letters any more.
+    digest: gives the SHA-256 of the input as far as it was read; worked out where the commit is written.
     Counts are what this commit adds, in records; attempts in requests.
     """
 
@@ -171,7 +172,7 @@ class Commit(msgspec.Struct, kw_only=True):
     told: list[int] = []
     found: list[int] = []
     read: int = 0
-    digest: bytes | None = None
+    digest: Callable[[], bytes] | None = None
     low_water: int = 0
     delivered: int = 0
     accepted: int = 0

@@ -98,7 +98,7 @@ def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], acti
         " attempts = attempts + ?, busy_s = busy_s + ?, waited_s = waited_s + ?, active_s = active_s + ? where id = ?",
         (
             max((commit.read for commit in commits), default=0),
-            digest,
+            digest() if digest is not None else None,
             low_water,
             sum(commit.delivered for commit in commits),
             sum(commit.accepted for commit in commits),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import threading
+from collections import deque
 from collections.abc import Iterator
+from hashlib import sha256
 
 import msgspec
 
@@ -11,6 +13,8 @@ from haulier.model.block import Block
 from haulier.model.parts import Reader
 
 __all__ = ["DigestedReader"]
+
+_MOST_BEHIND = 32  # blocks whose texts wait to be hashed
 
 
 class DigestedReader:
@@ -27,8 +31,52 @@ class DigestedReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the reader's blocks, each with the digest up to its end."""
-        running = hashlib.sha256()
+        running = _Running()
         for block in self._reader.blocks():
-            running.update(b"\n".join(block.lines))
-            running.update(b"\n")
-            yield msgspec.structs.replace(block, digest=running.digest())
+            yield msgspec.structs.replace(block, digest=running.after(b"\n".join(block.lines)))
+
+
+class _Running:
+    """Hashes texts in their order when a digest is asked for: by the ledger's thread, beside the interpreter's lock."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self._behind: deque[_Digest] = deque()
+        self._lock = threading.Lock()
+
+    def after(self, text: bytes) -> _Digest:
+        """The digest when this text, and a line feed, have been added."""
+        digest = _Digest(self, text)
+        self._behind.append(digest)
+        if len(self._behind) > _MOST_BEHIND:
+            self._hash_oldest()
+        return digest
+
+    def work_out(self, digest: _Digest) -> bytes:
+        """This digest, and with it all before it."""
+        while digest.value is None:
+            self._hash_oldest()
+        return digest.value
+
+    def _hash_oldest(self) -> None:
+        with self._lock:
+            if self._behind:
+                oldest = self._behind.popleft()
+                self._hash.update(oldest.text)
+                self._hash.update(b"\n")
+                oldest.value, oldest.text = self._hash.digest(), b""
+
+
+class _Digest:
+    """A digest that is worked out when it is called. value: None until then; text: what is not hashed until then."""
+
+    __slots__ = ("_running", "text", "value")
+
+    def __init__(self, running: _Running, text: bytes) -> None:
+        self._running = running
+        self.text = text
+        self.value: bytes | None = None
+
+    def __call__(self) -> bytes:
+        """The SHA-256, 32 bytes; in any thread."""
+        return self._running.work_out(self)

@@ -107,7 +107,7 @@ class Intake:
         count, digest = 0, None
         for block in self.blocks():
             count, digest = block.first + len(block.lines), block.digest
-        return count, digest
+        return count, digest() if digest is not None else None
 
     def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """Nothing to do: the input is read from its beginning."""

@@ -123,10 +123,11 @@ class PlanSource:
             if end > resumed.low_water:
                 self._span.append(block)
             if end == resumed.read:
-                if block.digest != resumed.digest and not resumed.again:
+                digest = block.digest() if block.digest is not None else None
+                if digest != resumed.digest and not resumed.again:
                     raise InputChanged(
                         f"the first {resumed.read:,} records differ from those this run has read"
-                        f" (SHA-256 {_hex(block.digest)} instead of {_hex(resumed.digest)})"
+                        f" (SHA-256 {_hex(digest)} instead of {_hex(resumed.digest)})"
                     )
                 return
             if end > resumed.read:
