@@ -659,7 +659,7 @@ def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None
             "request": {
                 "method": "POST",
                 "url": f"{url}/b/{{record.a.id}}/{{record.id}}/{{record.c.id}}",
-                "body": {"late": "{record.b.x}", "rare": "{record.rare}"},
+                "body": {"gone": "{record.d.x}", "rare": "{record.rare}"},
             },
         },
     ]
@@ -670,7 +670,7 @@ def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None
     assert set(warnings) < set(planned.warnings)
     assert [one for one in warnings if one.startswith("stage `b`")] == [
         f"stage `b`: {{record.c.id}}: `c` {nowhere}",
-        f"stage `b`: {{record.b.x}}: `b` {nowhere}",
+        f"stage `b`: {{record.d.x}}: `d` {nowhere}",
     ]
 
 
@@ -693,3 +693,17 @@ def test_preview_plan_and_test_send_refuse_what_a_run_refuses_for_the_name_of_a_
     assert list(counted.first_rejections) == [one.told for one in shown.rejected]
     assert str(caught.value).endswith(f"(record 0: the attribute `tag` {refused})")
     assert by_stage(report)["upload"] == {"delivered": 1, "rejected": 2}
+
+
+@pytest.mark.parametrize(("reader", "read"), [("a", "a"), ("a", "b"), ("b", "b")])
+def test_a_stage_that_reads_what_none_has_answered_yet_is_refused_at_check(reader: str, read: str) -> None:
+    stages = [
+        {"name": name, "request": {"url": "http://127.0.0.1:9/x", "body": {"id": f"{{record.{read}.id}}"}}}
+        if name == reader
+        else {"name": name, "request": {"url": "http://127.0.0.1:9/x"}}
+        for name in ("a", "b")
+    ]
+    assert haulier.check({"name": "d", "stages": stages}).problems == (
+        f"destination `d`, stage `{reader}`: {{record.{read}.id}}: stage `{read}` has not answered when this one is "
+        "called; name an earlier stage",
+    )

@@ -69,6 +69,20 @@ def _check_chain(destination: Destination, stages: Sequence[Resolved], registry:
         raise DestinationError(
             f"{place}: two stages have the same `save_body`; give each a folder of its own"
         )
+    _check_answers(stages)
+
+
+def _check_answers(stages: Sequence[Resolved]) -> None:
+    """A stage reads what earlier ones answered: no record has an attribute with the name of a stage."""
+    for at, resolved in enumerate(stages):
+        silent = {later.name for later in stages[at:]}
+        for path in resolved.record_paths:
+            if path[0] in silent:
+                place = place_of(resolved.destination, resolved.stage)
+                raise DestinationError(
+                    f"{place}: {{record.{'.'.join(path)}}}: stage `{path[0]}` has not answered when this one is "
+                    "called; name an earlier stage"
+                )
 
 
 def _resolve_call(
