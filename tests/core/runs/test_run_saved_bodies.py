@@ -127,7 +127,7 @@ def test_a_file_is_named_for_its_key_as_records_and_outputs_write_it(
     tmp_path: Path, key: bytes, named: str
 ) -> None:
     saved = SavedBodies(tmp_path, "out", "0123456789abcdef", "sku")
-    request = msgspec.structs.replace(REQUEST, records=[b'{"sku": ' + key + b"}"])
+    request = msgspec.structs.replace(REQUEST, texts=b'{"sku": ' + key + b"}")
     picture = Response(status=200, headers=(("content-type", "image/png"),), body=PICTURE)
     assert saved.path_of(request, picture) == f"out/0123456789ab/000000-{named}.png"
 
