@@ -19,7 +19,7 @@ from tests.core.runs.wire import Wire
 import haulier
 from haulier.authoring import GroupingAlgorithm, Settings
 from haulier.errors import DestinationError
-from haulier.io.activation import changed, settings_of
+from haulier.io.activation import activation, changed, note_settings, settings_of
 from haulier.io.destination_text import dump_destination
 from haulier.io.destinations import destination_from
 from haulier.io.yaml_file import read_yaml
@@ -116,8 +116,11 @@ def test_settings_are_shown_and_kept_with_the_text_of_their_numbers(folder: Path
     ]
     file.write_text(text.replace("1.10", "1.20"))
     before = destination_from({**read_yaml(text.encode(), "d").value, "name": "d"})
-    now = site_of("d").destination
-    assert changed(settings_of(before), settings_of(now)) == ["add.v: 1.10 -> 1.20"]
+    note_settings(folder, settings_of(before))
+    kept = activation(folder).settings
+    assert kept is not None
+    assert changed(kept, settings_of(before)) == []
+    assert changed(kept, settings_of(site_of("d").destination)) == ["add.v: 1.10 -> 1.20"]
 
 
 def test_a_setting_changed_for_one_command_keeps_its_text() -> None:

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from haulier.errors import ConfigurationError
 from haulier.io.credentials.redact import looks_secret, masked
 from haulier.io.project import shown, write_private
 from haulier.model.destination import Destination
-from haulier.model.written_number import WrittenNumber, with_numbers
+from haulier.model.written_number import WrittenNumber, as_written, number_of, with_numbers
 
 __all__ = [
     "Activation",
@@ -96,7 +98,8 @@ def is_paused(state_dir: Path) -> bool:
 
 def note_settings(state_dir: Path, settings: Mapping[str, Any]) -> None:
     """Keep the settings a run begins with, so that the next one can say what changed."""
-    write_private(state_dir / _SETTINGS, json.dumps(settings, ensure_ascii=False, indent=1).encode())
+    text = msgspec.json.encode(as_written(settings))
+    write_private(state_dir / _SETTINGS, msgspec.json.format(text, indent=1))
 
 
 def settings_of(destination: Destination) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def _switch(state_dir: Path, state: ActivationState) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        written = json.loads(path.read_bytes())
+        written = json.loads(path.read_bytes(), parse_float=number_of)
     except FileNotFoundError:
         return None
     except OSError as error:
