@@ -177,6 +177,16 @@ def test_an_answer_that_is_dropped_is_in_doubt_and_not_asked_for_again(drop: Any
     assert advice == f"6 in doubt as the answer with their result was lost; {way_on}"
 
 
+def test_an_answer_that_holds_nothing_is_in_doubt_and_may_be_asked_for_again(imagga: Served) -> None:
+    imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=200, body=""))
+    report, _ = followed(imagga)
+    assert (report.in_doubt, report.lost) == (6, 6)
+    (reason,) = {letter.reason for letter in dead_letters("faces")}
+    assert reason.endswith(
+        f"with nothing where JSON was expected; to ask once more: haulier follow {report.run_id[:12]} --lost"
+    )
+
+
 def test_a_result_that_was_read_by_somebody_else_is_in_doubt(imagga: Served) -> None:
     imagga.emulator.faults.add(Fault(path="/v2/tickets/*", status=410))
     report, _ = followed(imagga)

@@ -148,10 +148,23 @@ def test_every_call_has_a_judge() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"status": 7}', b'{"status": {"type": ["error"]}}', b"\xff"]
+    "body", [b"[]", b"7", b'{"status": 7}', b'{"status": {"type": ["error"]}}', b"<html>"]
 )
 def test_what_is_no_envelope_is_left_to_the_default_rules(body: bytes) -> None:
     assert judge(REQUEST, Response(status=200, body=body)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "what"), [(b"", "nothing"), (b"{", "what is no JSON"), (b"\xff\0", "what is no JSON")]
+)
+def test_a_success_that_holds_no_answer_is_in_doubt(body: bytes, what: str) -> None:
+    assert judge(REQUEST, Response(status=200, body=body)) == Verdict(
+        "unknown", f"Imagga answered 200 with {what} where JSON was expected"
+    )
+
+
+def test_a_deletion_needs_no_answer_but_its_status() -> None:
+    assert judge_delete(REQUEST, Response(status=204)) is None
 
 
 PNG = Response(status=200, headers=(("content-type", "image/png"),), body=b"\x89PNG\r\n")

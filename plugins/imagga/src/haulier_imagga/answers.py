@@ -69,6 +69,8 @@ def judge_delete(request: Request, response: Response) -> Verdict | Stop | None:
     expired id gives is not known.
     """
     told = _told(response)[0] == "error"
+    if 200 <= response.status < 300 and not response.body:
+        return None  # nothing is to be read out of it
     if response.status == 410 or (response.status == 404 and told and _is_documented(request)):
         return Verdict("delivered", f"already gone (answered {response.status})")
     if response.status == 404 and told:
@@ -93,9 +95,15 @@ def _success(response: Response, kind: str, text: str) -> Verdict | None:
     """An error inside a success was seen in no recording, nor was any other type: what the envelope says counts."""
     if kind and kind != "success":
         return Verdict("rejected", f"Imagga answered {response.status}, but says: {text or kind}")
-    if _is_picture(response):
-        return Verdict("unknown", f"Imagga answered {response.status} with a picture where JSON was expected")
-    return None
+    if kind or _is_page(response) or look_up(response.body, "") is not None:
+        return None
+    what = "a picture" if _is_picture(response) else "what is no JSON" if response.body else "nothing"
+    return Verdict("unknown", f"Imagga answered {response.status} with {what} where JSON was expected")
+
+
+def _is_page(response: Response) -> bool:
+    """A web page is left to the default rules: a proxy or a wrong address stands behind it."""
+    return "html" in (response.header("content-type") or "").lower() or response.body.lstrip()[:1] == b"<"
 
 
 def _is_picture(response: Response) -> bool:

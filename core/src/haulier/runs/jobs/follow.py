@@ -258,7 +258,7 @@ class Follower:
         """Settle the records of a job: its result, their states and what outputs are owed, in one transaction."""
         state, count = _STATES[end.kind], len(job.positions)
         reason = self._redact(end.reason)
-        if end.response is None and end.kind == "in_doubt":
+        if end.kind == "in_doubt" and (end.response is None or end.response.status < 300):
             reason = f"{reason}; {self._way_out}"
         status = end.response.status if end.response is not None else None
         body = self._redact(end.response.body.decode("utf-8", "replace")) if end.response is not None else ""
