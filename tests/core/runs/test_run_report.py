@@ -50,6 +50,26 @@ def test_cost_counts_every_request_that_went_out_and_which_went_out_again() -> N
         assert figures.attempts == 22
 
 
+def test_reasons_that_differ_by_their_place_alone_are_one(folder: Path) -> None:
+    """What a service says is left as it is, whatever it begins with."""
+    Path("in.jsonl").write_text('{"id":0}\n' + "7\n" * 30 + "nothing\n" + '{"id":1}\n{"id":2}\n')
+
+    def reply(asked: Asked) -> Answer:
+        number = json.loads(asked.body)["id"]
+        return answer(400, f"line {number}: bad".encode()) if number else answer()
+
+    with Wire(reply) as wire:
+        report = send(wire, "in.jsonl", limits={"max_in_flight": 1})
+        listed = told(report).reasons
+    assert listed == (
+        ("rejected", "is a number, not a JSON object", 30),
+        ("rejected", listed[1][1], 1),
+        ("rejected", "the service answered 400: line 1: bad", 1),
+        ("rejected", "the service answered 400: line 2: bad", 1),
+    )
+    assert listed[1][1].startswith("is not JSON: ")
+
+
 def test_compaction_changes_no_figure() -> None:
     with Wire(lambda asked: answer(503) if asked.number == 2 else answer()) as wire:
         report = send(wire, records(50))

@@ -43,6 +43,11 @@ _RECORDS = (
     " where replay.parent = record.run and replay.parent_position = record.position order by replay.run desc limit 1)"
     ", (select parent from request where id = record.run << 40 | record.number) from record"
 )
+_REASONS = (
+    "select state, case when number is null and (reason glob 'line [0-9]*: *' or reason glob 'record [0-9]*: *')"
+    " then substr(reason, instr(reason, ': ') + 2) else reason end as said, count(*) as records"
+    " from record where run = ? group by state, said order by records desc, min(position)"
+)
 _RECORD = ("position", "state", "number", "reason", "text", "replayed", "part_of")
 
 
@@ -297,12 +302,11 @@ class LedgerView:
         return found
 
     def reasons(self, run: RunRow) -> list[tuple[int, str, int]]:
-        """(state, reason, records) of what was rejected or is in doubt, the most frequent first."""
-        return self._db.execute(
-            "select state, reason, count(*) as records from record where run = ? group by state, reason"
-            " order by records desc, min(position)",
-            (run.id,),
-        ).fetchall()
+        """(state, reason, records) of what was rejected or is in doubt, the most frequent first.
+
+        Reasons that differ by the place they begin with are one: those of records that never became a request.
+        """
+        return self._db.execute(_REASONS, (run.id,)).fetchall()
 
     def records(self, run: RunRow) -> Iterator[dict[str, Any]]:
         """Rejected and in-doubt records of a run, by position.
