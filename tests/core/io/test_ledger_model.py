@@ -136,6 +136,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return made
 
     def intend(self, request: Request) -> None:
+        self.book.expect(request)
         self.book.intend(request, None)
         self.waiting[request.number] = request
         self.effects.update(dict.fromkeys(request.positions, State.SENDING))
