@@ -181,9 +181,10 @@ class Crew:
         if at_once:
             for worker in self._workers:
                 worker.cancel()
-        elif self._unattended:
-            await self._all_ended.wait()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        waiting: list[Awaitable[object]] = [*self._workers]
+        if self._unattended and not at_once:
+            waiting.append(self._all_ended.wait())
+        await asyncio.gather(*waiting, return_exceptions=True)
 
     def _unattended_ended(self, error: BaseException | None) -> None:
         """What was begun without a worker has come to rest, or waits; error: it went wrong."""

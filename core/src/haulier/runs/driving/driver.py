@@ -169,15 +169,17 @@ class Driver:
             await self._second_round()
         except asyncio.CancelledError:
             at_once = True
-            self._carrier.drop()
             raise
         finally:
             watches[0].cancel()
             self._windows.close()
-            await self._crew.end(at_once=at_once)
-            if self._looking is not None:
-                self._looking.cancel()
-            watches[1].cancel()
+            try:
+                await self._crew.end(at_once=at_once)
+            finally:
+                self._carrier.drop()  # there is something only where it was broken off
+                if self._looking is not None:
+                    self._looking.cancel()
+                watches[1].cancel()
         self._conclude()
         self._windows.commit(always=True)
         await self._all_durable()
