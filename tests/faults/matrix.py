@@ -245,7 +245,7 @@ ANSWERS = (
     ),
     Answered(
         "drips without end, then well: ten times `timeout_s` are waited for the whole",
-        _in_turn((says(200, b"", length=9999), Forever(b" ", 0.1)), (GOOD,)),
+        _in_turn((says(200, b"", length=9999), Forever(b" ", 0.4)), (GOOD,)),
         _AGAIN,
         park=_PARKED,
         after_s=19,
@@ -253,7 +253,7 @@ ANSWERS = (
     ),
     Answered(
         "1xx without end, then well: the same",
-        _in_turn((Forever(b"HTTP/1.1 102 Processing\r\n\r\n", 0.1),), (GOOD,)),
+        _in_turn((Forever(b"HTTP/1.1 102 Processing\r\n\r\n", 0.4),), (GOOD,)),
         _AGAIN,
         park=_PARKED,
         after_s=19,
