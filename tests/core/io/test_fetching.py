@@ -120,7 +120,7 @@ def test_this_machine_is_never_connected_to_however_it_is_written(tmp_path: Path
     with Wire(jpeg) as wire:
         why = refused(tmp_path, f"http://{host}:{wire.port}/secret?token=1", allow=[])
         assert wire.connections == 0
-    assert "which is no public address; where it may be fetched from all the same, write it in" in why
+    assert "which is no public address; where files may be fetched from there all the same, write `" in why
     assert "token" not in why
 
 
@@ -130,7 +130,8 @@ def test_a_redirect_is_looked_at_like_the_first_url(tmp_path: Path) -> None:
         assert inside.connections == 0
         assert len(outside.asked) == 1
         assert why.startswith(
-            f"http://localhost:{outside.port}/a.jpg: 127.0.0.1 leads to 127.0.0.1, which is no"
+            f"http://localhost:{outside.port}/a.jpg: it leads on to http://127.0.0.1:{inside.port}/latest/meta-data: "
+            f"127.0.0.1:{inside.port} leads to 127.0.0.1, which is no public address; "
         )
 
 

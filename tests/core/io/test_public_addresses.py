@@ -63,10 +63,30 @@ def test_a_name_a_port_of_it_or_a_network_may_be_allowed(allow: str) -> None:
 
 @pytest.mark.parametrize("allow", ["intern.example:8001", "other.example", "10.2.0.0/16", "fd00::/8"])
 def test_what_is_allowed_is_nothing_beside_it(allow: str) -> None:
-    with pytest.raises(
-        RecordError, match=r"^intern\.example leads to 10\.1\.2\.3, which is no public address"
-    ):
+    with pytest.raises(RecordError) as refused:
         Allowed([allow]).of("intern.example", 8000, ["10.1.2.3"])
+    assert str(refused.value) == (
+        "intern.example:8000 leads to 10.1.2.3, which is no public address; where files may be fetched from there all "
+        "the same, write `intern.example:8000` in `fetch.allow`"
+    )
+
+
+@pytest.mark.parametrize("name", ["intern.example", "::1"])
+def test_what_a_refusal_says_to_allow_allows_it(name: str) -> None:
+    with pytest.raises(RecordError) as refused:
+        Allowed([]).of(name, 8000, ["::1"])
+    entry = str(refused.value).split("`")[1]
+    assert Allowed(Fetch(allow=[entry]).allow).of(name, 8000, ["::1"]) == ["::1"]
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0"])
+def test_nobody_is_told_to_allow_what_may_be_a_clouds_metadata(address: str) -> None:
+    with pytest.raises(RecordError) as refused:
+        Allowed([]).of("meta.example", 80, ["10.0.0.1", address])
+    assert str(refused.value) == (
+        f"meta.example:80 leads to 10.0.0.1, {address}, which is no public address; there a cloud's metadata stand, "
+        "never a file of a record: mend the URL"
+    )
 
 
 @pytest.mark.parametrize("wrong", ["http://a.example", "A.example", "10.1.0.300", "10.1.0.1/16", "a b", ""])

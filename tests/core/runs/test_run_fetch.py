@@ -150,8 +150,8 @@ def test_a_picture_that_cannot_be_fetched_stops_its_record_alone() -> None:
         assert counts(report) == {"delivered": 2, "rejected": 3}
         assert reasons() == [
             f"parameter image: {store.url}/1.png: its server answered 404; give a URL that answers 200 with the file",
-            f"parameter image: http://[::1]:{store.port}/x: ::1 leads to ::1, which is no public address; where it may "
-            "be fetched from all the same, write it in `fetch.allow`",
+            f"parameter image: http://[::1]:{store.port}/x: ::1 leads to ::1, which is no public address; where "
+            "files may be fetched from there all the same, write `::1` in `fetch.allow`",
             "parameter image: URL at 127.0.0.1: holds a user name or password, which are not sent; leave them out",
         ]
 

@@ -142,8 +142,11 @@ class Fetcher:
 
 async def _followed(downloads: Downloads, url: SplitResult) -> Download:
     """What stands at the end of all redirects."""
-    for _ in range(_MOST_HOPS + 1):
-        found = await downloads.get(url)
+    for hop in range(_MOST_HOPS + 1):
+        try:
+            found = await downloads.get(url)
+        except RecordError as error:
+            raise RecordError(f"it leads on to {shown_url(url)}: {error}" if hop else str(error)) from None
         if found.status == 200:
             return found
         if found.status in _REDIRECTS and found.location:

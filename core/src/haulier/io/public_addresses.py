@@ -62,9 +62,10 @@ class Allowed:
             return list(addresses)
         good = [address for address in addresses if self._may(address)]
         if not good:
+            # `allow` takes no port behind an IPv6 address.
+            entry = name if ":" in name else f"{name}:{port}"
             raise RecordError(
-                f"{name} leads to {', '.join(addresses)}, which is no public address; where it may be fetched from "
-                f"all the same, write it in `fetch.allow`"
+                f"{entry} leads to {', '.join(addresses)}, which is no public address; {_way_out(entry, addresses)}"
             )
         return good
 
@@ -75,6 +76,21 @@ class Allowed:
             return False
         inside = any(address.version == net.version and address in net for net in self._networks)
         return inside or is_public(address)
+
+
+def _way_out(entry: str, addresses: Sequence[str]) -> str:
+    """What to do where nothing is fetched from a host; its metadata, secrets among them, a cloud has link-local."""
+    if any(_is_link_local(ip_address(address)) for address in addresses):
+        return "there a cloud's metadata stand, never a file of a record: mend the URL"
+    return f"where files may be fetched from there all the same, write `{entry}` in `fetch.allow`"
+
+
+def _is_link_local(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_link_local or (
+        isinstance(address, IPv6Address)
+        and address.ipv4_mapped is not None
+        and address.ipv4_mapped.is_link_local
+    )
 
 
 def _is_network(text: str) -> bool:
