@@ -114,8 +114,22 @@ def test_paths_and_urls_go_side_by_side_and_paths_still_need_their_root(tmp_path
         report = send(uploading(wire), carried, run_key="another")
         assert counts(report) == {"delivered": 1, "rejected": 1}
         assert reasons() == [
-            "parameter image: is no http(s) URL, and no file may be read: write `files_root`"
+            "parameter image: 'own.png' is no http(s) URL; to have it read as the path of a file, write `files_root`"
         ]
+
+
+def test_what_is_neither_fetched_nor_read_is_named_with_what_it_is() -> None:
+    told = {
+        "": "'' is empty, no URL of a file",
+        "   ": "'   ' is empty, no URL of a file",
+        5: "'5' is no http(s) URL; to have it read as the path of a file, write `files_root`",
+        "file:///etc/passwd": "'file:///etc/passwd' is no http(s) URL; no other ones are fetched",
+        "ftp://u:word@x/y?token=1": "'x/y' is no http(s) URL; no other ones are fetched",
+    }
+    with Wire() as wire:
+        report = send(uploading(wire), [{"picture": one} for one in told])
+    assert counts(report) == {"rejected": len(told)}
+    assert reasons() == [f"parameter image: {why}" for why in told.values()]
 
 
 def test_nothing_of_a_credential_goes_to_the_server_of_a_picture() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -12,10 +13,11 @@ from haulier.errors import RecordError, TransportError
 from haulier.io.files import media_type_of
 from haulier.model.request import FilePart
 
-__all__ = ["Fetched", "Wanted", "checked_url", "name_of", "shown_url", "unfetched_part"]
+__all__ = ["Fetched", "Wanted", "checked_url", "name_of", "shown_url", "unfetched_part", "why_unread"]
 
 _MOST_SHOWN = 120
 _MOST_NAME = 200
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of one letter: a drive
 # What may stand in a request target, `%` included: what is written in wire form stays as it is.
 _TARGET = "!$%&'()*+,/:;=?@[]~"
 
@@ -56,6 +58,15 @@ def checked_url(text: str, base: str = "") -> SplitResult:
         raise RecordError(f"URL at {host}: holds a user name or password, which are not sent; leave them out")
     shown = f"[{host}]" if ":" in host else host
     return SplitResult(url.scheme, f"{shown}:{port}" if port is not None else shown, path, query, "")
+
+
+def why_unread(text: str) -> str:
+    """Why what a record says, no http(s) URL, is neither fetched nor read, where the destination has no `files_root`."""
+    if not text.strip():
+        return f"{_cut(text)} is empty, no URL of a file"
+    if _SCHEME.match(text):
+        return f"{_cut(text)} is no http(s) URL; no other ones are fetched"
+    return f"{_cut(text)} is no http(s) URL; to have it read as the path of a file, write `files_root`"
 
 
 def name_of(url: SplitResult) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from haulier.errors import InputError, RecordError, TransportError
-from haulier.io.fetched import Fetched, Wanted, unfetched_part
+from haulier.io.fetched import Fetched, Wanted, unfetched_part, why_unread
 from haulier.io.files import FileRoom
 from haulier.model.block import Block
 from haulier.model.expression import Fault, RunFacts, render_block
@@ -127,7 +127,7 @@ class Filing:
                 f"parameter {name}: is a URL, which is fetched only where the destination says `fetch: true`"
             )
         if self._room is None:
-            return f"parameter {name}: is no http(s) URL, and no file may be read: write `files_root`"
+            return f"parameter {name}: {why_unread(path)}"
         try:
             return self._room.part(path)
         except RecordError as error:
