@@ -17,6 +17,7 @@ from tests.core.runs.carrying import QUICK, counts, rows, within
 from tests.core.runs.wire import Asked, Wire, answer, closed_port
 
 import haulier
+from haulier.cli.reporting import report_lines
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.runs.reports.tidying import prune_runs
 
@@ -200,7 +201,13 @@ def test_a_night_in_which_nothing_can_be_reached_stops_the_run_and_rejects_nobod
         first = send(uploading(wire), "in.jsonl")
         assert (first.state, first.read, counts(first)) == ("stopped", 8, {"delivered": 8})
         assert "files cannot be reached, 8 in a row (the last: " in first.reason
-        assert "its server answered 503, 1 times): run again when they can, or write `fetch:" in first.reason
+        assert first.reason.endswith(
+            "its server answered 503, 1 times); their records were not taken in. Run again when the files can be "
+            "reached, or write `fetch: {unreachable: reject}` to have their records rejected"
+        )
+        assert "to go on: the same command again; what was delivered is not sent twice" in list(
+            report_lines(first)
+        )
         store.reply = picture
         second = send(uploading(wire), "in.jsonl")
         assert (second.run_id, counts(second)) == (first.run_id, {"delivered": 40})

@@ -61,7 +61,7 @@ def checked_url(text: str, base: str = "") -> SplitResult:
 
 
 def why_unread(text: str) -> str:
-    """Why what a record says, no http(s) URL, is neither fetched nor read, where the destination has no `files_root`."""
+    """Why what a record says, no http(s) URL, is neither fetched nor, without a `files_root`, read."""
     if not text.strip():
         return f"{_cut(text)} is empty, no URL of a file"
     if _SCHEME.match(text):

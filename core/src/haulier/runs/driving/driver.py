@@ -27,6 +27,7 @@ from haulier.runs.driving.joint import Depth, Joint
 from haulier.runs.driving.second_round import SecondRound
 from haulier.runs.driving.settling import Settling
 from haulier.runs.driving.windows import Windows
+from haulier.runs.inputs.filing import FilesOutOfReach
 
 __all__ = ["Driver"]
 
@@ -214,7 +215,9 @@ class Driver:
             if not self.stop_reason:
                 raise
         except InputError as error:
-            why = f"{error}; mended, it goes on under the run key {self._course.run_key}"
+            why = str(error)
+            if not isinstance(error, FilesOutOfReach):
+                why += f"; mended, it goes on under the run key {self._course.run_key}"
             if self._is_first:
                 return why  # what was read stands, and goes out
             self.stop(why)  # nothing takes what the stage before makes

@@ -19,10 +19,14 @@ from haulier.pipeline.attributes import decode
 from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.resolving.resolved import Resolved
 
-__all__ = ["Fetching", "Filing", "Unfetched", "with_files"]
+__all__ = ["Fetching", "FilesOutOfReach", "Filing", "Unfetched", "with_files"]
 
-_MOST_IN_A_ROW = 5  # as of deliveries that spent their attempts
+_LEAST_IN_A_ROW = 5  # as of deliveries that spent their attempts
 _MOST_HELD = 64  # blocks
+
+
+class FilesOutOfReach(InputError):
+    """The input ends before records whose files cannot be reached; nothing in it is to be mended."""
 
 
 class Fetching(Protocol):
@@ -54,7 +58,8 @@ class Filing:
 
     fetching: fetches those named by URL. known: positions that an earlier sitting took in, for which it need not: what
     is left of them is in the ledger whole. A file that cannot be reached rejects its record, unless several in a row
-    are so: then nobody knows whether it is them or the network, and InputError ends the input before the first of them.
+    are so: then nobody knows whether it is them or the network, and FilesOutOfReach ends the input before the first of
+    them.
     """
 
     def __init__(
@@ -144,7 +149,7 @@ class Filing:
         elif missed:
             self._failed += len(missed)
             self._last = str(missed[-1])
-            if self._stops and self._failed >= _MOST_IN_A_ROW:
+            if self._stops and self._failed >= _LEAST_IN_A_ROW:
                 raise self._stop()
 
     def _released(self) -> list[Block]:
@@ -152,10 +157,11 @@ class Filing:
         self._failed = 0
         return released
 
-    def _stop(self) -> InputError:
-        return InputError(
-            f"files cannot be reached, {self._failed} in a row (the last: {self._last}): run again when they can, or "
-            "write `fetch: {unreachable: reject}` to have their records rejected"
+    def _stop(self) -> FilesOutOfReach:
+        return FilesOutOfReach(
+            f"files cannot be reached, {self._failed} in a row (the last: {self._last}); their records were not taken "
+            "in. Run again when the files can be reached, or write `fetch: {unreachable: reject}` to have their "
+            "records rejected"
         )
 
 
