@@ -63,9 +63,13 @@ def _print(text: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for: bytes as hexadecimal, other sequences as lists, the rest as text."""
+    """What JSON has no word for: bytes as hexadecimal, endless numbers as written, other sequences as lists."""
+    import msgspec
+
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, Iterable) else str(value)

@@ -12,11 +12,13 @@ from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.files import is_file, media_type_of
+from haulier.model.json_value import decoded
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 
 __all__ = ["History", "Judging", "retry_after"]
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _FORBIDDEN_IN_A_ROW = 5
 _OF_THE_ADDRESS = frozenset({404, 405, 410, 501})
@@ -184,8 +186,10 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def _keys(records: Sequence[bytes], key: str | None) -> list[Any]:
     """The value of each record's key; None where there is none."""
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    return [decode(record).get(key) if key is not None else None for record in records]
+    if key is None:
+        return [None] * len(records)
+    values = [_members(record).get(key) for record in records]
+    return [decoded(value) if value is not None else None for value in values]
 
 
 def retry_after(response: Response) -> float | None:

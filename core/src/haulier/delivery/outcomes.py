@@ -9,12 +9,12 @@ import msgspec
 
 from haulier.model.answers import Condition, OutcomeMapping, StatusWord
 from haulier.model.delivery import DELIVERED, Verdict
+from haulier.model.json_value import as_text, decoded
 from haulier.model.pointer import pick
 from haulier.model.request import Response
 
 __all__ = ["holds", "is_met", "items_of", "map_outcomes", "text_at"]
 
-_decode = msgspec.json.Decoder().decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _GOOD_WORDS = frozenset({"ok", "success", "succeeded", "created", "updated", "accepted", "true"})
 _NOT_SPOKEN_OF = Verdict("unknown", "the answer does not speak of this record")
@@ -71,7 +71,7 @@ def items_of(
 
 def _results(mapping: OutcomeMapping, response: Response) -> list[Any] | None:
     try:
-        found = pick(_decode(response.body), mapping.at)
+        found = pick(decoded(response.body), mapping.at)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(found, list):
@@ -92,11 +92,11 @@ def _named(
     """(key, places of the records that have it, its results), for each key of ours that the answer names."""
     at: dict[str, list[int]] = {}
     for place, key in enumerate(keys()):
-        at.setdefault(_text(key), []).append(place)
+        at.setdefault(as_text(key), []).append(place)
     assert mapping.key is not None
     said: dict[str, list[Any]] = {}
     for result in results:
-        if (key := _text(pick(result, mapping.key))) in at:
+        if (key := as_text(pick(result, mapping.key))) in at:
             said.setdefault(key, []).append(result)
     return [(key, at[key], found) for key, found in said.items()]
 
@@ -116,7 +116,7 @@ def _agreed(key: str, records: int, told: list[Verdict]) -> list[Verdict]:
 def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
     reason = ""
     if mapping.reason is not None and (told := pick(result, mapping.reason)) is not None:
-        reason = _text(told)[:_LONGEST_REASON]
+        reason = as_text(told)[:_LONGEST_REASON]
     status = pick(result, mapping.status) if mapping.status is not None else None
     if status is None and mapping.delivered is not None and None in mapping.delivered and not failed:
         return DELIVERED if isinstance(result, dict) else _NOT_SPOKEN_OF
@@ -127,14 +127,14 @@ def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
         return Verdict("rejected", reason or "listed as failed") if bad else DELIVERED
     if not failed and _among(status, mapping.delivered, good=True):
         return DELIVERED
-    said = f"the service says {_text(status)}{': ' + reason if reason else ''}"
+    said = f"the service says {as_text(status)}{': ' + reason if reason else ''}"
     return Verdict("retry" if _among(status, mapping.retry, good=False) else "rejected", said)
 
 
 def _among(status: Any, listed: Sequence[StatusWord | None] | None, *, good: bool) -> bool:
     if listed is not None:
-        return any(_text(status).lower() == _text(word).lower() for word in listed)
-    text = _text(status).lower()
+        return any(as_text(status).lower() == as_text(word).lower() for word in listed)
+    text = as_text(status).lower()
     if text.isascii() and text.isdigit():
         return 200 <= int(text) < 300 if good else int(text) in _RETRY
     return good and text in _GOOD_WORDS
@@ -147,7 +147,9 @@ def holds(condition: Condition, response: Response) -> bool | None:
         return None
     if condition.absent:
         return found is None
-    return found is not None and _text(found).lower() in {_text(value).lower() for value in condition.values}
+    return found is not None and as_text(found).lower() in {
+        as_text(value).lower() for value in condition.values
+    }
 
 
 def is_met(condition: Condition, value: Any) -> bool:
@@ -155,12 +157,12 @@ def is_met(condition: Condition, value: Any) -> bool:
     found = pick(value, condition.at) if condition.at.startswith("/") else None
     if condition.absent:
         return found is None
-    return found is not None and _text(found).lower() in {_text(one).lower() for one in condition.values}
+    return found is not None and as_text(found).lower() in {as_text(one).lower() for one in condition.values}
 
 
 def _is_json(body: bytes) -> bool:
     try:
-        _decode(body)
+        decoded(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -169,19 +171,13 @@ def _is_json(body: bytes) -> bool:
 def text_at(place: str, response: Response) -> str:
     """The text at a place of an answer, an empty one where nothing is there."""
     found = _at(place, response)
-    return "" if found is None else _text(found)[:_LONGEST_REASON]
+    return "" if found is None else as_text(found)[:_LONGEST_REASON]
 
 
 def _at(place: str, response: Response) -> Any:
     if place.startswith("header:"):
         return response.header(place.removeprefix("header:").lower())
     try:
-        return pick(_decode(response.body), place)
+        return pick(decoded(response.body), place)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()

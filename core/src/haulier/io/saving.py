@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +17,7 @@ import msgspec
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.transports.protocol import Transport
 from haulier.model.files import is_file, media_type_of
+from haulier.model.json_value import as_text, decoded
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
 
@@ -35,6 +35,7 @@ _ENDINGS = {
     "video/mp4": "mp4",
 }
 _LONGEST_KEY = 80
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def run_folder(folder: str, run_id: str) -> str:
@@ -98,12 +99,11 @@ class SavedBodies:
         """The record's key as a part of a file name: what is no letter, digit, dash or dot is escaped."""
         if self._key is None or not request.records:
             return ""
-        record: dict[str, Any] = msgspec.json.decode(request.records[0])
-        value = record.get(self._key)
-        if not isinstance(value, str | int):
+        value = _members(request.records[0]).get(self._key)
+        value = decoded(value) if value is not None else None
+        if not isinstance(value, str | int | msgspec.Raw):
             return ""
-        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        return f"-{quote(text, safe='').replace('%', '_')[:_LONGEST_KEY]}"
+        return f"-{quote(as_text(value), safe='').replace('%', '_')[:_LONGEST_KEY]}"
 
 
 class Saving:

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from haulier.model.json_value import decoded
+
 __all__ = [
     "Column",
     "Escape",
@@ -53,6 +55,10 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (list, "a list"),
     (tuple, "a list"),
     (Mapping, "an object"),
+    (
+        msgspec.Raw,
+        "a number",
+    ),  # one that Python cannot hold; of nothing else is Raw left where a kind is told
 )
 _PLAIN_NAME = re.compile(r"[\w$@-]+")
 
@@ -138,7 +144,7 @@ def _descend(record: Record, path: tuple[str, ...]) -> Any:
             try:
                 value = _decode_object(value)
             except msgspec.DecodeError:
-                value = msgspec.json.decode(value)
+                value = decoded(value)
         if value is None:
             return Fault(f"attribute `{_label(path[:depth])}` is null", absent=True)
         if not isinstance(value, Mapping):

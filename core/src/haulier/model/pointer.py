@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["check_pointer", "look_up", "pick"]
+from haulier.model.json_value import decoded
 
-_decode = msgspec.json.Decoder().decode
+__all__ = ["check_pointer", "look_up", "pick"]
 
 
 def check_pointer(pointer: str) -> str:
@@ -37,6 +37,6 @@ def pick(value: Any, pointer: str) -> Any:
 def look_up(body: bytes, pointer: str) -> Any:
     """What the pointer points to in a JSON text; None where it is no JSON or nothing is there."""
     try:
-        return pick(_decode(body), pointer)
+        return pick(decoded(body), pointer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

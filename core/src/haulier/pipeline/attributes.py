@@ -13,30 +13,24 @@ Where a name stands twice in one object the last value counts; a lone surrogate 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from haulier.model.block import Block
+from haulier.model.json_value import HUGE_DIGITS, float_or_text
 
 __all__ = ["Way", "decode", "drop", "kind_of"]
 
 Way: TypeAlias = Literal["untouched", "shallow", "full"]
 
 
-def _float(text: str) -> Any:
-    value = float(text)
-    return value if math.isfinite(value) else msgspec.Raw(text.encode())
-
-
 _check: Callable[[bytes], Any] = msgspec.json.Decoder(msgspec.Raw).decode
 _shallow: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _full: Callable[[bytes], Any] = msgspec.json.Decoder(dict).decode
-_full_any_number: Callable[[bytes], Any] = msgspec.json.Decoder(dict, float_hook=_float).decode
+_full_any_number: Callable[[bytes], Any] = msgspec.json.Decoder(dict, float_hook=float_or_text).decode
 _DECODERS: dict[Way, Callable[[bytes], Any]] = {"untouched": _check, "shallow": _shallow, "full": _full}
-_HUGE_DIGITS = 4_000  # beyond this Python itself refuses to read an integer
 
 
 def decode(block: Block, way: Way) -> tuple[list[Any], dict[int, str]]:
@@ -90,7 +84,7 @@ def _one_any_number(line: bytes) -> Any:
     try:
         return _full_any_number(line)
     except msgspec.ValidationError:
-        raise ValueError(f"holds an integer of more than {_HUGE_DIGITS:,} digits") from None
+        raise ValueError(f"holds an integer of more than {HUGE_DIGITS:,} digits") from None
 
 
 def kind_of(line: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from haulier.model.column import Fault, values_at
+from haulier.model.json_value import decoded
 
 __all__ = ["Key", "keys_of"]
 
@@ -33,5 +34,5 @@ def _text(value: Any) -> bytes | None:
         return _encode(value)
     text = bytes(value)
     if text.startswith(_NESTED) or (text.startswith(_QUOTE) and b"\\" in text):
-        return _encode(msgspec.json.decode(text))
+        return _encode(decoded(text))
     return text

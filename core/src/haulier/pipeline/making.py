@@ -14,6 +14,7 @@ import msgspec
 
 from haulier.errors import DestinationError, HaulierError, RecordError
 from haulier.model.block import RejectedRecord
+from haulier.model.json_value import decoded
 from haulier.model.parts import Portion, Work
 from haulier.model.request import Body, Positions
 from haulier.pipeline.address import Address
@@ -196,7 +197,7 @@ class Making:
             return Made(cut, Body(parts=(portion.payload,), media_type=media_type))
         payload = portion.payload
         if type(payload) is msgspec.Raw and not self._spec.takes_json:
-            payload = msgspec.json.decode(payload)
+            payload = decoded(payload)
         try:
             return Made(cut, self._encoded(payload, cut.items))
         except DestinationError as error:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from haulier.model.expression import Expression, Fault, RunFacts, value_block
+from haulier.model.json_value import decoded
 from haulier.model.paths import written_path
 from haulier.pipeline.attributes import drop
 from haulier.pipeline.types import Type, typed
@@ -24,7 +25,6 @@ Path: TypeAlias = tuple[str, ...]
 Item: TypeAlias = "dict[str, Any] | None"
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
-_value: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # Include's tree: name -> what is kept below it; None: all of it.
 _Kept: TypeAlias = "dict[str, Any]"
@@ -94,7 +94,7 @@ class Shaper:
         self._one_by_one = bool(self._out_paths or shape.include or shape.rename or shape.add)
         self._renamed = _by_parent(shape.rename)
         self._added = [
-            (path, _value(text) if values else Raw(text))
+            (path, decoded(text) if values else Raw(text))
             for path, text in shape.add
             if isinstance(text, bytes)
         ]
@@ -172,7 +172,7 @@ class Shaper:
         raw = value if type(value) is Raw else Raw(_encode(value))
         made = typed(raw, asked.kind, empty_is_null=asked.empty_is_null)
         if made is not raw:
-            holder[name] = _value(bytes(made)) if self._values else made
+            holder[name] = decoded(made) if self._values else made
 
     def _saw(self, path: Path, holder: dict[str, Any], name: str) -> None:
         self._unseen.pop(path, None)

@@ -29,6 +29,7 @@ def command(
 
     Those that were replayed are left out.
     """
+    from haulier.model.json_value import as_text
     from haulier.runs.reports.history import dead_letters
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
@@ -47,7 +48,7 @@ def command(
         (
             one.run_id[:12] + (f".{one.stage}" if "." in one.run_id else ""),
             str(one.position),
-            "" if one.key is None else short_text(str(one.key), 60),
+            "" if one.key is None else short_text(as_text(one.key), 60),
             one.state.replace("_", " ") + (f", replayed by {one.replayed[:12]}" if one.replayed else ""),
             short_text(one.reason, 200),
         )

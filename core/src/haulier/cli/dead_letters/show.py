@@ -23,6 +23,7 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
     POSITION as `dead-letters list` has it, in the newest run that has a dead letter there.
     """
     from haulier.cli.showing import body_lines
+    from haulier.model.json_value import as_text
     from haulier.runs.reports.history import dead_letters
 
     if stage is not None:
@@ -41,7 +42,7 @@ def command(*, of: str, position: int, stage: str | None, state: str | None, as_
         [
             ("record", f"position {found.position} of run {found.run_id} to {found.destination}"),
             *([("stage", found.stage)] if found.stage else []),
-            *([("key", found.key)] if found.key is not None else []),
+            *([("key", as_text(found.key))] if found.key is not None else []),
             ("state", found.state.replace("_", " ")),
             *([("replayed", f"by run {found.replayed}")] if found.replayed else []),
             ("reason", found.reason),

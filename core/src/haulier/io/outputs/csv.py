@@ -7,17 +7,15 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from pydantic import Field, field_validator
 
 from haulier.io.outputs.jsonl import JsonlOutput
 from haulier.model.answers import Condition
+from haulier.model.json_value import as_text, decoded
 from haulier.model.parts import Doors, OutputType, Settings
 from haulier.model.pointer import check_pointer, pick
 
 __all__ = ["CSV", "CsvOutput", "CsvSettings"]
-
-_decode = msgspec.json.Decoder().decode
 
 
 class CsvSettings(Settings):
@@ -69,7 +67,7 @@ class CsvOutput(JsonlOutput):
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append a row for each line and wait until the disk has them."""
-        values = map(_decode, lines)
+        values = map(decoded, lines)
         rows = (_row([_cell(line, place) for place in self._columns.values()]) for line in values)
         self._append(b"".join(rows))
         self._doors.make_durable(self._file)
@@ -96,8 +94,7 @@ def _cell(line: Mapping[str, Any], place: str) -> str:
         value = record.get(place) if isinstance(record, Mapping) else None
     if value is None:
         return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return " ".join(text.splitlines())
+    return " ".join(as_text(value).splitlines())
 
 
 def _row(cells: list[str]) -> bytes:

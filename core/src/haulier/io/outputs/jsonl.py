@@ -11,6 +11,7 @@ from pydantic import Field
 
 from haulier.errors import ConfigurationError
 from haulier.model.answers import Condition
+from haulier.model.json_value import decoded
 from haulier.model.parts import Doors, OutputType, Settings
 
 __all__ = ["JSONL", "JsonlOutput", "JsonlSettings"]
@@ -100,7 +101,7 @@ class JsonlOutput:
 
     def _is_whole(self, torn: bytes) -> bool:
         try:
-            msgspec.json.decode(torn)
+            decoded(torn)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return True

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from haulier.errors import ConfigurationError, PluginError
 from haulier.io.credentials import Redactor
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.shared_limit import SharedLimit
+from haulier.model.json_value import decoded
 from haulier.plugins.registry import Registry
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority, CredentialLike, authority_of
@@ -257,7 +256,7 @@ def note_of(why: str, run: RunRow) -> str:
 
 def check_same(resolved: Resolved, run: RunRow) -> None:
     """Tickets mean something to the service and the endpoint that gave them only; else ConfigurationError."""
-    found = msgspec.json.decode(run.settings)
+    found = decoded(run.settings)
     before: Mapping[str, Any] = found if isinstance(found, dict) else {}
     origin = resolved.origin + resolved.address.base_path
     if before.get("origin", origin) != origin:

@@ -15,12 +15,12 @@ import msgspec
 
 from haulier.delivery.outcomes import is_met
 from haulier.model.answers import Condition
+from haulier.model.json_value import decoded
 from haulier.model.pointer import pick
 
 __all__ = ["Ended", "Joined", "Wish"]
 
 _decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -96,7 +96,7 @@ class Joined:
         """Those of the outputs that want this line."""
         if not any(output in self._conditions for output in outputs):
             return outputs
-        said = _decode(line)
+        said = decoded(line)
         return [
             output
             for output in outputs
@@ -114,13 +114,13 @@ class Joined:
             line["reason"] = ended.reason
         if ended.ticket:
             line["ticket"] = ended.ticket
-        return line | _decode(ended.failed) if ended.failed is not None else line
+        return line | decoded(ended.failed) if ended.failed is not None else line
 
     def _taken(self, answers: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, answer in answers.items():
             if takes := self._takes.get(name):
-                body = _decode(answer)
+                body = decoded(answer)
                 found |= {word: pick(body, pointer) for word, pointer in takes.items() if word not in found}
         return {name: value for name, value in found.items() if value is not None}
 

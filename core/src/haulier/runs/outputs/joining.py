@@ -18,6 +18,7 @@ from haulier.delivery.outcomes import is_met
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.answers import Condition
 from haulier.model.block import RejectedRecord
+from haulier.model.json_value import decoded
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.driving.delivered import Delivered
@@ -25,7 +26,6 @@ from haulier.runs.driving.delivered import Delivered
 __all__ = ["Followed", "Joining", "Lines"]
 
 _decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -164,7 +164,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
         if not (takes or self.answer):
             return {}
         try:
-            body, parsed = _decode(response.body), True
+            body, parsed = decoded(response.body), True
         except _NO_JSON:
             body, parsed = None, False
         found = {name: pick(body, pointer) for name, pointer in takes.items() if name not in line}
@@ -203,7 +203,7 @@ class Lines:
         """The line with those of its outputs that want it."""
         if not self._conditions or not any(output in self._conditions for output in outputs):
             return [(outputs, line)]
-        said = _decode(line)
+        said = decoded(line)
         wanted = [
             output
             for output in outputs

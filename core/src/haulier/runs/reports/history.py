@@ -19,6 +19,7 @@ from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.view import LedgerView
 from haulier.io.project import Project
 from haulier.model.delivery import State
+from haulier.model.json_value import decoded
 from haulier.runs.reports.figures import Figures, figures_of
 from haulier.runs.reports.report import Report, report_of
 
@@ -36,8 +37,6 @@ __all__ = [
     "state_folders",
     "told_of",
 ]
-
-_decode = msgspec.json.Decoder().decode
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +136,7 @@ def dead_letters(
     run carried once more.
     """
     for found in _found(word, state):
-        settings = _decode(found.run.settings)
+        settings = decoded(found.run.settings)
         key = settings.get("key") if isinstance(settings, dict) else None
         with closing(LedgerView.open(found.folder)) as view:
             rows = (
@@ -304,6 +303,6 @@ def _value_of(text: bytes | None, key: str | None) -> Any:
 
 def _read(text: bytes) -> Any:
     try:
-        return _decode(text)
+        return decoded(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -9,6 +9,7 @@ import msgspec
 from haulier.io.ledger.protocol import StoreView
 from haulier.io.ledger.rows import RunRow
 from haulier.io.saving import run_folder
+from haulier.model.json_value import decoded
 
 __all__ = ["Report", "StageCounts", "report_of"]
 
@@ -140,7 +141,7 @@ def report_of(
 
 def _saved_in(run: RunRow) -> str:
     """The folders of a run's answers that are files, with commas between; empty where there are none."""
-    settings: Any = msgspec.json.decode(run.settings)
+    settings: Any = decoded(run.settings)
     if not isinstance(settings, dict):
         return ""
     calls = (settings, *(settings.get("stages") or ()))

@@ -8,6 +8,7 @@ import msgspec
 
 from haulier.errors import DestinationError
 from haulier.model.destination import Destination
+from haulier.model.json_value import decoded
 from haulier.model.request import Request
 
 __all__ = ["check_order", "lane_of"]
@@ -42,7 +43,7 @@ def lane_of(destination: Destination) -> Callable[[Request], Hashable | None] | 
         raw = _decode(records[0]).get(key) if records else None
         if raw is None:
             return None
-        value = msgspec.json.decode(raw)
+        value = decoded(raw)
         # 1, 1.0 and true are equal in Python and three values in JSON.
         return (type(value).__name__, value) if isinstance(value, Hashable) else bytes(raw)
 

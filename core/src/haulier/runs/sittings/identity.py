@@ -16,6 +16,7 @@ from haulier.io.activation import changed, settings_of
 from haulier.io.code.room import loaded
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
+from haulier.model.json_value import decoded
 from haulier.model.written_number import as_written
 from haulier.runs.driving.orders import Orders
 
@@ -155,7 +156,7 @@ def settings_now(orders: Orders, earlier: RunRow) -> RunRow:
 def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int, int]]) -> None:
     """Lines are kept for outputs by their number: while there are any, each must be of the type it was."""
     outputs = [output.to for output in orders.outputs]
-    before = msgspec.json.decode(earlier.settings).get("outputs", outputs)
+    before = decoded(earlier.settings).get("outputs", outputs)
     for number, (count, _) in owing.items():
         if outputs[number : number + 1] != before[number : number + 1]:
             raise ConfigurationError(
@@ -184,7 +185,7 @@ def _settings(orders: Orders) -> str:
 
 def _compared(settings: str) -> Any:
     """Settings as two sittings are held against each other."""
-    found = msgspec.json.decode(settings)
+    found = decoded(settings)
     for written in (found, *found.get("stages", ())):
         # A report tells the folder of saved answers: it is kept, and not compared.
         for name in (*_NOT_COMPARED, "save_body"):

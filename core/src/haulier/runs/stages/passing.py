@@ -15,6 +15,7 @@ from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import OnwardRow, RunRow, Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
+from haulier.model.json_value import decoded
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.driving.delivered import Delivered
@@ -26,7 +27,6 @@ __all__ = ["Passing"]
 
 Line = tuple[list[int], bytes]
 
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = b"null"
@@ -245,7 +245,7 @@ class Passing:
         """An answer as it may be kept: JSON on one line, without secrets; null where it is none."""
         try:
             text = self._redact(body.decode()).encode()
-            _decode(text)
+            decoded(text)
         except _NO_JSON:
             return _NOTHING
         return msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text
@@ -255,7 +255,7 @@ def _parts(answer: bytes | None, each: str | None) -> tuple[Sequence[bytes | Non
     """(what each record is to hold of the answer, why that cannot be sent)."""
     if each is None or answer is None:
         return [answer], None
-    found = pick(_decode(answer), each)
+    found = pick(decoded(answer), each)
     if not isinstance(found, list):
         return [answer], f"answered without a list at {each or 'its top'}, which `each` names"
     return [_encode(one) for one in found], None
