@@ -16,6 +16,7 @@ import haulier
 from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.activation import pause
 from haulier.io.credentials import CredentialStore, credential_types
+from haulier.io.ledger.store import Ledger
 from haulier.runs.outputs import owing
 
 HMAC = next(kind for kind in credential_types() if kind.name == "hmac")
@@ -225,6 +226,57 @@ def test_lines_that_do_not_fit_in_memory_come_from_the_ledger(
         posted = [line["id"] for body in there.bodies for line in json.loads(body)]
     assert posted == [line["id"] for line in lines("out.jsonl")]
     assert len(set(posted)) == 300
+
+
+def test_outputs_of_a_chain_get_every_line_however_many_commits_are_durable_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_all = Ledger.commit_all
+
+    def slowly(ledger: Ledger, commits: Any) -> None:
+        time.sleep(0.02)  # as a disk that is slow: commits of both stages gather meanwhile
+        commit_all(ledger, commits)
+
+    def service(asked: Asked) -> bytes:
+        bad = asked.target == "/make" and json.loads(asked.body)["id"] % 3 == 0
+        return answer(400 if bad else 200)
+
+    monkeypatch.setattr(Ledger, "commit_all", slowly)
+    with Wire(service) as wire, Wire() as there:
+        stages = [
+            {"name": name, "request": {"method": "POST", "url": f"{wire.url}/{name}"}}
+            for name in ("make", "fill")
+        ]
+        chain = {
+            "name": "d",
+            "key": "id",
+            "stages": stages,
+            "outputs": [{"to": "jsonl", "path": "out.jsonl"}, hook(there.url, batch=50, patience_s=30)],
+        }
+        report = within(60, lambda: haulier.send(chain, records(700), state="state"))
+        posted = [line["key"] for body in there.bodies for line in json.loads(body)]
+    assert (report.state, [one.rejected for one in report.stages]) == ("finished", [234, 0])
+    assert posted == [line["key"] for line in lines("out.jsonl")]
+    assert sorted(posted) == list(range(700))
+    assert rows(folder / "state", "select count(*) from owed") == [(0,)]
+
+
+def test_a_run_does_not_end_as_long_as_lines_are_kept_for_its_outputs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_records(folder / "in.jsonl", 3)
+    outputs = [{"to": "jsonl", "path": "out.jsonl"}]
+    with Wire() as wire:
+        with monkeypatch.context() as forgetful:
+            forgetful.setattr(owing.Owing, "durable", lambda self, commit: None)
+            report = send(wire.url, outputs=outputs)
+        assert (report.state, report.reason) == (
+            "stopped",
+            "3 lines are kept for its outputs; the same call hands them over",
+        )
+        again = send(wire.url, outputs=outputs)
+        assert (again.run_id, again.state, len(wire.asked)) == (report.run_id, "finished", 3)
+    assert sorted(line["key"] for line in lines("out.jsonl")) == [0, 1, 2]
 
 
 def test_an_output_that_hangs_in_a_send_does_not_keep_the_run() -> None:

@@ -245,6 +245,8 @@ class Sitting:
                 f"{pending:,} records that an earlier sitting had taken in were not given again; "
                 "write them once more, under the name their chunk had"
             )
+        if not stop_reason and (owed := sum(count for count, _ in ledger.owing(run).values())):
+            stop_reason = f"{owed:,} lines are kept for its outputs; the same call hands them over"
         state = "stopped" if stop_reason else "finished"
         ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
         if state == "finished":

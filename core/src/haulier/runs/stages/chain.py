@@ -38,7 +38,6 @@ from haulier.runs.stages.stage_follow import JointTurns, StageFollowing, StageKe
 
 __all__ = ["Chain"]
 
-_AWAITED = -1  # in the order of commits: one that a follower waits for
 _PAUSED = "the destination was paused; activate it and run again to go on"
 
 
@@ -65,7 +64,8 @@ class Chain:
         self._run = legs[0].row
         self._redact = redact
         self._loop = asyncio.get_running_loop()
-        self._order: deque[int] = deque()  # whose the commits are that are on their way to the disk
+        # The commits that are on their way to the disk: whose each is, and what a follower waits for with it.
+        self._order: deque[tuple[int, Commit, asyncio.Future[None] | None]] = deque()
         self._counts = [0] * len(legs)
         self._durable = 0
         self._numbering = Numbering()
@@ -83,7 +83,6 @@ class Chain:
         self._drivers: list[Driver] = []
         self.stop_reason = self._not_at_end = ""
         self._writer = make_writer(ledger, self._run.id, self._written, before=before)
-        self._awaited: deque[tuple[int, Commit, asyncio.Future[None]]] = deque()
         self._lost: LedgerError | None = None
         for at in range(len(legs)):
             self._add(at)
@@ -227,11 +226,7 @@ class Chain:
         feed.announce(count)
 
     def _write(self, at: int, commit: Commit) -> None:
-        self._order.append(at)
-        if at:
-            self._writer.put(commit, self._legs[at].row.id)
-        else:
-            self._writer.put(commit)
+        self._put(at, commit, None)
 
     async def _write_followed(self, at: int, commit: Commit, passing: Passing) -> None:
         """Write what a follower found, numbered as what books turn, and return when it is durable."""
@@ -241,10 +236,12 @@ class Chain:
         commit.outbox = self._run.id
         commit.onward = passing.take()
         durable: asyncio.Future[None] = self._loop.create_future()
-        self._awaited.append((at, commit, durable))
-        self._order.append(_AWAITED)
-        self._writer.put(commit, self._legs[at].row.id)
+        self._put(at, commit, durable)
         await durable
+
+    def _put(self, at: int, commit: Commit, durable: asyncio.Future[None] | None) -> None:
+        self._order.append((at, commit, durable))
+        self._writer.put(commit, self._legs[at].row.id)
 
     def _written(self, count: int, error: LedgerError | None) -> None:
         """In the writer's thread: so many commits are durable since the start."""
@@ -255,32 +252,28 @@ class Chain:
             self._lost = error
             for driver in self._drivers:
                 driver.committed(0, error)
-            for *_, durable in self._awaited:
-                if not durable.done():
+            for *_, durable in self._order:
+                if durable is not None and not durable.done():
                     durable.set_exception(error)
             return
         told = set()
         while self._durable < count:
-            at = self._order.popleft()
+            at, commit, durable = self._order.popleft()
             self._durable += 1
-            if at == _AWAITED:
-                self._told_awaited()
-                continue
-            self._counts[at] += 1
-            told.add(at)
+            if commit.owed:  # here, in the ledger's order: drivers are told in another
+                self._owing.durable(commit)
+            if durable is None:
+                self._counts[at] += 1
+                told.add(at)
+            else:
+                self._told_durable(at, commit)
+                if not durable.done():
+                    durable.set_result(None)
         for at in sorted(told, reverse=True):
             self._drivers[at].committed(self._counts[at], None)
 
-    def _told_awaited(self) -> None:
-        at, commit, durable = self._awaited.popleft()
-        self._told_durable(at, commit)
-        if not durable.done():
-            durable.set_result(None)
-
     def _told_durable(self, at: int, commit: Commit) -> None:
         leg, following = self._legs[at], self._following[at]
-        if commit.owed:
-            self._owing.durable(commit)
         if leg.fetched is not None:
             leg.fetched.durable(commit)
         if following is not None:
