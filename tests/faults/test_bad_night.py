@@ -52,6 +52,7 @@ def test_from_the_start_it_costs_no_more_than_twenty_five_requests(
         report = send(wire, **written)
         assert (report.state, report.exit_code) == ("stopped", 3)
         assert words in report.reason
+        assert "the records are at fault" not in report.reason, "nothing was delivered: it is the service"
         assert counts(report) == {"pending": report.read}
         assert rows(Path("state"), "select count(*) from record") == [(0,)]
         assert report.attempts == len(wire.asked) <= MOST

@@ -48,6 +48,18 @@ def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> Non
     ]
 
 
+def test_nobody_is_told_to_give_records_up_where_nothing_was_ever_delivered() -> None:
+    def said(rules: StopRules) -> str:
+        return [rules.exhausted("503", began=0, again=False, since=0, status=503) for _ in range(5)][-1]
+
+    stopped = "5 deliveries in a row spent all their attempts (503). Run again when the service is well"
+    assert said(StopRules()) == stopped
+    assert said(StopRules(delivered_before=True)) == (
+        f"{stopped}; where the records are at fault and not the service, write `verdicts: {{503: rejected}}` and run "
+        "again"
+    )
+
+
 def test_a_success_between_begins_the_row_anew() -> None:
     rules = StopRules()
     for _ in range(4):

@@ -20,7 +20,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
 
     `began` is when the last attempt of a delivery left, by a clock that never goes back. An answer to what left before
     an attempt that failed says nothing of that failure: where a night begins, the last good answers come among the
-    first bad ones.
+    first bad ones. delivered_before: something was, in an earlier sitting.
     """
 
     stop_after: int = 5
@@ -32,6 +32,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     failed: list[float] = []  # when they left: the attempts that failed, with no answer to anything later
     max_rejected: int | None = None
     max_rejected_percent: int | None = None
+    delivered_before: bool = False
 
     @property
     def probing(self) -> bool:
@@ -115,7 +116,10 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             what = "a delivery spent all its attempts twice and nothing succeeded in between"
         else:
             return ""
-        return f"{what} ({reason}). Run again when the service is well{_way_out(status, spoken=spoken)}"
+        # Where nothing was ever delivered it is the service, and nobody should be told to give the records up.
+        delivered = self.successes or self.delivered_before
+        way_out = _way_out(status, spoken=spoken) if delivered else ""
+        return f"{what} ({reason}). Run again when the service is well{way_out}"
 
     def _answered(self, began: float) -> None:
         if self.failed:
@@ -137,9 +141,13 @@ def _way_out(status: int | None, *, spoken: bool) -> str:
     return f"; where the records are at fault and not the service, write {end} and run again"
 
 
-def stop_rules(max_rejected: str | None, stop_after: int, first_rejections: int) -> StopRules:
+def stop_rules(
+    max_rejected: str | None, stop_after: int, first_rejections: int, *, delivered_before: bool
+) -> StopRules:
     """The rules of a run. max_rejected: as written, a number of records or a share such as `5%`."""
-    rules = StopRules(stop_after=stop_after, first_rejections=first_rejections)
+    rules = StopRules(
+        stop_after=stop_after, first_rejections=first_rejections, delivered_before=delivered_before
+    )
     if max_rejected is not None and max_rejected.endswith("%"):
         rules.max_rejected_percent = int(max_rejected[:-1])
     elif max_rejected is not None:

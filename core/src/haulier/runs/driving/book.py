@@ -73,6 +73,7 @@ class Book:
         self._slow: dict[int, float] = {}
         self._slow_from = -1.0
         self._follows = follows
+        self.delivered_before = bool(run.delivered or run.accepted)
         self.rejected = run.rejected
         self.settled = run.delivered + run.accepted + run.rejected + run.in_doubt
 

@@ -72,7 +72,12 @@ class Driver:
         self._coming = coming
         self._quiet = quiet
         self._stopped = stopped
-        self._rules = stop_rules(course.max_rejected, course.stop_after, course.first_rejections)
+        self._rules = stop_rules(
+            course.max_rejected,
+            course.stop_after,
+            course.first_rejections,
+            delivered_before=book.delivered_before,
+        )
         self._history = History()
         self._settling = Settling(
             book,
