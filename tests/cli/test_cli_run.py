@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import threading
 import time
@@ -166,6 +167,16 @@ def test_a_changed_input_or_changed_settings_of_an_unfinished_run_are_refused(
     (project.root / "records.jsonl").write_text('{"sku": "other"}\n')
     told = project.run(*run)
     assert (told.code, "night" in told.err) == (2, True)
+
+
+def test_a_run_key_in_advice_is_one_word_for_the_shell(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (401, {}, b"{}")
+    project.post("orders", f"{server.url}/x")
+    words = ("run", "orders", "--records", "-", "--format", "jsonl", "--activate", "--run-key", "Schlüssel ✓")
+    told = project.run(*words, typed='{"n": 1}\n')
+    assert told.code == 3
+    advice = next(line for line in told.out.splitlines() if line.startswith("to go on"))
+    assert shlex.split(advice)[-2:] == ["--run-key", "Schlüssel ✓"]
 
 
 def test_records_come_from_standard_input_and_parameters_from_the_command(

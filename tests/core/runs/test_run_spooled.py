@@ -163,8 +163,10 @@ def test_what_cannot_be_resumed_is_said_with_the_way_out() -> None:
         reply, _ = stops_at(0)
         wire.reply = reply
         made = destination(wire.url)
-        stopped = haulier.send(made, iter([{"id": 1}]), state="state", run_key="mine")
-        with pytest.raises(ConfigurationError, match=r"of which no copy is kept; .*--run-key mine"):
+        stopped = haulier.send(made, iter([{"id": 1}]), state="state", run_key="my own")
+        with pytest.raises(
+            ConfigurationError, match=r"of which no copy is kept; .*--run-key 'my own' \(run_key="
+        ):
             send(wire, None, resume=stopped.run_id)
 
 

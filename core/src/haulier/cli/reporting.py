@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -100,17 +101,18 @@ def _ending(report: Report) -> str:
 def _going_on(report: Report) -> str:
     """How an unfinished run goes on; an input that has no name of its own must be given under the run's key."""
     begin = "if it ended by a crash" if report.state == "open" else "to go on"
+    run_key = f"--run-key {shlex.quote(report.run_key)}"
     if f"run key {report.run_key}" in report.reason:
-        return f"{begin}: mend the input, then the same command with --run-key {report.run_key}"
+        return f"{begin}: mend the input, then the same command with {run_key}"
     if report.parent:
         return f"{begin}: haulier dead-letters replay {report.run_id[:12]}"
     if report.source == _SPOOLED:
         return (
             f"{begin} with what was read: haulier run {report.destination} --resume {report.run_id[:12]}; with all of "
-            f"the input: the same again with --run-key {report.run_key}"
+            f"the input: the same again with {run_key}"
         )
     if report.source in _NAMELESS:
-        return f"{begin}, nothing twice: the same records again with --run-key {report.run_key}"
+        return f"{begin}, nothing twice: the same records again with {run_key}"
     return f"{begin}: the same command again; what was delivered is not sent twice"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -213,7 +214,7 @@ def spooled_run_key(state_dir: Path, word: str) -> str:
     if not (state_dir / _FOLDER / run.run_id).exists():
         raise ConfigurationError(
             f"run {run.run_id} was reading {run.source}, of which no copy is kept; give the same records again: "
-            f"--records ... --run-key {run.run_key} (run_key= in Python)"
+            f"--records ... --run-key {shlex.quote(run.run_key)} (run_key= in Python)"
         )
     return run.run_key
 
