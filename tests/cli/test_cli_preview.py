@@ -203,6 +203,18 @@ def test_an_editor_that_cannot_be_used_is_named_with_its_value(project: Project,
     assert server.seen == []
 
 
+def test_without_terminal_and_editor_a_body_is_not_edited_but_refused(
+    project: Project, server: Server
+) -> None:
+    project.post("orders", f"{server.url}/x")
+    told = project.run("test", "orders", "--records", project.records(1), "--edit", EDITOR="", VISUAL=" ")
+    assert (told.code, " ".join(told.err.split()).rpartition("Error: ")[2]) == (
+        2,
+        "--edit needs a terminal, or an editor in $EDITOR; without one use --payload FILE",
+    )
+    assert server.seen == []
+
+
 def test_an_edited_body_keeps_the_bytes_that_were_not_edited(project: Project, server: Server) -> None:
     server.reply = lambda path, body: (200, {}, b"{}")
     project.post("orders", f"{server.url}/x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,9 +18,14 @@ def edited(content: bytes) -> bytes:
     """The content as the editor of $VISUAL or $EDITOR, else vi, left it in a file: byte for byte what it did not touch.
 
     A line feed that the editor put behind a last line without one is taken off again. Raises UsageError, with the
-    variable and its value, where the editor cannot be run, fails, or leaves no file.
+    variable and its value, where the editor cannot be run, fails, or leaves no file, and where it would be vi without a
+    terminal to type at: it would wait for ever and show nothing.
     """
     name = next((name for name in ("VISUAL", "EDITOR") if os.environ.get(name, "").strip()), "")
+    if not name and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(
+            "--edit needs a terminal, or an editor in $EDITOR; without one use --payload FILE"
+        )
     value = os.environ[name] if name else "vi"
     told = f"${name} is {value!r}" if name else "neither $VISUAL nor $EDITOR is set, so vi was tried"
     try:
