@@ -19,6 +19,7 @@ from haulier.io.credentials import (
     credential_types,
     resolve_values,
 )
+from haulier.io.project import Project
 from haulier.model.parts import CredentialType
 
 posix = pytest.mark.skipif(os.name != "posix", reason="mode bits are POSIX's")
@@ -145,7 +146,17 @@ def test_a_taken_name_is_replaced_only_when_asked(store: CredentialStore) -> Non
     )
 
 
+def test_outside_a_project_no_credential_is_looked_for(store: CredentialStore) -> None:
+    with pytest.raises(CredentialError) as caught:
+        store.get("imagga")
+    assert str(caught.value) == (
+        f"no credential `imagga`: no haulier.yaml in {store.path.parent.parent} or any folder above it; make a project "
+        "with: haulier init"
+    )
+
+
 def test_an_unknown_credential_is_answered_with_the_stored_ones(store: CredentialStore) -> None:
+    Project.init(store.path.parent.parent)
     with pytest.raises(
         CredentialError, match="no credential `prod`; stored: none; store one with: haulier credential add"
     ):

@@ -15,10 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from haulier.errors import CredentialError
+from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.credentials.bound import origin_of
 from haulier.io.credentials.resolve import ResolvedCredential, SecretRef, check_fields, resolve_values
-from haulier.io.project import check_name, private_folder, shown, write_private
+from haulier.io.project import Project, check_name, private_folder, shown, write_private
 from haulier.model.parts import CredentialType
 
 __all__ = ["Credential", "CredentialStore", "StoredRow"]
@@ -103,10 +103,12 @@ class CredentialStore:
         )
 
     def get(self, name: str) -> Credential:
-        """Return a stored credential; raises CredentialError that names those there are."""
+        """Return a stored credential; CredentialError, which names those there are, where it is none."""
         known = self._read()
         if name in known:
             return known[name]
+        if not known:
+            _check_in_project(name, self.path)
         close = get_close_matches(name, known, n=1)
         stored = ", ".join(sorted(known)) or "none; store one with: haulier credential add"
         hint = f"did you mean `{close[0]}`? " if close else ""
@@ -181,6 +183,14 @@ class CredentialStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def _check_in_project(name: str, path: Path) -> None:
+    """Pass where the store of a wanted credential is that of a project: outside one nothing can be stored."""
+    try:
+        Project.find(path.parent.parent)
+    except ConfigurationError as error:
+        raise CredentialError(f"no credential `{name}`: {error}") from None
 
 
 def _parse(content: Any) -> dict[str, Credential]:
