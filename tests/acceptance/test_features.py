@@ -336,6 +336,7 @@ def test_f11_uploads_are_temporary_and_cleaned_up(project: Project, imagga: Imag
         "not_found": 0,
         "refused": 0,
         "in_doubt": 0,
+        "left": 0,
     }
     assert again == counts, "what is gone is gone"
     project.write("odd.jsonl", '{"upload_id": ".."}\n')

@@ -30,8 +30,8 @@ def cleanup(
     """Delete uploads that were left behind, by the `upload_id` of the lines in FILE.
 
     FILE is what an output of upload-image wrote. Uploads that are gone already, by themselves after 24 hours or
-    deleted before, are counted as gone: the command may be given again. Ends with 0 all gone, 3 stopped, 4 some
-    refused, 5 some in doubt.
+    deleted before, are counted as gone: the command may be given again, and goes on where it was stopped. Ends with 0
+    all gone, 3 stopped, 4 some refused, 5 some in doubt, 130 interrupted.
     """
     # Imported here, so that listing the commands loads nothing that sends.
     from haulier_imagga.commands.uploads import delete_uploads, upload_ids  # noqa: PLC0415 - see above
@@ -46,15 +46,17 @@ def cleanup(
         counts = {"version": 1, "uploads": len(found), "lines_without": without, **cleaned.counts}
         click.echo(json.dumps(counts))
     else:
-        click.echo(_in_words(len(found), cleaned))
+        click.echo(_in_words(cleaned))
     if without:
         click.echo(f"{without:,} lines held no upload_id", err=True)
     _explain(cleaned, credential)
+    if cleaned.interrupted:
+        raise click.Abort
     return cleaned.report.exit_code if cleaned.report else 0
 
 
-def _in_words(uploads: int, cleaned: Cleaned) -> str:
-    counts = cleaned.counts
+def _in_words(cleaned: Cleaned) -> str:
+    uploads, counts = cleaned.uploads, cleaned.counts
     if uploads and counts["not_found"] == uploads:
         return f"{uploads:,} uploads: none of them was found"
     parts = [f"{counts['gone']:,} are gone", f"{counts['refused']:,} were refused"]
@@ -62,14 +64,14 @@ def _in_words(uploads: int, cleaned: Cleaned) -> str:
         parts[0] += f" (of these {counts['not_found']:,} were not found)"
     if counts["in_doubt"]:
         parts.append(f"{counts['in_doubt']:,} are in doubt")
+    if counts["left"]:
+        parts.append(f"{counts['left']:,} are left")
     return f"{uploads:,} uploads: {', '.join(parts)}"
 
 
 def _explain(cleaned: Cleaned, credential: str) -> None:
     """What a person should know of what is not gone, on standard error."""
     report = cleaned.report
-    if report is None:
-        return
     if cleaned.not_found:
         click.echo(
             "not found (404): gone already, or uploaded with another account than that of credential "
@@ -78,7 +80,9 @@ def _explain(cleaned: Cleaned, credential: str) -> None:
         )
     for upload, reason in cleaned.unhappy[:_MOST_NAMED]:
         click.echo(f"{upload}: {reason}", err=True)
-    if report.rejected + report.in_doubt:
+    if report and report.rejected + report.in_doubt:
         click.echo(f"which ids, and why: haulier dead-letters list {report.run_id}", err=True)
-    if report.reason:
+    if report and report.reason:
         click.echo(f"stopped: {report.reason}", err=True)
+    if cleaned.counts["left"]:
+        click.echo("to go on with those that are left: the same command again", err=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -16,36 +18,48 @@ __all__ = ["Cleaned", "delete_uploads", "upload_ids"]
 
 @dataclass
 class Cleaned:
-    """What came of a cleanup. not_found: answered 404; unhappy: (id, reason) of what was refused or is in doubt.
+    """What came of a cleanup of so many uploads. report: None where there were none, or it was interrupted.
 
-    Both are of this sitting: of an earlier one that is gone on with, the report alone tells.
+    settled: deletions by state; not_found: answered 404; unhappy: (id, reason) of what was refused or is in doubt.
+    These are of this sitting: of an earlier one that is gone on with, the report alone tells.
     """
 
+    uploads: int
+    settled: Counter[State] = field(default_factory=Counter)
     not_found: int = 0
     unhappy: list[tuple[str, str]] = field(default_factory=list)
     report: Report | None = None
+    interrupted: bool = False
 
     def told(self, one: Delivered) -> None:
         """Note what came of one deletion."""
+        self.settled[one.state] += 1
         self.not_found += one.state is State.DELIVERED and one.status == 404
         if one.state is not State.DELIVERED:
             self.unhappy.append((json.loads(one.records[0])["upload_id"], one.reason))
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many uploads are gone (of these: not found), were refused, are in doubt."""
-        report = self.report
+        """How many uploads are gone (of these: not found), were refused, are in doubt, are left for another time."""
+        report, settled = self.report, self.settled
+        gone = report.delivered if report else settled[State.DELIVERED]
+        refused = report.rejected if report else settled[State.REJECTED]
+        in_doubt = report.in_doubt if report else settled[State.IN_DOUBT]
         return {
-            "gone": report.delivered if report else 0,
+            "gone": gone,
             "not_found": self.not_found,
-            "refused": report.rejected if report else 0,
-            "in_doubt": report.in_doubt if report else 0,
+            "refused": refused,
+            "in_doubt": in_doubt,
+            "left": self.uploads - gone - refused - in_doubt,
         }
 
 
 def delete_uploads(ids: Sequence[str], *, credential: str, base_url: str | None) -> Cleaned:
-    """Delete uploads, as a run of its own; raises ConfigurationError as `haulier.send` does."""
-    cleaned = Cleaned()
+    """Delete uploads, as a run of its own; raises ConfigurationError as `haulier.send` does.
+
+    The same ones again go on with a run that did not come to its end, and are asked for anew after one that did.
+    """
+    cleaned = Cleaned(len(ids))
     if ids:
         destination = {
             "name": "imagga-cleanup",
@@ -57,8 +71,18 @@ def delete_uploads(ids: Sequence[str], *, credential: str, base_url: str | None)
             **({"base_url": base_url} if base_url else {}),
         }
         records = [{"upload_id": upload} for upload in ids]
-        # Given again, it asks again: an answer of today tells more than the report of an earlier run.
-        cleaned.report = send(destination, records, on_delivery=cleaned.told, again=True)
+        same = sha256(json.dumps([credential, base_url, *ids]).encode()).hexdigest()[:32]
+        try:
+            # Again: an answer of today tells more than the report of an earlier run.
+            cleaned.report = send(
+                destination,
+                records,
+                run_key=f"imagga-cleanup:{same}",
+                on_delivery=cleaned.told,
+                again=True,
+            )
+        except KeyboardInterrupt:  # by now the run has stopped in good order
+            cleaned.interrupted = True
     return cleaned
 
 

@@ -1,0 +1,91 @@
+"""`haulier imagga cleanup` that does not come to its end: what is left is said, and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.acceptance.support import Imagga, Project
+
+from haulier_imagga.emulator import Fault
+
+UPLOADS = 12
+
+
+@pytest.fixture
+def command(project: Project, imagga: Imagga) -> tuple[str, ...]:
+    """Cleans up uploads that nobody has, each of which is a request."""
+    project.add_credential(imagga.url)
+    project.write("left.jsonl", "".join(f"{json.dumps({'upload_id': f'i05e{n}'})}\n" for n in range(UPLOADS)))
+    named = ("--credential", "imagga-test", "--base-url", imagga.url, "--yes")
+    return ("imagga", "cleanup", "left.jsonl", *named)
+
+
+@contextmanager
+def begun(project: Project, imagga: Imagga, command: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
+    """The command, with requests under way whose answers are slow."""
+    imagga.emulator.faults.add(Fault(delay_s=0.5, count=None))
+    with subprocess.Popen(
+        [sys.executable, "-m", "haulier", *command],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            until = time.monotonic() + 60
+            while not imagga.requests and time.monotonic() < until:
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+    imagga.emulator.faults.clear()
+
+
+def goes_on(project: Project, command: tuple[str, ...]) -> None:
+    """The same command again brings the one run there is to its end."""
+    counts = project.haulier(*command, "--json").json
+    assert (counts["gone"], counts["left"]) == (UPLOADS, 0)
+    assert [run["state"] for run in project.haulier("runs", "--json").json["runs"]] == ["finished"]
+
+
+def test_a_cleanup_that_is_stopped_says_what_is_left(
+    project: Project, imagga: Imagga, command: tuple[str, ...]
+) -> None:
+    imagga.emulator.faults.add(Fault.refused(401, count=None))
+    stopped = project.haulier(*command, code=3)
+    assert stopped.out == f"{UPLOADS} uploads: 0 are gone, 0 were refused, {UPLOADS} are left\n"
+    assert stopped.err.endswith("\nto go on with those that are left: the same command again\n")
+    assert "stopped: " in stopped.err
+    imagga.emulator.faults.clear()
+    goes_on(project, command)
+
+
+def test_a_cleanup_that_is_interrupted_prints_its_counts(
+    project: Project, imagga: Imagga, command: tuple[str, ...]
+) -> None:
+    with begun(project, imagga, (*command, "--json")) as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    counts = json.loads(out)
+    assert process.returncode == 130
+    assert 0 < counts["gone"] < UPLOADS
+    assert counts["left"] == UPLOADS - counts["gone"]
+    assert "the same command again" in err
+    goes_on(project, command)
+
+
+def test_a_cleanup_that_was_killed_goes_on(
+    project: Project, imagga: Imagga, command: tuple[str, ...]
+) -> None:
+    with begun(project, imagga, command) as process:
+        process.kill()
+        process.communicate()
+    goes_on(project, command)
