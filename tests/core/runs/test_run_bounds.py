@@ -132,6 +132,25 @@ def test_a_plan_tells_how_full_batches_will_be(countries: int, fill: float) -> N
     assert made.warnings == ((told,) if fill < 0.5 else ())
 
 
+@pytest.mark.parametrize(
+    ("of_records", "blamed"),
+    [
+        ({"request": {"headers": {"X-N": "{record.id}"}}}, "their header `X-N`"),
+        ({"target": "/{record.id}"}, "their address"),
+        (
+            {"target": "/{record.id}", "request": {"headers": {"X-N": "{record.id}", "X-C": "all"}}},
+            "their address or their header `X-N`",
+        ),
+    ],
+)
+def test_a_plan_names_what_keeps_batches_apart(of_records: dict[str, Any], blamed: str) -> None:
+    written = destination("http://127.0.0.1:9/", batching={"size": 5}, **of_records)
+    (told,) = haulier.plan(written, records(10)).warnings
+    assert told.startswith(
+        f"batches are 20% full on average, as records that differ in {blamed} never share one: "
+    )
+
+
 def test_a_plan_counts_bytes_where_they_are_nearer_than_the_number_of_records() -> None:
     made = by_country(1, max_bytes=300, size=1_000)
     assert made.fill is not None

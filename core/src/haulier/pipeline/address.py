@@ -72,10 +72,23 @@ class AddressTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Whether it uses the run's start or id, so that it differs from run to run."""
         return any(expression.varies for expression in self._expressions())
 
+    @property
+    def url_needs_record(self) -> bool:
+        """Whether its path or query reads from records."""
+        return any(expression.needs_record for expression in self._url_expressions())
+
+    @property
+    def record_headers(self) -> tuple[str, ...]:
+        """The names of the headers that read from records."""
+        return tuple(header.name for header in self.headers if header.expression.needs_record)
+
     def _expressions(self) -> Iterable[Expression]:
+        yield from self._url_expressions()
+        yield from (header.expression for header in self.headers)
+
+    def _url_expressions(self) -> Iterable[Expression]:
         yield from (piece.expression for piece in self.path if isinstance(piece, PathValue))
         yield from (item.expression for item in self.query if item.expression is not None)
-        yield from (header.expression for header in self.headers)
 
 
 @dataclass(frozen=True, kw_only=True)

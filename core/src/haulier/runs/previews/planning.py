@@ -147,8 +147,9 @@ def _scattered(resolved: Resolved, fill: float | None, requests: int, records: i
     if batching is None or fill is None or fill >= _LEAST_FILL or requests <= -(-records // batching.size):
         return ()
     apart = [f"`{name}`" for name in batching.group_by]
-    if resolved.address.needs_record:
+    if resolved.address.url_needs_record:
         apart.append("their address")
+    apart += [f"their header `{name}`" for name in resolved.address.record_headers]
     if not apart:
         return ()
     return (
