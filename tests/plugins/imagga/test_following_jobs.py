@@ -110,6 +110,54 @@ def test_a_run_follows_its_job_and_settles_each_face_with_its_group(imagga: Serv
     assert len({line["id"] for line in found}) == 6
 
 
+@pytest.mark.parametrize(
+    ("settings", "params"),
+    [
+        ({"rename": {"face": "face_id"}}, {}),
+        ({"add": {"face_id": "{record.face}"}}, {}),
+        ({"add": {"face_id": "{param.before}-{record.number}"}}, {"before": "face"}),
+        ({"add": {"found.id": "{record.face}"}, "batching": {"item": "found.id"}}, {}),
+    ],
+)
+def test_faces_that_were_named_or_made_for_the_call_get_their_groups(
+    imagga: Served, settings: dict[str, Any], params: dict[str, str]
+) -> None:
+    records = [b'{"sku":"p%d","face":"face-%d","number":%d,"n":1e400}' % (n, n, n) for n in range(6)]
+    report = haulier.send(imagga.to(**settings), records, credential=imagga.credential, params=params)
+    assert (report.state, report.delivered) == ("finished", 6)
+    name = settings.get("batching", {}).get("item", "face_id")
+    assert [(line["key"], line[name]) for line in lines()] == [(f"p{n}", f"face-{n}") for n in range(6)]
+    assert all(line["group_size"] > 0 for line in lines())
+
+
+def test_a_chain_groups_the_faces_that_its_first_stage_found(imagga: Served) -> None:
+    settings = imagga.to(
+        key="url",
+        outputs=[{"to": "jsonl", "path": "out.jsonl", "answer": True}],
+        stages=[
+            {
+                "name": "detect",
+                "endpoint": "detect-faces",
+                "params": {"image_url": "{record.url}", "return_face_id": True},
+            },
+            {
+                "name": "grouping",
+                "endpoint": "group-faces",
+                "each": "/result/faces",
+                "add": {"face_id": "{record.detect.face_id}"},
+            },
+        ],
+    )
+    del settings["endpoint"]
+    records = [{"url": f"https://example.org/people-{n}.jpg"} for n in range(6)]
+    report = haulier.send(settings, records, credential=imagga.credential)
+    assert report.state == "finished"
+    found = [line["answers"] for line in lines()]
+    assert len(found) >= 5
+    assert [one["grouping"]["face_id"] for one in found] == [one["detect"]["face_id"] for one in found]
+    assert all(one["grouping"]["group_size"] > 0 for one in found)
+
+
 def test_without_following_the_records_stay_accepted_and_follow_goes_on(imagga: Served) -> None:
     report = haulier.send(
         imagga.to(), FACES, credential=imagga.credential, follow=False, state="state", run_key="k"

@@ -14,16 +14,18 @@ from haulier.model.column import Fault, values_at
 from haulier.model.connector import Following
 from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
+from haulier.model.json_value import decoded
 from haulier.model.paths import written_path
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
+from haulier.pipeline.shaping import Shape, Shaper
 from haulier.plugins.registry import Registry
 from haulier.runs.inputs.intake import Intake
 from haulier.runs.previews.preview import pick_sample
 from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.resolve import resolve
 from haulier.runs.resolving.resolved import Resolved
-from haulier.runs.resolving.shape import item_of
+from haulier.runs.resolving.shape import item_of, shape_of
 
 __all__ = ["Questioner", "questioner_of"]
 
@@ -31,13 +33,15 @@ __all__ = ["Questioner", "questioner_of"]
 class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     """How jobs of a destination are asked for. resolved: the call; following: how its template says it is done.
 
-    item: path of the attribute that each record put into the call; empty: all of it.
+    shape: what became of the attributes of each record before it was put into the call that began the job; item: path
+    of the one that was put there, as it was named then; empty: all of it.
     """
 
     resolved: Resolved
     following: Following
     facts: RunFacts
     root: Path
+    shape: Shape
     item: tuple[str, ...]
 
     def request(self, ticket: str) -> Request:
@@ -60,15 +64,25 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         spread = self.following.spread
         if spread is None or not texts:
             return None
-        records = [msgspec.json.decode(text) for text in texts]
-        items = values_at(self.item)(records) if self.item else records
-        items = [None if isinstance(item, Fault) else item for item in items]
+        items = self._sent(texts)
         found = guarded(spread, f"spread of {self.following.endpoint}")(look_up(response.body, ""), items)
         if found is None or len(found) != len(items):
             return None
         return [
             ({written_path(self.item): item} if self.item else {}) | dict(part)
             for item, part in zip(items, found, strict=True)
+        ]
+
+    def _sent(self, texts: Sequence[bytes]) -> list[Any]:
+        """What each record put into the call, as `item` names it; None where it has no such attribute."""
+        records = [decoded(text) for text in texts]
+        faults: dict[int, str] = {}
+        shaper = Shaper(self.shape, values=True)
+        shaper.read(records, faults)
+        records = [record or {} for record in shaper.send(records, faults)]
+        items = values_at(self.item)(records) if self.item else records
+        return [
+            None if index in faults or isinstance(item, Fault) else item for index, item in enumerate(items)
         ]
 
 
@@ -79,6 +93,7 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
         return None
     how = template.follow
     item = item_of(resolved.batching)
+    facts = RunFacts(run.run_id, run.started, decoded(run.settings).get("parameters", {}))
     asking = Destination.model_validate(
         {
             "name": destination.name,
@@ -95,7 +110,8 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
     return Questioner(
         resolved=resolve(asking, registry),
         following=how,
-        facts=RunFacts(run.run_id, run.started),
+        facts=facts,
         root=root,
+        shape=shape_of(destination).resolve(facts),
         item=item.paths[0] if item is not None and item.alone else (),
     )
