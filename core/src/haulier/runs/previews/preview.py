@@ -205,6 +205,8 @@ def sample_of(request: Request, resolved: Resolved) -> Sample:
     varies = ["header Idempotency-Key"] if request.key else []
     if resolved.varies:
         varies.append("what uses {now} or {run.id}")
+    if resolved.code_may_vary:
+        varies.append("what the code makes of the time, if it asks for it")
     unfetched = unfetched_in(request.body)
     if unfetched:
         varies += ["header Content-Type", "header Content-Length", f"{unfetched}, fetched when it is sent"]

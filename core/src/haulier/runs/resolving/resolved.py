@@ -129,14 +129,19 @@ class Resolved:
 
     @property
     def varies(self) -> bool:
-        """Whether something besides the idempotency key differs from run to run by itself."""
+        """Whether something uses the run's start or id, besides the idempotency key and code."""
         return (
             self.address.varies
             or any(value.expression.varies for value in self.body)
             or settings_vary(self.encoder, self.encoder_settings)
             or shape_of(self.destination).varies
-            or (self.program is not None and bool(self.program.file or _CLOCK.search(self.program.source)))
         )
+
+    @property
+    def code_may_vary(self) -> bool:
+        """Whether code might ask when it runs: it names a clock, or stands in a file that is read later."""
+        program = self.program
+        return program is not None and bool(program.file or _CLOCK.search(program.source))
 
     @property
     def record_paths(self) -> tuple[tuple[str, ...], ...]:
