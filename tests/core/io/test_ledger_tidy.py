@@ -162,7 +162,7 @@ def test_the_newest_runs_stay_and_of_others_nothing(ledger: Ledger) -> None:
     for name in "abcde":
         finished(ledger, name, [(range(3), DELIVERED), (range(3, 6), DELIVERED)], key=name)
     ledger.commit(1, [Commit(chunks=[("c", 0, 6, None)], owed=[(0, 0, b"line")], slow=[(0, 1.0)])])
-    pruned = ledger.prune(2)
+    pruned = ledger.prune(2, unfinished=True)
     assert (pruned.removed, pruned.kept, names(ledger)) == (("a", "b", "c"), (), ["e", "d"])
     assert [size(ledger, table) for table in ("merged", "request", "record", "chunk", "owed", "slow")] == [
         2,
@@ -184,6 +184,18 @@ def test_unfinished_runs_and_unreplayed_dead_letters_stay(ledger: Ledger) -> Non
     assert (pruned.removed, pruned.kept) == (("plain",), ("letters",))
     assert names(ledger) == ["new", "letters", open_run.run_id]
     assert ledger.prune(1, dead_letters=True).removed == ("letters",)
+
+
+def test_a_finished_run_whose_outputs_lack_lines_stays_and_is_named(ledger: Ledger) -> None:
+    owing = finished(ledger, "owing", [(range(2), DELIVERED)], key="1")
+    ledger.commit(owing.id, [Commit(owed=[(0, 0, b"line")])])
+    finished(ledger, "plain", [(range(2), DELIVERED)], key="2")
+    finished(ledger, "new", [(range(2), DELIVERED)], key="3")
+    pruned = ledger.prune(1, dead_letters=True)
+    assert (pruned.removed, pruned.kept, pruned.owing) == (("plain",), (), ("owing",))
+    assert size(ledger, "owed") == 1
+    assert ledger.prune(1, unfinished=True).removed == ("owing",)
+    assert size(ledger, "owed") == 0
 
 
 def test_replayed_dead_letters_keep_no_run_unless_the_replay_is_unfinished(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.core.runs.carrying import counts, destination, records, rows, within,
 from tests.core.runs.wire import Asked, Stall, Wire, answer
 
 import haulier
-from haulier.errors import ConfigurationError, CredentialError
+from haulier.errors import ConfigurationError, CredentialError, RunStopped
 from haulier.io.activation import pause
 from haulier.io.credentials import CredentialStore, credential_types
 from haulier.io.ledger.store import Ledger
@@ -277,6 +278,33 @@ def test_a_run_does_not_end_as_long_as_lines_are_kept_for_its_outputs(
         again = send(wire.url, outputs=outputs)
         assert (again.run_id, again.state, len(wire.asked)) == (report.run_id, "finished", 3)
     assert sorted(line["key"] for line in lines("out.jsonl")) == [0, 1, 2]
+
+
+def test_lines_that_a_finished_run_owes_are_handed_over_by_the_same_call(folder: Path) -> None:
+    write_records(folder / "in.jsonl", 3)
+    working = threading.Event()
+    with Wire() as wire, Wire(lambda asked: answer(200 if working.is_set() else 503)) as there:
+        outputs = [hook(there.url), {"to": "jsonl", "path": "out.jsonl"}]
+        run_id = send(wire.url, outputs=outputs).run_id
+        with closing(Ledger.create(folder / "state" / "d")) as ledger:
+            (run,) = ledger.runs()
+            ledger.end(run, state="finished", reason="", ended=time.time())
+        with pytest.raises(
+            ConfigurationError, match=r"finished and keeps 3 .* in this order to hand them over$"
+        ):
+            send(wire.url, outputs=outputs[::-1])
+        with pytest.raises(
+            RunStopped, match=r"finished, but its outputs lack lines: output 1 \(webhook\) took"
+        ):
+            send(wire.url, outputs=outputs)
+        working.set()
+        before = len(there.asked)
+        again = send(wire.url, outputs=outputs)
+        assert (again.run_id, again.state, len(wire.asked)) == (run_id, "finished", 3)
+        assert again.note.endswith("; 3 lines that were kept for its outputs were handed over")
+        assert sorted(keys_of(there)[before:]) == [0, 1, 2]
+        assert "handed over" not in send(wire.url, outputs=outputs).note
+    assert rows(folder / "state", "select count(*) from owed") == [(0,)]
 
 
 def test_an_output_that_hangs_in_a_send_does_not_keep_the_run() -> None:

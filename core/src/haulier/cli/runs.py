@@ -57,7 +57,9 @@ def command(
 )
 @click.option("--destination", metavar="DEST", help="Only the runs of this destination.")
 @click.option(
-    "--unfinished", is_flag=True, help="Old ones too that stopped or crashed; they cannot go on any more."
+    "--unfinished",
+    is_flag=True,
+    help="Old ones too that stopped or crashed, or whose outputs lack lines; they cannot go on any more.",
 )
 @click.option("--dead-letters", is_flag=True, help="Those too with dead letters that nobody replayed.")
 @state_option
@@ -74,7 +76,7 @@ def _prune(
     """Forget old finished runs, and make ledgers smaller.
 
     An input whose run is forgotten is sent again when it is given again. Unfinished runs stay unless another one took
-    their place, and so do finished ones with dead letters that were not replayed.
+    their place, and so do finished ones with dead letters that were not replayed, or with lines that outputs lack.
     """
     from haulier.runs.reports.tidying import prune_runs
 
@@ -82,7 +84,7 @@ def _prune(
         keep=keep, destination=destination, dead_letters=dead_letters, unfinished=unfinished, state=state
     )
     if as_json:
-        fields = ("destination", "removed", "kept", "spools", "busy")
+        fields = ("destination", "removed", "kept", "owing", "spools", "busy")
         out_json({"destinations": [{name: getattr(one, name) for name in fields} for one in tidied]})
         return
     if not tidied:
@@ -91,6 +93,11 @@ def _prune(
         out(f"{one.destination}: {one.busy or f'{len(one.removed):,} runs forgotten'}")
         if one.kept:
             out(f"  {len(one.kept):,} old ones stay for their dead letters (--dead-letters forgets them too)")
+        if one.owing:
+            out(
+                f"  {len(one.owing):,} old ones stay for lines that their outputs lack: the command of a run hands "
+                f"them over (--unfinished forgets them): {', '.join(run_id[:12] for run_id in one.owing)}"
+            )
 
 
 def _list(*, destination: str | None, most: int, state: str | None, as_json: bool) -> None:

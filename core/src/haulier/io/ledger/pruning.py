@@ -16,6 +16,7 @@ _LETTERS = (
     "select count(*) from record where run in (select id from run where id = ? or chain = ?) and not exists"
     " (select 1 from replay where parent = record.run and parent_position = record.position)"
 )
+_OWING = "select state = 'finished' and exists (select 1 from owed where seq between ? and ?) from run where id = ?"
 # The runs that an unfinished replay reads from, stages of chains by the chain they are in.
 _READ_FROM = (
     "select case when parents.chain = 0 then parents.id else parents.chain end from replay"
@@ -30,25 +31,32 @@ _OLD = (
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pruning took away: ids of runs. kept: old runs that stay, for dead letters nobody replayed."""
+    """What a pruning took away: ids of runs. kept: old runs that stay, for dead letters nobody replayed.
+
+    owing: finished ones that stay, for lines that their outputs have not been handed.
+    """
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
+    owing: tuple[str, ...]
 
 
 def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool, unfinished: bool = False) -> Pruned:
     """Remove finished runs but the newest `keep` runs of any state; then give the room back to the disk.
 
     An unfinished run goes too where a later one took its place, as nothing goes on with it any more, or where
-    `unfinished` says so.
+    `unfinished` says so. A finished one whose outputs lack lines stays as well, unless `unfinished`.
 
     Runs with dead letters that were not replayed stay, unless `dead_letters`; so do those an unfinished replay reads.
     """
     old = db.execute(_OLD, (unfinished, keep)).fetchall()
     removed: list[str] = []
     kept: list[str] = []
+    owing: list[str] = []
     for id, run_id in old:
-        if not dead_letters and db.execute(_LETTERS, (id, id)).fetchone()[0]:
+        if not unfinished and db.execute(_OWING, (id << 40, id << 40 | _NUMBER, id)).fetchone()[0]:
+            owing.append(run_id)
+        elif not dead_letters and db.execute(_LETTERS, (id, id)).fetchone()[0]:
             kept.append(run_id)
         else:
             with transaction(db):
@@ -56,7 +64,7 @@ def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool, unfinis
             removed.append(run_id)
     if removed:
         _shrink(db)
-    return Pruned(removed=tuple(removed), kept=tuple(kept))
+    return Pruned(removed=tuple(removed), kept=tuple(kept), owing=tuple(owing))
 
 
 def remove_run(db: sqlite3.Connection, id: int) -> None:

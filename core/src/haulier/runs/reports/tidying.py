@@ -18,12 +18,14 @@ __all__ = ["Tidied", "prune_runs"]
 class Tidied(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken away of one destination. removed: ids of runs; kept: old ones with dead letters nobody replayed.
 
-    spools: copies of standard input that were left over. busy: why nothing was done, or empty.
+    owing: old ones that stay as their outputs lack lines. spools: copies of standard input that were left over. busy:
+    why nothing was done, or empty.
     """
 
     destination: str
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    owing: tuple[str, ...] = ()
     spools: int = 0
     busy: str = ""
 
@@ -40,8 +42,8 @@ def prune_runs(
 
     A run that is forgotten is no longer recognised: its input given again is sent again. Those with dead letters that
     were not replayed stay, unless `dead_letters`. unfinished: those too that stopped or crashed, which cannot go on
-    then; without it only where a later run took their place. A destination with a run under way, or whose ledger is
-    damaged, is left alone and says so.
+    then, and finished ones whose outputs lack lines; without it, of these only a stopped one whose place a later run
+    took. A destination with a run under way, or whose ledger is damaged, is left alone and says so.
     """
     if destination is not None:
         check_name(destination, state)
@@ -58,5 +60,9 @@ def prune_runs(
         except LedgerError as error:
             tidied.append(Tidied(destination=name, busy=str(error)))
             continue
-        tidied.append(Tidied(destination=name, removed=pruned.removed, kept=pruned.kept, spools=spools))
+        tidied.append(
+            Tidied(
+                destination=name, removed=pruned.removed, kept=pruned.kept, owing=pruned.owing, spools=spools
+            )
+        )
     return tuple(tidied)

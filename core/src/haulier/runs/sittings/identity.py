@@ -159,10 +159,17 @@ def check_outputs(orders: Orders, earlier: RunRow, owing: Mapping[int, tuple[int
     before = decoded(earlier.settings).get("outputs", outputs)
     for number, (count, _) in owing.items():
         if outputs[number : number + 1] != before[number : number + 1]:
+            state, way_out = (
+                ("finished", "to hand them over")
+                if earlier.state == "finished"
+                else (
+                    "unfinished",
+                    "to go on with it, or begin a run of its own with another --run-key (run_key=)",
+                )
+            )
             raise ConfigurationError(
-                f"run {earlier.run_id} of this input is unfinished and keeps {count:,} lines for its output "
-                f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order to go on with "
-                "it, or begin a run of its own with another --run-key (run_key=)"
+                f"run {earlier.run_id} of this input is {state} and keeps {count:,} lines for its output "
+                f"{number + 1}; its outputs were: {', '.join(before)}. Put them back in this order {way_out}"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +22,8 @@ from haulier.runs.inputs.fetching import forget_fetched
 from haulier.runs.inputs.intake import Intake
 from haulier.runs.inputs.spooling import Spool, hand_over
 from haulier.runs.jobs.follow import Follower
-from haulier.runs.jobs.following import follow_after, follows
+from haulier.runs.jobs.following import follow_after, follows, read_back
+from haulier.runs.outputs.left_over import hand_over_lines
 from haulier.runs.outputs.opened import check_files_roots, close_outputs, open_outputs
 from haulier.runs.outputs.served import Served
 from haulier.runs.reports.report import Report, report_of
@@ -99,18 +100,22 @@ class Sitting:
         if not after or not report.accepted or report.state != "finished" or self._stop_reason:
             return report
         if not self._outputs:
-            self._outputs = await open_outputs(
-                orders.outputs,
-                orders.registry,
-                orders.root,
-                orders.output_authorities,
-                kept=orders.kept,
-            )
+            await self._open_outputs()
 
         def begun(follower: Follower) -> None:
             self._follower = follower
 
         return await follow_after(orders, ledger, report, self._outputs, begun=begun)
+
+    async def _open_outputs(self) -> None:
+        orders = self._orders
+        self._outputs = await open_outputs(
+            orders.outputs,
+            orders.registry,
+            orders.root,
+            orders.output_authorities,
+            kept=orders.kept,
+        )
 
     # -- which run this is ---------------------------------------------------------------------------------------
 
@@ -124,16 +129,11 @@ class Sitting:
         if earlier is not None and earlier.state == "finished" and not orders.again:
             note = await note_for_finished(orders, earlier, given=given)
             if note is not None:
+                note = "; ".join(filter(None, (note, await self._handed_over(ledger, earlier))))
                 return report_of(ledger, earlier, name, repeated=True, note=note)
             earlier = None
         check_files_roots(orders)
-        self._outputs = await open_outputs(
-            orders.outputs,
-            orders.registry,
-            orders.root,
-            orders.output_authorities,
-            kept=orders.kept,
-        )
+        await self._open_outputs()
         superseded: RunRow | None = None
         if earlier is not None and not self.goes_on(earlier, ledger):
             ledger.end(earlier, state="stopped", reason=_SUPERSEDED, ended=time.time())
@@ -153,6 +153,27 @@ class Sitting:
         await asyncio.to_thread(ledger.compact)
         run = self._started(ledger, run_key, fingerprint, superseded)
         return await self._drive(ledger, run, resumed=False)
+
+    async def _handed_over(self, ledger: Store, run: RunRow) -> str:
+        """What to say of lines that a finished run still owed, which its outputs have now; empty without any."""
+        owing = ledger.owing(run)
+        if not owing:
+            return ""
+        check_outputs(self._orders, run, owing)
+        await self._open_outputs()
+        why = await hand_over_lines(
+            ledger,
+            run,
+            self._outputs,
+            read=read_back(self._orders.state_dir, run),
+            stopped=lambda: bool(self._stop_reason),
+        )
+        if ledger.owing(run):
+            raise RunStopped(
+                f"run {run.run_id} finished, but its outputs lack lines: "
+                f"{self._redact(why) or self._stop_reason}"
+            )
+        return f"{_lines_in(owing):,} lines that were kept for its outputs were handed over"
 
     def _started(self, ledger: Store, run_key: str, fingerprint: str, superseded: RunRow | None) -> RunRow:
         """A new run; what one whose place it takes has read of standard input is its own from now on."""
@@ -245,7 +266,7 @@ class Sitting:
                 f"{pending:,} records that an earlier sitting had taken in were not given again; "
                 "write them once more, under the name their chunk had"
             )
-        if not stop_reason and (owed := sum(count for count, _ in ledger.owing(run).values())):
+        if not stop_reason and (owed := _lines_in(ledger.owing(run))):
             stop_reason = f"{owed:,} lines are kept for its outputs; the same call hands them over"
         state = "stopped" if stop_reason else "finished"
         ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
@@ -263,6 +284,11 @@ class Sitting:
 def _named(source: str, fingerprint: str) -> str:
     """An input with its fingerprint, where it has one: an iterator has none."""
     return f"{source} (fingerprint {fingerprint[:24]})" if fingerprint else source
+
+
+def _lines_in(owing: Mapping[int, tuple[int, int]]) -> int:
+    """How many lines a run owes to all its outputs."""
+    return sum(count for count, _ in owing.values())
 
 
 def _redactor(orders: Orders) -> Redactor:
