@@ -35,6 +35,7 @@ from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
 from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
+from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.remarks import warnings_of
@@ -85,6 +86,7 @@ def check(
     params: Mapping[str, str] | None = None,
 ) -> Checked:
     """Hold a destination against what is installed and stored; sends nothing and raises nothing for what it finds."""
+    check_arguments(credential=credential, base_url=base_url, params=params)
     site = site_of(destination)
     registry = load_registry()
     problems: list[str] = []
@@ -138,6 +140,7 @@ def test_send(
 
     No ledger is written and no output told. Raises ConfigurationError as `send` does.
     """
+    check_arguments(credential=credential, base_url=base_url, params=params, format=format)
     site = site_of(destination)
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)

@@ -30,6 +30,7 @@ from haulier.runs.outputs.owing import Owing, ReadBack
 from haulier.runs.outputs.served import Served
 from haulier.runs.reports.history import replay_target
 from haulier.runs.reports.report import Report, report_of
+from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
 from haulier.runs.resolving.resolved import Resolved
@@ -327,6 +328,7 @@ def follow(
     instead of what its endpoint says. lost: ask, too, for jobs whose answer was lost: the result may still be there.
     Raises ConfigurationError where there is nothing that can be followed.
     """
+    check_arguments(run=run, credential=credential, base_url=base_url, timeout_s=timeout_s, lost=lost)
     sitting = prepare_follow(
         run, state=state, credential=credential, base_url=base_url, timeout_s=timeout_s, lost=lost
     )

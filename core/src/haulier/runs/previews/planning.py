@@ -16,6 +16,7 @@ from haulier.runs.credentials.accounts import known_account, learned, over_quota
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.describing import first_stage_alone
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, chain_warnings, planned
+from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
@@ -84,6 +85,7 @@ def plan(
     limit: int | None = None,
 ) -> Plan:
     """Make every request of a run and count them; nothing is sent or kept."""
+    check_arguments(params=params, base_url=base_url, format=format, limit=limit)
     site = site_of(destination)
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)

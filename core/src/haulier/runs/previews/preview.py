@@ -26,6 +26,7 @@ from haulier.runs.inputs.filing import Fetching, Filing, Unfetched, with_files
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.coding import carried_out, carrier_of
 from haulier.runs.previews.describing import LaterStage, later_stages, unknown_attributes
+from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
@@ -122,6 +123,7 @@ def preview(
     Opens no socket but to fetch. Raises ConfigurationError for what is wrong with the destination, InputError for the
     input.
     """
+    check_arguments(params=params, base_url=base_url, format=format, limit=limit)
     site = site_of(destination)
     registry = load_registry()
     stages = resolve_stages(site.destination, registry, base_url=base_url)

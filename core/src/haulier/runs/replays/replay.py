@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -29,6 +29,7 @@ from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.replays.mending import read_mended
 from haulier.runs.replays.replay_stages import begun_at
 from haulier.runs.reports.report import Report
+from haulier.runs.resolving.arguments import check_arguments, check_more
 from haulier.runs.resolving.site import DestinationLike, site_of
 from haulier.runs.sittings.sending import prepare
 from haulier.runs.sittings.sitting import Sitting
@@ -38,6 +39,7 @@ __all__ = ["Choice", "Only", "ReplayIntake", "prepare_replay", "replay"]
 Only: TypeAlias = Literal["rejected", "in_doubt", "all"]
 _BLOCK_RECORDS = 256
 _AGAIN = "--again, again=True in Python"
+_MORE = ("params", "base_url", "follow")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,14 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     only: Only = "rejected"
     again: bool = False
+
+    def __post_init__(self) -> None:
+        check_arguments(run="" if self.run is None else self.run, records=self.records)
+        check_arguments(reason=self.reason, again=self.again)
+        if self.only not in get_args(Only):
+            raise ConfigurationError(
+                f"only: {self.only!r} is no choice of dead letters; take one of {', '.join(get_args(Only))}"
+            )
 
     @property
     def narrows(self) -> bool:
@@ -130,11 +140,12 @@ def replay(
     destination: as `send` has it, like all arguments that are not named here. run: of this run only, its id or the
     beginning of it. records: a file of mended ones, as `haulier dead-letters export --json` writes them; those alone.
     reason: those with this text in their reason. only: `rejected`, `in_doubt` (they may have arrived), or `all`.
-    again: those too that a replay took before. more: `params` and `base_url`.
+    again: those too that a replay took before. more: `params`, `base_url` and `follow`.
 
     Called again after a stop or crash, it goes on with the unfinished replay. Raises ConfigurationError where nothing
     is left to replay.
     """
+    check_more(more, _MORE)
     choice = Choice(run=run, records=records, reason=reason, only=only, again=again)
     return carried(
         prepare_replay(

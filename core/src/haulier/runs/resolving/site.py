@@ -12,6 +12,7 @@ from haulier.errors import ConfigurationError
 from haulier.io.destinations import destination_from, load_destination
 from haulier.io.project import Project, state_folder
 from haulier.model.destination import Destination
+from haulier.runs.resolving.arguments import check_arguments
 
 __all__ = ["DestinationLike", "Site", "file_of", "site_of"]
 
@@ -46,6 +47,7 @@ def site_of(given: DestinationLike, *, state: str | os.PathLike[str] | None = No
     A name is looked up in the project of the current folder. A path or a value needs no project: then the current
     folder takes its place. state: keeps run state there instead of below `.haulier`.
     """
+    check_arguments(destination=given, state=state)
     try:
         project: Project | None = Project.find(state=os.fspath(state) if state is not None else None)
     except ConfigurationError:

@@ -25,11 +25,13 @@ from haulier.runs.driving.loop import LoopThread
 from haulier.runs.inputs.intake import in_pieces
 from haulier.runs.inputs.positions import PositionSet, part_of
 from haulier.runs.reports.report import Report
+from haulier.runs.resolving.arguments import check_arguments, check_more
 from haulier.runs.resolving.site import DestinationLike, site_of
 from haulier.runs.sittings.sending import prepare
 
 __all__ = ["PushIntake", "Run", "open_run"]
 
+_MORE = ("again", "params", "base_url", "follow")
 _MOST_WAITING = 64  # blocks written and not yet taken: then `write` waits
 
 
@@ -217,11 +219,13 @@ def open_run(
     on_delivery: Callable[[Delivered], None] | None = None,
     **more: Any,
 ) -> Run:
-    """Open a run to write to. Arguments as `send` has them, but for the records.
+    """Open a run to write to. Arguments as `send` has them, but for the records and what says how they are read.
 
     run_key: opening a stopped or crashed run under its key goes on with it. A finished one sends nothing more: chunks
     that it has are acknowledged, others raise RunStopped, and its report says `repeated`.
     """
+    check_more(more, _MORE)
+    check_arguments(run_key=run_key)
     intake = PushIntake()
     sitting = prepare(
         destination,

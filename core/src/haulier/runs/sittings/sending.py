@@ -21,6 +21,7 @@ from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID
 from haulier.runs.previews.trust import code_is_trusted
 from haulier.runs.reports.report import Report
+from haulier.runs.resolving.arguments import check_arguments, check_more
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve_stages
 from haulier.runs.resolving.resolved import Resolved, place_of
@@ -30,6 +31,7 @@ from haulier.runs.sittings.sitting import Sitting
 __all__ = ["asend", "prepare", "send"]
 
 _MOST_OF_A_KEY = 200
+_MORE = ("again", "params", "base_url", "format", "limit", "resume", "follow")
 
 
 def prepare(
@@ -53,6 +55,10 @@ def prepare(
 
     resume: id of a run whose standard input broke off or that stopped; it goes on with what it had read.
     """
+    check_arguments(
+        run_key=run_key, credential=credential, on_delivery=on_delivery, again=again, params=params
+    )
+    check_arguments(base_url=base_url, format=format, limit=limit, resume=resume, follow=follow)
     _check_run_key(run_key)
     site = site_of(destination, state=state)
     registry = load_registry()
@@ -139,6 +145,7 @@ def send(
     stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and
     LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
     """
+    check_more(more, _MORE)
     sitting = prepare(
         destination,
         records,
@@ -162,6 +169,7 @@ async def asend(
     **more: Any,
 ) -> Report:
     """`send` on the running event loop. Cancelled, the run stops at once and can be resumed."""
+    check_more(more, _MORE)
     sitting = prepare(
         destination,
         records,
