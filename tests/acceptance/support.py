@@ -446,12 +446,6 @@ def png(width: int, height: int, shade: int = 0) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def in_order(values: Sequence[Any], key: str) -> list[Any]:
     """Values sorted by a key of theirs: requests under way together arrive in any order."""
     return sorted(values, key=lambda value: value[key])

@@ -25,9 +25,9 @@ from tests.acceptance.support import (
     Project,
     RecordingServer,
     Reply,
-    free_port,
     png,
 )
+from tests.ports import free_port
 
 from haulier.runs.reports.history import dead_letters
 from haulier_imagga.emulator import Fault

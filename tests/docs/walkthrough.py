@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.docs.blocks import REPOSITORY, Block, blocks_of, commands_of, difference
+from tests.ports import free_port
 
 # What pages write for the ports of servers that they start.
 PORTS = ("8123", "8124")
@@ -31,7 +31,7 @@ class Walkthrough:
     def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self._environment = {**_clean_environment(), **(environment or {})}
-        self._ports = {port: str(_free_port()) for port in PORTS}
+        self._ports = {port: str(free_port()) for port in PORTS}
         self._running: list[subprocess.Popen[str]] = []
         self._printed = ""
 
@@ -119,10 +119,3 @@ def _clean_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAULIER", "IMAGGA"))}
     scripts = str(Path(sys.executable).parent)
     return {**kept, "PATH": f"{scripts}{os.pathsep}{kept.get('PATH', '')}", "COLUMNS": "80"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
