@@ -119,6 +119,14 @@ def test_curl_sends_get_and_delete_without_a_body(project: Project, wire: Wire) 
     assert [one.body for one in wire.asked] == [b""] * 4
 
 
+def test_help_says_where_the_bodies_of_curl_commands_come_from(project: Project) -> None:
+    told = " ".join(project.run("preview", "--help").out.split())
+    assert (
+        "--curl Show each request as a curl command that sends the same bytes, bodies from the files of --out; "
+        in told
+    )
+
+
 def test_bodies_are_written_byte_for_byte_files_of_the_body_included(project: Project) -> None:
     (project.root / "pictures").mkdir()
     (project.root / "pictures" / "a.png").write_bytes(os.urandom(100_000))

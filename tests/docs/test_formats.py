@@ -21,6 +21,13 @@ def test_every_format_of_the_core_has_a_page_with_its_settings() -> None:
         assert [name for name in encoder.settings.model_fields if f"| `{name}` |" not in text] == []
 
 
+def test_a_setting_whose_key_yaml_takes_for_no_text_says_that_it_stands_in_quotes() -> None:
+    found = [encoder.settings.model_fields.get("null") for encoder in encoders()]
+    told = [field.description or "" for field in found if field is not None]
+    assert [text for text in told if 'in YAML this key stands in quotes, `"null": ' not in text] == []
+    assert len(told) == 4
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_previews_on_pages_are_what_the_command_prints(page: Path, tmp_path: Path) -> None:
     assert any(block.mark.startswith("run") for block in blocks_of(page))

@@ -49,7 +49,8 @@ __all__ = ["command"]
 @click.option(
     "--curl",
     is_flag=True,
-    help="Show each request as a curl command that sends the same bytes; the credential's values are shell variables.",
+    help="Show each request as a curl command that sends the same bytes, bodies from the files of --out; the "
+    "credential's values are shell variables.",
 )
 @click.option(
     "--fetch", is_flag=True, help="Fetch the files that records name by URL, up to the last one shown."

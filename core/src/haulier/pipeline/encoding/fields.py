@@ -25,7 +25,9 @@ class FieldSettings(Settings):
 
     booleans: Booleans = "words"
     null: Literal["omit", "empty"] = Field(
-        default="omit", description="`omit`: no field for a null; `empty`: a field with empty text"
+        default="omit",
+        description="`omit`: no field for a null; `empty`: a field with empty text; in YAML this key stands in "
+        'quotes, `"null": empty`',
     )
     nested: Literal["refuse", "json", "bracket", "repeat"] = Field(
         default="refuse",

@@ -86,7 +86,8 @@ class XmlSettings(MediaSettings):
     )
     null: Literal["omit", "empty"] = Field(
         default="omit",
-        description="`omit`: no element for a null, but in lists an empty one; `empty`: an empty element",
+        description="`omit`: no element for a null, but in lists an empty one; `empty`: an empty element; in YAML this "
+        'key stands in quotes, `"null": empty`',
     )
     booleans: Booleans = "words"
     namespace: str = Field(default="", description="the default namespace of the document, as its `xmlns`")
