@@ -403,6 +403,9 @@ def test_what_is_really_gone_stays_in_doubt(imagga: Served) -> None:
     assert "no longer there" in next(iter(dead_letters("faces"))).reason
 
 
+BETWEEN = (["runs"], ["report", "faces"])
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_ends_while_it_waits_for_a_job_goes_on_by_the_same_command(
     how: signal.Signals, imagga: Served, tmp_path: Path
@@ -431,8 +434,17 @@ def test_a_run_that_ends_while_it_waits_for_a_job_goes_on_by_the_same_command(
         assert process.returncode == 128 + how, told
         assert f"following stopped: interrupted by {how.name}" in told
     imagga.emulator.service.tickets.finish()
+    if how == signal.SIGKILL:
+        runs, told = (subprocess.check_output([*command[:3], *words], text=True) for words in BETWEEN)
+        assert "finished, accepted left" in runs
+        assert " s; 6 accepted, not at their end\n" in told
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert (report["delivered"], report["accepted"], report["in_doubt"]) == (6, 0, 0)
+    assert (report["repeated"], report["note"]) == (
+        True,
+        "this very input was carried there before; nothing was sent (--again repeats it, again=True in Python); "
+        "the jobs of 6 records that were accepted then were followed",
+    )
     assert sum(one.method == "POST" for one in imagga.emulator.requests) == 1

@@ -95,7 +95,8 @@ def _cut_off(count: int) -> str:
 def _ending(report: Report) -> str:
     if report.ended is None:
         return "under way, or ended by a crash"
-    return f"{report.state} after {seconds_text(report.ended - report.started)}"
+    left = f"; {report.accepted:,} accepted, not at their end" if report.accepted else ""
+    return f"{report.state} after {seconds_text(report.ended - report.started)}{left}"
 
 
 def _going_on(report: Report) -> str:

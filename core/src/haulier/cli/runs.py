@@ -116,12 +116,19 @@ def _list(*, destination: str | None, most: int, state: str | None, as_json: boo
         raise LedgerError("; ".join(listed.unread))
 
 
+def _state(one: Report) -> str:
+    """The state of a run in a word or two: of one that is finished but for its jobs, that some are left."""
+    if one.reason.startswith("superseded"):
+        return "superseded"
+    return "finished, accepted left" if one.state == "finished" and one.accepted else one.state
+
+
 def _table(runs: Sequence[Report], most: int) -> None:
     rows = [
         (
             one.run_id[:12],
             one.destination,
-            "superseded" if one.reason.startswith("superseded") else one.state,
+            _state(one),
             one.read,
             one.delivered,
             one.accepted,

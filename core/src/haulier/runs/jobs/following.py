@@ -185,7 +185,11 @@ async def follow_after(
     )
     why = await follow_jobs(following, ledger, run, outputs, begun=begun)
     row = ledger.run(run.run_id) or run
-    return report_of(ledger, row, report.destination, note=note_of(why, row) or report.note)
+    note = note_of(why, row)
+    if report.repeated:
+        asked = f"the jobs of {report.accepted:,} records that were accepted then were followed"
+        note = "; ".join(filter(None, (report.note, asked, note)))
+    return report_of(ledger, row, report.destination, repeated=report.repeated, note=note or report.note)
 
 
 class FollowSitting:
