@@ -674,6 +674,33 @@ def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("url", "http://127.0.0.1:9/{record.tag.id}"),
+        ("headers", {"X-Id": "{record.tag.id}"}),
+        ("add", {"id": "{record.tag.id}"}),
+        ("rename", {"tag.id": "id"}),
+        ("files", {"image": "{record.tag.id}"}),
+    ],
+)
+def test_no_setting_of_a_stage_reads_what_the_stage_itself_answers(setting: str, value: Any) -> None:
+    call: dict[str, Any] = {"url": "http://127.0.0.1:9/x", "content_format": "multipart"}
+    of_call = setting in ("url", "files")
+    stages = [
+        {"name": "upload", "request": call},
+        {
+            "name": "tag",
+            "request": {**call, **({setting: value} if of_call else {})},
+            **({} if of_call else {setting: value}),
+        },
+    ]
+    assert haulier.check({"name": "d", "files_root": ".", "stages": stages}).problems == (
+        "destination `d`, stage `tag`: {record.tag.id}: stage `tag` has not answered when this one is called; name an "
+        "earlier stage",
+    )
+
+
 def test_preview_plan_and_test_send_refuse_what_a_run_refuses_for_the_name_of_a_stage() -> None:
     carried = [{"id": 0, "tag": "mine"}, {"id": 1}, {"id": 2, "delete": None}]
     refused = "has the name of a stage, whose answer stands under it; rename one of the two"

@@ -135,14 +135,10 @@ def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | Non
 
 def sends(resolved: Resolved) -> Callable[[str], bool]:
     """What tells of an attribute of a record whether it is sent."""
-    paths = (path[0] for path in resolved.address.record_paths)
-    body = (path[0] for value in resolved.body for path in value.record_paths)
-    files = (path[0] for file in resolved.files for path in file.path.record_paths)
     item = item_of(resolved.batching)
     shape = shape_of(resolved.destination)
-    added = (path[0] for path in shape.record_paths)
-    items = (path[0] for path in item.paths) if item is not None else ()
-    used = frozenset((*paths, *body, *files, *added, *items))
+    items = item.paths if item is not None else ()
+    used = frozenset(path[0] for path in (*resolved.record_paths, *items))
     all_sent = resolved.attributes != "none" and item is None
     return lambda name: name in used or (all_sent and sends_attribute(shape, name))
 

@@ -76,7 +76,8 @@ def _check_answers(stages: Sequence[Resolved]) -> None:
     """A stage reads what earlier ones answered: no record has an attribute with the name of a stage."""
     for at, resolved in enumerate(stages):
         silent = {later.name for later in stages[at:]}
-        for path in resolved.record_paths:
+        renamed = (path for path, _ in shape_of(resolved.destination).rename)
+        for path in (*resolved.record_paths, *renamed):
             if path[0] in silent:
                 place = place_of(resolved.destination, resolved.stage)
                 raise DestinationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError
@@ -145,12 +146,14 @@ class Resolved:
 
     @property
     def record_paths(self) -> tuple[tuple[str, ...], ...]:
-        """The attribute paths that its address and the values of its body read, each once."""
-        return tuple(
-            dict.fromkeys(
-                (*self.address.record_paths, *(path for value in self.body for path in value.record_paths))
-            )
+        """The attribute paths that its expressions read, each once: address, values of the body, files, `add`."""
+        read = (
+            self.address.record_paths,
+            *(value.record_paths for value in self.body),
+            *(file.path.record_paths for file in self.files),
+            shape_of(self.destination).record_paths,
         )
+        return tuple(dict.fromkeys(chain.from_iterable(read)))
 
     def judging(self, *, body_kept: bool = False) -> Judging:
         """The rules by which its answers are judged. body_kept: whether an output keeps what they say."""
