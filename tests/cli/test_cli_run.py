@@ -11,6 +11,8 @@ import time
 import pytest
 from tests.cli.running import Project, Result, Server, wait_for
 
+from haulier.cli.printing import seconds_text
+
 COUNTS = ("read", "pending", "sending", "delivered", "accepted", "rejected", "in_doubt")
 
 
@@ -167,6 +169,24 @@ def test_a_changed_input_or_changed_settings_of_an_unfinished_run_are_refused(
     (project.root / "records.jsonl").write_text('{"sku": "other"}\n')
     told = project.run(*run)
     assert (told.code, "night" in told.err) == (2, True)
+
+
+def test_a_report_says_how_its_two_times_belong_together(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (401, {}, b"{}")
+    project.post("orders", f"{server.url}/x")
+    run = ("run", "orders", "--records", project.records(2), "--activate")
+    assert project.run(*run).code == 3
+    server.reply = lambda path, body: (200, {}, b"{}")
+    assert project.run(*run).code == 0
+    told = project.run("report", "orders", "--json").json
+    in_all, active = told["ended"] - told["started"], told["figures"]["active_s"]
+    assert 0 < active < in_all
+    lines = project.run("report", "orders").out.splitlines()
+    assert lines[0] == f"run      {told['run_id']} of orders, finished after {seconds_text(in_all)}"
+    assert [line for line in lines if line.startswith("time ")] == [
+        f"time     {seconds_text(in_all)} from begin to end, of which {seconds_text(active)} under way: all sittings, "
+        "without the time between them and without following jobs"
+    ]
 
 
 def test_a_run_key_in_advice_is_one_word_for_the_shell(project: Project, server: Server) -> None:

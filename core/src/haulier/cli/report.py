@@ -35,7 +35,7 @@ def command(*, run: str, state: str | None, as_json: bool) -> None:
     for line in report_lines(told.report):
         out(line)
     out()
-    for line in figure_lines(told.figures):
+    for line in figure_lines(told.report, told.figures):
         out(line)
     if told.reasons:
         out()

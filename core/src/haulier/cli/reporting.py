@@ -57,16 +57,12 @@ def _counts(told: Report | StageCounts) -> tuple[int, ...]:
     )
 
 
-def figure_lines(figures: Figures) -> Iterator[str]:
+def figure_lines(report: Report, figures: Figures) -> Iterator[str]:
     """How fast a run was, what it cost, and what it waited for."""
     slowest = ", ".join(f"{seconds:.2f} s (number {number})" for number, seconds in figures.slowest[:3])
     yield from facts(
         [
-            (
-                "time",
-                f"{seconds_text(figures.active_s)} under way: all sittings, without the time between them and without "
-                "following jobs",
-            ),
+            ("time", _time(report, figures)),
             (
                 "rate",
                 f"{figures.records_per_second:,.1f} records/s, {figures.requests_per_second:,.1f} requests/s",
@@ -84,6 +80,17 @@ def figure_lines(figures: Figures) -> Iterator[str]:
             ),
             *([("slowest", slowest)] if slowest else []),
         ]
+    )
+
+
+def _time(report: Report, figures: Figures) -> str:
+    """The time that the head of the report tells, and how much of it the rates are of."""
+    in_all = ""
+    if report.ended is not None:
+        in_all = f"{seconds_text(report.ended - report.started)} from begin to end, of which "
+    active = seconds_text(figures.active_s)
+    return (
+        f"{in_all}{active} under way: all sittings, without the time between them and without following jobs"
     )
 
 
