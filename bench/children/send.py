@@ -53,7 +53,7 @@ class _Unwritten:
     def start(self) -> None:
         """There is no thread."""
 
-    def put(self, _commit: object) -> None:
+    def put(self, _commit: object, _run: int | None = None) -> None:
         """Durable, as it were."""
         self._count += 1
         self._done(self._count, None)
