@@ -226,6 +226,37 @@ def test_an_edited_body_keeps_the_bytes_that_were_not_edited(project: Project, s
     assert [body for *_, body in server.seen] == [b"one\r\nTWO\nthree\rfour", b"one\r\ntwo\nthree\rfour"]
 
 
+@pytest.mark.parametrize(
+    ("content", "editor", "told"),
+    [
+        (b"abcd", "", "sent 4 bytes from body.txt in place of 2 records from 0 on"),
+        (b"", "", "sent an empty body from body.txt in place of 2 records from 0 on"),
+        (b"abcd", "sed -i s/b/BB/", "sent 5 bytes from body.txt in place of 2 records from 0 on"),
+        (None, "sed -i s/S-0/S/", "sent 45 bytes from the editor in place of 2 records from 0 on"),
+        (None, "", "status   200 after "),
+    ],
+)
+def test_a_test_says_what_was_sent_in_place_of_the_records(
+    project: Project, server: Server, content: bytes | None, editor: str, told: str
+) -> None:
+    server.reply = lambda path, body: (200, {}, b"{}")
+    project.post("orders", f"{server.url}/x", "compress: gzip\nbatching: {size: 2}\n")
+    words = ["test", "orders", "--records", project.records(2)]
+    if content is not None:
+        (project.root / "body.txt").write_bytes(content)
+        words += ["--payload", "body.txt"]
+    ended = project.run(*words, *(["--edit"] if editor else []), EDITOR=editor)
+    assert (ended.code, ended.out.split("\n")[0]) == (0, f"POST {server.url}/x")
+    assert ended.out.split("\n")[1].startswith(told)
+
+
+def test_a_number_of_samples_and_one_sample_alone_exclude_each_other(project: Project) -> None:
+    project.post("orders", "http://127.0.0.1:9/x")
+    told = project.run("preview", "orders", "--records", project.records(3), "--sample", "1", "-n", "2")
+    assert (told.code, told.out) == (2, "")
+    assert "Error: --sample shows one request alone: leave out -n" in " ".join(told.err.split())
+
+
 def test_the_key_of_a_test_belongs_to_its_body_and_to_it_alone(project: Project, server: Server) -> None:
     project.post("orders", f"{server.url}/x")
     (project.root / "body.json").write_bytes(b'{"mine": true}')

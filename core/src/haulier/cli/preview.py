@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from haulier.cli.options import (
     WholeNumber,
@@ -85,6 +86,7 @@ def command(
     from haulier.runs.previews.marking import credential_marks
     from haulier.runs.previews.preview import preview
 
+    _check_how_many(wanted["sample"])
     if fetch:
         into = click.get_current_context().with_resource(TemporaryDirectory())
         wanted["fetch_into"] = Path(into)
@@ -120,6 +122,12 @@ def command(
     return None
 
 
+def _check_how_many(sample: int | None) -> None:
+    asked = click.get_current_context().get_parameter_source("most") is not ParameterSource.DEFAULT
+    if sample is not None and asked:
+        raise click.UsageError("--sample shows one request alone: leave out -n")
+
+
 def _saved(shown: Preview, folder: Path | None, *, needed: bool) -> Mapping[int, Path]:
     """The files of the bodies, by the number of their sample."""
     from haulier.runs.previews.sample_files import save_bodies
@@ -132,11 +140,9 @@ def _saved(shown: Preview, folder: Path | None, *, needed: bool) -> Mapping[int,
 
 
 def _sample_lines(one: Sample, marks: Marks, files: Mapping[int, Path], *, full: bool) -> Iterator[str]:
-    from haulier.cli.showing import request_lines
+    from haulier.cli.showing import records_text, request_lines
 
-    count = len(one.positions)
-    which = f"record {one.positions[0]}" if count == 1 else f"{count:,} records from {one.positions[0]} on"
-    yield f"--- sample {one.number}: {which if count else 'no record'}"
+    yield f"--- sample {one.number}: {records_text(one.positions)}"
     yield from request_lines(one, marks, full=full)
     yield ""
     # A file stands in it as its own hash, so `sha256sum` of the bytes on the wire finds another one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from haulier.cli.printing import clean
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from haulier.runs.previews.marking import Marks
     from haulier.runs.previews.preview import Sample
 
-__all__ = ["HEADERS_OF_INTEREST", "answer_lines", "body_lines", "request_lines"]
+__all__ = ["HEADERS_OF_INTEREST", "answer_lines", "body_lines", "records_text", "request_lines"]
 
 _MOST_LINES = 24
 _MOST_WIDTH = 160
@@ -46,6 +46,17 @@ def request_lines(sample: Sample, marks: Marks, *, full: bool) -> Iterator[str]:
         if sample.uncompressed is not sample.body:
             yield f"<{sample.length:,} bytes compressed with gzip, of>"
         yield from body_lines(sample.uncompressed, full=full)
+
+
+def records_text(positions: Sequence[int]) -> str:
+    """The records of a request, in words."""
+    if not positions:
+        return "no record"
+    return (
+        f"record {positions[0]}"
+        if len(positions) == 1
+        else f"{len(positions):,} records from {positions[0]} on"
+    )
 
 
 def body_lines(body: bytes | tuple[bytes | FilePart, ...], *, full: bool) -> Iterator[str]:

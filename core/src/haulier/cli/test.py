@@ -88,7 +88,7 @@ def command(
     if stays := left_behind(chosen, base_url=base_url):
         say(f"warning: {stays}")
     answer = test_send(chosen, records, payload=body, **made)
-    _print(answer, as_json=as_json)
+    _print(answer, _sent_instead(answer, body, payload), as_json=as_json)
     return EXIT_OF_VERDICT.get(answer.verdict, _STOPPED)
 
 
@@ -119,13 +119,26 @@ def _edited(chosen: DestinationLike, records: str, body: bytes | None, made: dic
     return changed
 
 
-def _print(answer: TestAnswer, *, as_json: bool) -> None:
+def _sent_instead(answer: TestAnswer, body: bytes | None, payload: Path | None) -> str:
+    """What went out in place of the body that the records make; empty where that one did."""
+    from haulier.cli.showing import records_text
+
+    if body is None:
+        return ""
+    origin = str(payload) if payload is not None else "the editor"
+    held = f"{len(body):,} bytes" if body else "an empty body"
+    return f"sent {held} from {origin} in place of {records_text(answer.sample.positions)}"
+
+
+def _print(answer: TestAnswer, instead: str, *, as_json: bool) -> None:
     from haulier.cli.showing import answer_lines
 
     if as_json:
         out_json(answer_values(answer))
         return
     out(f"{answer.sample.method} {answer.sample.url}")
+    if instead:
+        out(instead)
     for line in answer_lines(answer):
         out(line)
 
