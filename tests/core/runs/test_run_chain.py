@@ -650,6 +650,34 @@ def test_what_was_cleaned_up_is_replayed_from_the_first_stage() -> None:
     assert replayed.ok
 
 
+def test_dead_letters_that_an_answer_made_of_one_record_are_replayed_as_one_record() -> None:
+    bad = True
+
+    def reply(asked: Asked) -> bytes:
+        if asked.target == "/make":
+            return answer(body=b'{"parts":[{"n":0},{"n":1}]}')
+        return answer(400) if bad and asked.target == "/fill" and b'"id":1' in asked.body else answer()
+
+    with Wire(reply) as wire:
+        chain = pictures(
+            wire,
+            stage(wire, "make"),
+            stage(wire, "fill", each="/parts"),
+            stage(wire, "done", after="settled"),
+        )
+        first = send(chain, records(2))
+        assert by_stage(first)["fill"] == {"delivered": 2, "rejected": 2}
+        bad = False
+        before = len(wire.asked)
+        replayed = within(60, lambda: haulier.replay(chain, state="state"))
+        assert Counter(asked.target for asked in wire.asked[before:]) == {"/make": 1, "/fill": 2, "/done": 2}
+        assert by_stage(replayed) == {
+            name: {"delivered": n} for name, n in (("make", 1), ("fill", 2), ("done", 2))
+        }
+        with pytest.raises(ConfigurationError, match="nothing is left to replay: 2 were replayed before"):
+            haulier.replay(chain, state="state")
+
+
 def test_a_preview_warns_of_what_a_later_stage_reads_and_nothing_gives() -> None:
     url = "http://127.0.0.1:9"
     stages = [

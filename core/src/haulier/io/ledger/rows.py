@@ -205,6 +205,7 @@ class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
     """One record of a replay: the dead letter it comes from, by id of the run's row and position, and its text now.
 
     stage: the later stage of a chain at which it begins; empty: the first one. root, places: see OnwardRow.
+    included: it begins with a record that is there before it, and is not sent by itself.
     """
 
     parent: int
@@ -213,6 +214,7 @@ class ReplayRow(msgspec.Struct, frozen=True, kw_only=True):
     stage: str = ""
     root: int = 0
     places: str = ""
+    included: bool = False
 
 
 def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:

@@ -94,7 +94,7 @@ create table slow(                    -- the slowest requests of a run
 ) without rowid;
 create table replay(                  -- where the records of a replay come from
     run integer not null,
-    position integer not null,
+    position integer not null,        -- below 0: a dead letter that is carried with the record of another one
     parent integer not null,          -- the run they are dead letters of
     parent_position integer not null,
     text blob,                        -- as it is sent; null once the replay is finished

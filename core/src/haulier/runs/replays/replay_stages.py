@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 
 import msgspec
 
 from haulier.errors import ConfigurationError
+from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import ReplayRow, RunRow
 from haulier.io.ledger.view import LedgerView
 
@@ -21,9 +23,11 @@ def begun_at(
 ) -> Iterator[ReplayRow]:
     """The letters with the stage each of them goes on from, and through all that follow.
 
-    That is the stage that rejected it; the first one where what that needs was cleaned up since. runs: that they are
-    of; stages: the destination's of now. ConfigurationError where a stage is there no more.
+    That is the stage that rejected it; the first one where what that needs was cleaned up since. Those of one record
+    (an answer made several of it) begin there as one. runs: that they are of; stages: the destination's of now.
+    ConfigurationError where a stage is there no more.
     """
+    begun: set[tuple[int, int, bytes]] = set()
     by_id = {run.id: run for run in runs}
     names = {run.id: [run.stage] for run in runs if not run.chain}
     for run in runs:
@@ -34,7 +38,12 @@ def begun_at(
         if not run.chain or run.stage == stages[0]:
             yield letter
         elif view.went_on(run, letter.parent_position):
-            yield msgspec.structs.replace(letter, text=_without(letter.text, names[run.chain]))
+            text = _without(letter.text, names[run.chain])
+            origin = _origin(view, letter, run)
+            record = (run.chain, origin.root, sha256(text).digest())
+            yield msgspec.structs.replace(letter, text=text, included=record in begun)
+            if origin.places:
+                begun.add(record)
         elif run.stage not in stages:
             raise ConfigurationError(
                 f"the record at position {letter.parent_position} of run {run.run_id} is to go on at stage "
@@ -42,14 +51,15 @@ def begun_at(
                 "send them as records"
             )
         else:
-            found = view.onward(run, letter.parent_position, stop=letter.parent_position + 1, most=1)
-            origin = found[0] if found else None
-            yield msgspec.structs.replace(
-                letter,
-                stage=run.stage,
-                root=origin.root if origin is not None else letter.parent_position,
-                places=origin.places if origin is not None else "",
-            )
+            origin = _origin(view, letter, run)
+            yield msgspec.structs.replace(letter, stage=run.stage, root=origin.root, places=origin.places)
+
+
+def _origin(view: LedgerView, letter: ReplayRow, run: RunRow) -> Onward:
+    """Where a dead letter of a later stage came from; itself where the ledger has it no more."""
+    at = letter.parent_position
+    found = view.onward(run, at, stop=at + 1, most=1)
+    return found[0] if found else Onward(position=at, root=at, places="", failed=None, fault=None, text=b"")
 
 
 def _without(text: bytes, stages: Sequence[str]) -> bytes:
