@@ -64,7 +64,9 @@ def test_an_export_is_mended_and_replayed(project: Project, server: Server, fail
 def test_a_place_that_is_no_number_is_refused_in_words(project: Project, failed: str) -> None:
     told = project.run("dead-letters", "show", "shop", "abc")
     assert (told.code, told.out) == (2, "")
-    assert told.err.endswith("Invalid value for 'POSITION': 'abc' is not a valid whole number.\n")
+    assert told.err.endswith(
+        "Invalid value for 'POSITION': 'abc' is not a valid whole number of at least 0.\n"
+    )
 
 
 def test_a_stopped_replay_is_not_resumed_as_a_run(project: Project, server: Server, failed: str) -> None:

@@ -171,6 +171,13 @@ def test_a_changed_input_or_changed_settings_of_an_unfinished_run_are_refused(
     assert (told.code, "night" in told.err) == (2, True)
 
 
+def test_a_limit_below_zero_is_refused_in_words(project: Project, server: Server) -> None:
+    project.post("orders", f"{server.url}/x")
+    told = project.run("run", "orders", "--records", project.records(2), "--activate", "--limit", "-1")
+    assert (told.code, server.seen) == (2, [])
+    assert told.err.endswith("Invalid value for '--limit': '-1' is not a valid whole number of at least 0.\n")
+
+
 def test_a_report_says_how_its_two_times_belong_together(project: Project, server: Server) -> None:
     server.reply = lambda path, body: (401, {}, b"{}")
     project.post("orders", f"{server.url}/x")

@@ -39,9 +39,17 @@ class Seconds(click.FloatRange):
 
 
 class WholeNumber(click.IntRange):
-    """A whole number within bounds; called so in help and messages."""
+    """A whole number of at least `min`; called so in help and messages."""
 
     name = "whole number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; click.BadParameter where it is none, or smaller."""
+        try:
+            number: int = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{str(value)!r} is not a valid whole number of at least {self.min}.", param, ctx)
+        return number
 
 
 destination_argument = click.argument("destination", metavar="DEST")
