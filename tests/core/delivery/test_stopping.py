@@ -60,6 +60,14 @@ def test_nobody_is_told_to_give_records_up_where_nothing_was_ever_delivered() ->
     )
 
 
+def test_a_share_of_rejected_records_counts_once_a_hundred_have_settled() -> None:
+    rules = StopRules(max_rejected_percent=5)
+    assert [rules.too_many_rejected(*counted) for counted in ((99, 99), (5, 100))] == ["", ""]
+    assert rules.too_many_rejected(6, 100) == (
+        "6 of 100 records were rejected, more than `max_rejected: 5%`; to go on, raise it or take it away"
+    )
+
+
 def test_a_success_between_begins_the_row_anew() -> None:
     rules = StopRules()
     for _ in range(4):

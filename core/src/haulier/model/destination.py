@@ -277,7 +277,9 @@ class Call(Written):
         description="a 400 or 422 refuses the whole batch for one bad record: halve it until that stands alone",
     )
     max_rejected: Annotated[str, _SHARE] | None = Field(
-        default=None, description="rejected records, a number or a share such as `5%`, that stop the run"
+        default=None,
+        description="rejected records, a number or a share such as `5%`, that stop the run where there are more; a "
+        "share counts once 100 records have settled",
     )
     verdicts: Verdicts = Field(default_factory=dict, description="status -> what it means here")
 
