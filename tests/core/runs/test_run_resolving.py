@@ -158,6 +158,23 @@ def test_plan_counts_what_a_run_would_send() -> None:
     assert planned.largest_bytes == 4 * 7 + 2 + 3
 
 
+@pytest.mark.parametrize(
+    ("written", "warned"),
+    [
+        ({"all_or_nothing": True}, True),
+        ({"all_or_nothing": True, "batching": {"size": 4}}, False),
+        ({"all_or_nothing": False}, False),
+        ({}, False),
+    ],
+)
+def test_all_or_nothing_without_batches_is_warned_of(written: dict[str, Any], warned: bool) -> None:
+    told = (
+        "`all_or_nothing` says nothing here: it halves a batch that is refused, and no batches are made; write "
+        "`batching`, or take it out"
+    )
+    assert haulier.check({**HAND, **written}).warnings == ((told,) if warned else ())
+
+
 @pytest.mark.parametrize("verdicts", [{200: "retry"}, {200: "rejected"}, {202: "retry", 404: "retry"}])
 def test_a_success_that_is_always_asked_for_again_is_warned_of(verdicts: dict[int, str]) -> None:
     warned = [

@@ -32,6 +32,10 @@ _OK_AGAIN = (
     "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "
     "whether it is a success"
 )
+_NOTHING_TO_HALVE = (
+    "`all_or_nothing` says nothing here: it halves a batch that is refused, and no batches are made; write `batching`, "
+    "or take it out"
+)
 _GZIPPED = (("Content-Encoding", "gzip"),)
 _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
 
@@ -121,7 +125,13 @@ class Resolved:
         """What its author should know."""
         empty = empty_columns(self.destination.outputs) if self.batching is not None else ()
         again = (_OK_AGAIN,) if self.destination.verdicts.get(200) == "retry" else ()
-        return (*self.pieces.warnings, *empty, *again)
+        vain = (_NOTHING_TO_HALVE,) if self.destination.all_or_nothing and not self._halvable else ()
+        return (*self.pieces.warnings, *empty, *again, *vain)
+
+    @property
+    def _halvable(self) -> bool:
+        """Whether records travel in batches that can be made smaller."""
+        return self.batching is not None and not self.pieces.whole
 
     @property
     def origin(self) -> str:
@@ -172,7 +182,7 @@ class Resolved:
             reason_at=self.destination.reason_at or (template.reason_at if template else None),
             outcomes=self.destination.outcomes or (template.outcomes if template else None),
             key=self.destination.key,
-            container=self.batching is not None and not self.pieces.whole,
+            container=self._halvable,
             all_or_nothing=self._all_or_nothing(),
             body_kept=body_kept,
             fixed_address=not self.address.record_paths,
