@@ -73,6 +73,22 @@ def test_dead_letters_name_their_stage_and_are_replayed_from_there(project: Proj
     assert project.run("dead-letters", "list", "gallery", "--json").json["dead_letters"] == []
 
 
+def test_a_replay_says_before_it_sends_that_records_begin_at_the_first_stage_again(
+    project: Project, server: Server
+) -> None:
+    begun(project, server)
+    clean_up = (
+        f"  - name: clean\n    after: settled\n    request: {{method: POST, url: '{server.url}/clean'}}\n"
+    )
+    project.destination("gallery", CHAIN.format(url=server.url) + clean_up)
+    assert project.run("run", "gallery", "--records", "in.jsonl", "--activate").code == 4
+    told = project.run("dead-letters", "replay", "gallery")
+    assert (
+        "1 records begin at stage `upload` again, as what they need was cleaned up: all that its answers make is sent, "
+        "delivered before or not"
+    ) in told.err.splitlines()
+
+
 def test_a_chain_that_is_paused_goes_on_in_every_stage(project: Project, server: Server) -> None:
     def slow(path: str, body: bytes) -> Answer:
         time.sleep(0.01)

@@ -50,6 +50,8 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
     problems = output_problems(passed.site, sitting.outputs)
     if problems:
         raise ConfigurationError(problems[0])
+    if sitting.beforehand:
+        say(sitting.beforehand)
     confirm(irreversible(passed.site.destination, base_url=base_url), yes=yes)
     if warning := used_up(known_account(passed.site)):
         say(f"warning: {warning}")

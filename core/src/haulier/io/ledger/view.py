@@ -329,6 +329,14 @@ class LedgerView:
         )
         return [row[0] for row in rows]
 
+    def begun_again(self, run: RunRow) -> int:
+        """Records of a replay that begin at its first stage though a later one had rejected them."""
+        return self._one(
+            "select count(*) from replay join run on run.id = replay.parent"
+            " where replay.run = ? and position >= 0 and run.chain != 0",
+            (run.id,),
+        )
+
     def origin(self, run: RunRow, position: int) -> tuple[str, int] | None:
         """(run id, position) of the dead letter that a record of a replay was; None for other runs, or once pruned."""
         found = self._db.execute(

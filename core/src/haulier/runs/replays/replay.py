@@ -183,6 +183,11 @@ def prepare_replay(
             ledger.drop_replay(unfinished)
             unfinished = None
         intake.run = unfinished or _begin(ledger, folder, sitting, run_key, choice, parent)
+        if again := ledger.begun_again(intake.run):
+            sitting.beforehand = (
+                f"{again:,} records begin at stage `{sitting.stages[0]}` again, as what they need was cleaned up: "
+                "all that its answers make is sent, delivered before or not"
+            )
     finally:
         ledger.close()
     return sitting

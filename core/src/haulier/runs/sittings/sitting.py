@@ -46,9 +46,10 @@ _SUPERSEDED = "superseded: its settings were changed before anything of it was d
 
 
 class Sitting:
-    """Carries out orders; `stop` may be called from any thread."""
+    """Carries out orders; `stop` may be called from any thread. beforehand: what to say before anything is sent."""
 
     def __init__(self, orders: Orders) -> None:
+        self.beforehand = ""
         self._orders = orders
         self._chain: Chain | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
