@@ -206,6 +206,48 @@ def test_attributes_that_go_into_the_query_are_changed_as_those_of_a_body(folder
     assert sample.target == "/eu?count=12&source=a%20b"
 
 
+@pytest.mark.parametrize(
+    ("item", "shaped", "told"),
+    [
+        ("a", {"exclude": ["a"]}, "`a` is not sent, as `exclude` names `a`; leave out one of the two"),
+        (
+            ["b", "o.x"],
+            {"exclude": ["o"]},
+            "`o.x` is not sent, as `exclude` names `o`; leave out one of the two",
+        ),
+        (
+            "a",
+            {"include": ["b", "o.x"]},
+            "`a` is not sent, as `include` does not name it; name it there, or leave `include` out",
+        ),
+    ],
+)
+def test_an_item_of_what_no_record_sends_is_refused_before_any_is_read(
+    item: str | list[str], shaped: dict[str, Any], told: str
+) -> None:
+    made = destination("http://127.0.0.1:9", batching={"item": item}, **shaped)
+    assert haulier.check(made).problems == (f"destination `d`: batching.item: {told}",)
+
+
+@pytest.mark.parametrize(
+    ("item", "shaped", "sent"),
+    [
+        ("a", {"exclude": ["a"], "add": {"a": "{record.b}"}}, b"[2]"),
+        ("b", {"exclude": ["b"], "rename": {"a": "b"}}, b"[1]"),
+        ("o", {"exclude": ["o.x"]}, b'[{"y":4}]'),
+        ("o.x", {"include": ["o"]}, b"[3]"),
+        ("o", {"include": ["o.x"]}, b'[{"x":3}]'),
+    ],
+)
+def test_an_item_of_what_is_sent_under_its_name_is_taken(
+    item: str, shaped: dict[str, Any], sent: bytes
+) -> None:
+    made = destination("http://127.0.0.1:9", batching={"item": item}, **shaped)
+    assert haulier.check(made).problems == ()
+    (sample,) = haulier.preview(made, [{"a": 1, "b": 2, "o": {"x": 3, "y": 4}}]).samples
+    assert sample.body == sent
+
+
 def test_the_facts_of_a_run_stand_in_a_template_and_are_marked_as_varying(folder: Path) -> None:
     with Wire() as wire:
         template = "{param.day} {run.id} {{x}} {record.a}"

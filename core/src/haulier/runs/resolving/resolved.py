@@ -23,7 +23,7 @@ from haulier.runs.resolving.columns import empty_columns
 from haulier.runs.resolving.formatting import settings_for_run, settings_vary
 from haulier.runs.resolving.guarding import GuardedGrouping, guarded
 from haulier.runs.resolving.pieces import FileParameter, Pieces
-from haulier.runs.resolving.shape import item_of, shape_of
+from haulier.runs.resolving.shape import check_item, item_of, shape_of
 
 __all__ = ["Resolved", "gzipped", "place_of"]
 
@@ -209,6 +209,9 @@ class Resolved:
         whole = self.pieces.whole
         placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
         opaque = placed and self.way != "full"
+        shape, item = shape_of(self.destination), item_of(batching, self.pieces.item_type)
+        if item is not None:
+            check_item(item, shape)
         return PlanSpec(
             method=self.method,
             address=compile_address(self.address, facts),
@@ -217,7 +220,7 @@ class Resolved:
             way=self.way,
             run_id=run_id,
             attributes=self.attributes,
-            shape=shape_of(self.destination).resolve(facts),
+            shape=shape.resolve(facts),
             body=tuple(value.resolve(facts) for value in self.body),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
@@ -229,7 +232,7 @@ class Resolved:
             group_by=tuple(attribute_path(name, place="batching.group_by") for name in batching.group_by),
             weighed=batching.max_bytes is not None and opaque and self.encoder.needs == "opaque",
             minimum=self.pieces.minimum,
-            item=item_of(batching, self.pieces.item_type),
+            item=item,
             media_type=self.encoder.media_type,
             booleans=self.address.booleans,
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",

@@ -19,7 +19,7 @@ from haulier.pipeline.items import ItemAsked
 from haulier.pipeline.shaping import Shape, TypeAsked
 from haulier.pipeline.types import Type
 
-__all__ = ["item_of", "sends_attribute", "shape_of"]
+__all__ = ["check_item", "item_of", "sends_attribute", "shape_of"]
 
 
 def shape_of(destination: Destination) -> Shape:
@@ -75,6 +75,29 @@ def item_of(batching: Batching | None, kind: ItemType = "any") -> ItemAsked | No
                     "leave out one of the two"
                 )
     return ItemAsked(tuple(paths), alone, kind)
+
+
+def check_item(item: ItemAsked, shape: Shape) -> None:
+    """DestinationError where what an item asks for is left out of every record, so that each would be rejected."""
+    made_anew = [path for path, _ in shape.add] + [(*path[:-1], new) for path, new in shape.rename]
+    for asked in item.paths:
+        if any(_on_one_way(asked, made) for made in made_anew):
+            continue
+        if out := next((out for out in shape.exclude if asked[: len(out)] == out), None):
+            raise DestinationError(
+                f"batching.item: `{written_path(asked)}` is not sent, as `exclude` names `{written_path(out)}`; leave "
+                "out one of the two"
+            )
+        if shape.include and not any(_on_one_way(asked, kept) for kept in shape.include):
+            raise DestinationError(
+                f"batching.item: `{written_path(asked)}` is not sent, as `include` does not name it; name it there, or "
+                "leave `include` out"
+            )
+
+
+def _on_one_way(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether one of two paths leads to the other, or both are the same."""
+    return all(mine == theirs for mine, theirs in zip(one, other, strict=False))
 
 
 def _renames(written: Mapping[str, str]) -> tuple[tuple[tuple[str, ...], str], ...]:
