@@ -89,6 +89,13 @@ def test_nobody_is_told_to_allow_what_may_be_a_clouds_metadata(address: str) -> 
     )
 
 
+@pytest.mark.parametrize("port", [0, 65_536, 99_999])
+def test_a_port_that_no_host_has_is_refused_where_it_is_written(port: int) -> None:
+    with pytest.raises(ValidationError, match=f"'a.example:{port}' has no port of a host: write 1 to 65535"):
+        Fetch(allow=[f"a.example:{port}"])
+    assert Fetch(allow=["a.example:65535"]).allow == ["a.example:65535"]
+
+
 @pytest.mark.parametrize("wrong", ["http://a.example", "A.example", "10.1.0.300", "10.1.0.1/16", "a b", ""])
 def test_what_allows_nothing_is_refused_where_it_is_written(wrong: str) -> None:
     with pytest.raises(ValidationError, match="is no name and no network"):

@@ -13,6 +13,7 @@ from haulier.model.written import Written
 __all__ = ["Fetch", "is_url"]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:\d{1,5})?")
+_HIGHEST_PORT = 65_535
 _URL = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -62,4 +63,6 @@ class Fetch(Written):
                         f"{one!r} is no name and no network: write a host in small letters, `host:port`, an address, "
                         "or a network such as 10.1.0.0/16, no bits set behind its prefix"
                     ) from None
+                if not 1 <= int(one.partition(":")[2] or 1) <= _HIGHEST_PORT:
+                    raise ValueError(f"{one!r} has no port of a host: write 1 to {_HIGHEST_PORT}") from None
         return value
