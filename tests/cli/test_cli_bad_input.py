@@ -68,6 +68,10 @@ FILES = {
         HAND + "outputs: [{to: jsonl, path: x.jsonl, when: {at: /a, is: [null]}}]\n",
         "outputs jsonl.when.is: cannot be null: write `absent: true` in place of `is`",
     ),
+    "condition-mapping": (
+        HAND + "outputs: [{to: jsonl, path: x.jsonl, when: {at: /a, is: {a: 1}}}]\n",
+        "outputs jsonl.when.is: must be a text, a whole number, true or false, or a list of such values",
+    ),
     "url-scheme": ("request: {url: 'ftp://h/x'}\n", "ftp://h/x"),
     "url-host": ("request: {url: 'https://{record.host}/x'}\n", "host"),
     "expression": ("request: {url: 'http://h/{recrd.x}'}\n", "recrd"),

@@ -71,6 +71,8 @@ class Condition(_Written):
         values = value if isinstance(value, list) else [value]
         if None in values:
             raise ValueError("cannot be null: write `absent: true` in place of `is`")
+        if any(isinstance(one, dict | list) for one in values):
+            raise ValueError("must be a text, a whole number, true or false, or a list of such values")
         return values
 
     @model_validator(mode="after")
