@@ -103,6 +103,15 @@ def test_options_reach_the_emulator_and_a_given_secret_is_not_printed(tmp_path: 
         (["--polls", "-1"], "-1"),
         (["--port", "70000"], "70000"),
         (
+            ["--key", "é", "--secret", "s"],
+            "--key: it is empty, or holds a space or a character that no key has",
+        ),
+        (
+            ["--key", "k", "--secret", "a b"],
+            "--secret: it is empty, or holds a space or a character that no key",
+        ),
+        (["--key", "a:b", "--secret", "s"], "--key: an API key cannot hold a colon"),
+        (
             ["--ready-file", "/nowhere/ready"],
             "--ready-file: cannot write /nowhere/ready: No such file or directory",
         ),
@@ -112,6 +121,7 @@ def test_what_does_not_hold_is_refused_by_name_with_exit_code_2(options: list[st
     done = CliRunner().invoke(imagga, ["emulate", *options])
     assert done.exit_code == 2
     assert named in done.output
+    assert "an emulator, not the service" not in done.output, "it never answered"
 
 
 def test_the_commands_module_loads_no_server() -> None:

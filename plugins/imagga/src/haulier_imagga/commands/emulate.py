@@ -60,9 +60,9 @@ def emulate(*, port: int, ready_file: Path | None, as_json: bool, **settings: An
         with ExitStack() as ending:
 
             def announce(server: Server) -> None:
-                click.echo(emulator.banner, err=True)
                 if ready_file is not None:  # before the URL: who reads that finds the file
                     _write_ready_file(ready_file, server, ending)
+                click.echo(emulator.banner, err=True)
                 _print_url(server, as_json=as_json)
 
             run_forever(emulator, port=port, on_ready=announce)
@@ -84,12 +84,28 @@ def _emulator(
 
     if (key is None) != (secret is None):
         raise click.UsageError("--key and --secret go together")
+    if key is not None and secret is not None:
+        _check_pair(key, secret)
     return ImaggaEmulator(
         credentials={key: secret} if key is not None and secret is not None else None,
         limits=Limits(requests_per_second=rate, max_in_flight=in_flight, retry_after_s=retry_after),
         faults=[fault for text in faults for fault in parse_faults(text)],
         **settings,
     )
+
+
+def _check_pair(key: str, secret: str) -> None:
+    """Refuse what no client could sign in with."""
+    from pydantic import ValidationError  # noqa: PLC0415 - see emulate
+
+    from haulier_imagga.credential import ImaggaKey  # noqa: PLC0415 - see emulate
+
+    try:
+        ImaggaKey.model_validate({"api_key": key, "api_secret": secret})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        option = str(fault["loc"][0]).replace("api_", "--")
+        raise click.UsageError(f"{option}: {fault['msg'].removeprefix('Value error, ')}") from None
 
 
 def _print_url(server: Server, *, as_json: bool) -> None:
