@@ -231,7 +231,7 @@ def test_an_answer_that_holds_nothing_is_in_doubt_and_may_be_asked_for_again(ima
     assert (report.in_doubt, report.lost) == (6, 6)
     (reason,) = {letter.reason for letter in dead_letters("faces")}
     assert reason.endswith(
-        f"with nothing where JSON was expected; to ask once more: haulier follow {report.run_id[:12]} --lost"
+        f"with nothing where a JSON object was expected; to ask once more: haulier follow {report.run_id[:12]} --lost"
     )
 
 

@@ -95,10 +95,12 @@ def _success(response: Response, kind: str, text: str) -> Verdict | None:
     """An error inside a success was seen in no recording, nor was any other type: what the envelope says counts."""
     if kind and kind != "success":
         return Verdict("rejected", f"Imagga answered {response.status}, but says: {text or kind}")
-    if kind or _is_page(response) or look_up(response.body, "") is not None:
+    if kind or _is_page(response) or isinstance(look_up(response.body, ""), dict):
         return None
-    what = "a picture" if _is_picture(response) else "what is no JSON" if response.body else "nothing"
-    return Verdict("unknown", f"Imagga answered {response.status} with {what} where JSON was expected")
+    what = "a picture" if _is_picture(response) else "something else" if response.body else "nothing"
+    return Verdict(
+        "unknown", f"Imagga answered {response.status} with {what} where a JSON object was expected"
+    )
 
 
 def _is_page(response: Response) -> bool:
