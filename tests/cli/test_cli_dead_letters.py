@@ -91,6 +91,16 @@ def test_the_way_out_of_max_rejected_is_one(project: Project, server: Server) ->
     assert (report["state"], report["delivered"], report["rejected"]) == ("finished", 1, 5)
 
 
+def test_a_key_is_listed_and_shown_as_the_json_it_is(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (400, {}, b"{}")
+    (project.root / "in.jsonl").write_text('{"sku": ["a"]}\n{"sku": 1.5}\n{"sku": "b"}\n{"sku": true}\n')
+    project.post("shop", f"{server.url}/x", "key: sku\n")
+    assert project.run("run", "shop", "--records", "in.jsonl", "--activate", "--yes").code == 4
+    listed = project.run("dead-letters", "list", "shop").out.splitlines()[1:]
+    assert [line.split()[2] for line in listed] == ['["a"]', "1.5", "b", "true"]
+    assert 'key      ["a"]\n' in project.run("dead-letters", "show", "shop", "0").out
+
+
 def test_a_malformed_line_is_exported_as_text(project: Project, failed: str) -> None:
     lines = project.run("dead-letters", "export", "shop", "--json").out.splitlines()
     assert [("record" in json.loads(line), json.loads(line).get("text")) for line in lines] == [
