@@ -210,10 +210,14 @@ def test_an_answer_with_a_list_makes_one_record_of_each_element() -> None:
 
 
 def test_an_answer_without_the_list_is_a_dead_letter_of_the_next_stage() -> None:
-    with Wire(service) as wire:
+    def reply(asked: Asked) -> bytes:
+        found = asked.target == "/faces" and json.loads(asked.body)["id"]
+        return answer(body=b'{"result":{"faces":[{}]}}') if found else service(asked)
+
+    with Wire(reply) as wire:
         stages = (stage(wire, "faces"), stage(wire, "save", each="/result/faces"))
-        report = send(pictures(wire, *stages), records(1))
-    assert by_stage(report) == {"faces": {"delivered": 1}, "save": {"rejected": 1}}
+        report = send(pictures(wire, *stages), records(2))
+    assert by_stage(report) == {"faces": {"delivered": 2}, "save": {"delivered": 1, "rejected": 1}}
     kept = rows(Path("state"), "select reason, cast(text as text) from record")
     assert len(kept) == 1
     assert "stage `faces` answered without a list at /result/faces" in kept[0][0]
@@ -431,7 +435,7 @@ def test_a_later_stage_that_nothing_comes_through_stops_the_run_and_goes_on_when
 
 
 def test_a_stage_that_something_came_through_rejects_what_cannot_be_sent_as_it_comes() -> None:
-    """Also where that is more than the first twenty, and in a later sitting."""
+    """Also where that is more than the first twenty."""
 
     def reply(asked: Asked) -> bytes:
         odd = asked.target == "/upload" and json.loads(asked.body)["id"] % 100
@@ -439,9 +443,55 @@ def test_a_stage_that_something_came_through_rejects_what_cannot_be_sent_as_it_c
 
     with Wire(reply) as wire:
         report = send(pictures(wire, limits={"max_in_flight": 1}), records(100))
-        few = send(pictures(wire, limits={"max_in_flight": 1}), records(110)[101:])
     assert by_stage(report)["tag"] == {"delivered": 1, "rejected": 99}
-    assert by_stage(few)["tag"] == {"rejected": 9}, "fewer than twenty, and the input ended"
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_stage_of_whose_few_records_none_could_be_sent_stops_the_run_when_the_input_ends(
+    count: int,
+) -> None:
+    """Nobody is rejected, and nothing is sent twice once it is mended."""
+    with Wire(service) as wire:
+        upload = stage(wire, "upload")
+        wrong, right = (
+            stage(wire, "tag", path=f"/tag/{{record.upload.result.{name}}}", exclude=["upload"])
+            for name in ("upload_idd", "upload_id")
+        )
+        delete = stage(wire, "delete", "DELETE", f"/delete/{UPLOAD_ID}", after="settled")
+        stopped = send(pictures(wire, upload, wrong, delete), records(count), run_key="k")
+        assert (stopped.state, stopped.reason) == (
+            "stopped",
+            f"stage `tag`: none of its {count} records could be sent, so it is a setting rather than the records (the "
+            f"last: record {count - 1}: path parameter {{record.upload.result.upload_idd}}: attribute "
+            "`upload.result.upload_idd` is missing); where it is the records, write `max_rejected: 100%` and run again",
+        )
+        assert by_stage(stopped) == {
+            "upload": {"delivered": count},
+            "tag": {"pending": count},
+            "delete": {},
+        }
+        assert [asked.target for asked in wire.asked] == ["/upload"] * count
+        report = send(pictures(wire, upload, right, delete), records(count), run_key="k")
+        assert by_stage(report) == {name: {"delivered": count} for name in ("upload", "tag", "delete")}
+        assert sum(asked.target == "/upload" for asked in wire.asked) == count
+
+
+def test_few_records_that_cannot_be_sent_are_rejected_where_somebody_said_that_they_may_be() -> None:
+    """It may be said afterwards, too."""
+    with Wire(lambda asked: answer(body=b'{"result":{}}')) as wire:
+        chain = pictures(wire, stage(wire, "upload"), stage(wire, "tag", path=f"/tag/{UPLOAD_ID}"))
+        stopped = send(chain, records(3), run_key="k")
+        report = send({**chain, "max_rejected": "100%"}, records(3), run_key="k")
+    assert (stopped.state, report.state) == ("stopped", "finished")
+    assert by_stage(report) == {"upload": {"delivered": 3}, "tag": {"rejected": 3}}
+
+
+def test_few_records_that_the_service_refuses_are_rejected() -> None:
+    """The service has read them: where it was so few, it may well be the records."""
+    with Wire(mistaken) as wire:
+        tag = stage(wire, "tag", path=f"/tga/{UPLOAD_ID}", exclude=["upload"])
+        report = send(pictures(wire, stage(wire, "upload"), tag), records(3))
+    assert by_stage(report) == {"upload": {"delivered": 3}, "tag": {"rejected": 3}}
 
 
 def test_a_replay_ends_although_nothing_comes_through_its_stage() -> None:

@@ -81,6 +81,18 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             what = f"none of the first {self.provisional} records could be sent"
         return f"{what}, so it is a setting rather than the records (the last: {reason})"
 
+    def none_made(self, count: int, reason: str) -> str:
+        """No record of a stage could be made into a request, and no more come: why the run stops, or an empty text.
+
+        Where `max_rejected` is written, somebody has said how many may be rejected.
+        """
+        if self.max_rejected is not None or self.max_rejected_percent is not None:
+            return ""
+        return (
+            f"none of its {count:,} records could be sent, so it is a setting rather than the records (the last: "
+            f"{reason}); where it is the records, write `max_rejected: 100%` and run again"
+        )
+
     def too_many_rejected(self, rejected: int, settled: int) -> str:
         """Why the run stops because of `max_rejected`, or an empty text. Shares count from 100 settled records on."""
         if self.max_rejected is not None and rejected > self.max_rejected:

@@ -378,6 +378,8 @@ class Driver:
 
     def _conclude(self) -> None:
         """Rejections that were provisional until now count, unless the run was stopped; the rest is pending again."""
+        if not self.stop_reason and (why := self._settling.none_made()):
+            self.stop(why)
         if not self.stop_reason:
             self._settling.settle_provisional()
             return

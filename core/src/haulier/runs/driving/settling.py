@@ -147,6 +147,12 @@ class Settling:
                 assert isinstance(wish.verdict, Verdict)
                 self.finish(delivery, wish.verdict, wish.attempts, wish.response, counted=True)
 
+    def none_made(self) -> str:
+        """At the end of the input: why the run stops as nothing came through its stage; an empty text where it ends."""
+        if not self._unmade or not self._unproven or self._provisional or self._book.settled:
+            return ""
+        return self._rules.none_made(len(self._unmade), self._unmade[-1].reason)
+
     # -- one verdict a record ------------------------------------------------------------------------------------
 
     def _settle_apart(self, delivery: Delivery, wish: Settle, outcomes: Outcomes) -> None:
