@@ -9,24 +9,15 @@ import pytest
 from tests.acceptance.support import Imagga, Project, RecordingServer
 
 from haulier_imagga.emulator import ImaggaEmulator, serve
-from haulier_imagga.emulator.service import Settings
-
-
-@pytest.fixture(scope="session")
-def _running() -> Iterator[Imagga]:
-    emulator = ImaggaEmulator(monthly_limit=1_000_000)
-    emulator.log.max_body_bytes = 16 << 20
-    with serve(emulator) as server:
-        yield Imagga(emulator, server.url)
 
 
 @pytest.fixture
-def imagga(_running: Imagga) -> Imagga:
-    """The Imagga emulator, with an empty log and nothing planned to go wrong."""
-    _running.emulator.faults.clear()
-    _running.emulator.log.clear()
-    _running.emulator.service.settings = Settings()
-    return _running
+def imagga() -> Iterator[Imagga]:
+    """An Imagga emulator of its own, whose accounts have done nothing yet."""
+    emulator = ImaggaEmulator(monthly_limit=1_000_000)
+    emulator.log.max_body_bytes = 16 << 20
+    with serve(emulator) as running:
+        yield Imagga(emulator, running.url)
 
 
 @pytest.fixture
