@@ -56,4 +56,5 @@ def interruptible(sitting: _Stoppable) -> Iterator[Interruption]:
         yield interruption
     finally:
         for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+            # What was interrupted is about to end with its code: a late signal must not take that from it.
+            signal.signal(number, signal.SIG_IGN if interruption.exit_code else handler)
