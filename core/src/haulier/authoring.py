@@ -46,6 +46,7 @@ from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
 from haulier.model.expression import first_expression
+from haulier.model.json_value import as_text, decoded
 from haulier.model.media_type import MediaType, TextMediaType
 from haulier.model.parts import (
     Account,
@@ -121,7 +122,9 @@ __all__ = [
     "Verdict",
     "Work",
     "WrittenJson",
+    "as_text",
     "as_written",
+    "decoded",
     "first_expression",
     "hookimpl",
     "look_up",

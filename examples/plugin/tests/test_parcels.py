@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import haulier_parcels
+import pytest
 from haulier_parcels.emulator import TOKEN, ParcelsEmulator
 
 import haulier
@@ -14,6 +15,29 @@ from haulier.testing.emulator import Clock, serve
 
 def test_it_conforms() -> None:
     assert check_plugin(haulier_parcels) == []
+
+
+def test_receipts_name_each_record_by_its_key_whatever_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("haulier.yaml").write_text("version: 1\n")
+    Path("parcels.jsonl").write_text(
+        '{"id": "P1", "weight": 1, "number": 1e400}\n{"id": "P2", "weight": 1, "number": 7}\n'
+    )
+    with serve(ParcelsEmulator()) as server:
+        announce = {
+            "name": "announce",
+            "connector": "parcels",
+            "endpoint": "announce-parcels",
+            "params": {"depot": "north"},
+            "base_url": server.url,
+            "key": "number",
+            "outputs": [{"to": "receipts", "path": "receipts.txt"}],
+        }
+        credential = {"token": TOKEN, "origins": [server.url]}
+        haulier.send(announce, "parcels.jsonl", credential=credential)
+    assert Path("receipts.txt").read_text() == "1e400\tdelivered\n7\tdelivered\n"
 
 
 def test_parcels_are_announced_and_fetched(tmp_path: Path) -> None:

@@ -79,13 +79,27 @@ def test_what_a_refusal_says_to_allow_allows_it(name: str) -> None:
     assert Allowed(Fetch(allow=[entry]).allow).of(name, 8000, ["::1"]) == ["::1"]
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "fe80::1%eth0",
+        "100.100.100.200",
+        "64:ff9b::6464:64c8",
+        "192.0.0.192",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+    ],
+)
 def test_nobody_is_told_to_allow_what_may_be_a_clouds_metadata(address: str) -> None:
     with pytest.raises(RecordError) as refused:
         Allowed([]).of("meta.example", 80, ["10.0.0.1", address])
     assert str(refused.value) == (
-        f"meta.example:80 leads to 10.0.0.1, {address}, which is no public address; there a cloud's metadata stand, "
-        "never a file of a record: mend the URL"
+        f"meta.example:80 leads to 10.0.0.1, {address}, which is no public address; {address} is where a cloud keeps "
+        "its machines' metadata, secrets among them, never a file of a record: mend the URL"
     )
 
 

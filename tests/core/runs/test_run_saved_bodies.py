@@ -132,6 +132,27 @@ def test_a_file_is_named_for_its_key_as_records_and_outputs_write_it(
     assert saved.path_of(request, picture) == f"out/0123456789ab/000000-{named}.png"
 
 
+@pytest.mark.parametrize(
+    ("key", "media", "named"),
+    [
+        ("a.png", "image/png", "a.png"),
+        ("b.PNG", "image/png", "b.png"),
+        ("c.jpeg", "image/jpeg", "c.jpg"),
+        ("d.jpg", "image/png", "d.jpg.png"),  # it was made of one
+        ("e/f.png", "image/png", "e_2Ff.png"),
+        (".png", "image/png", ".png.png"),
+        ("x" * 90 + ".png", "image/png", "x" * 80 + ".png"),
+    ],
+)
+def test_an_ending_that_the_key_has_already_does_not_stand_twice(
+    tmp_path: Path, key: str, media: str, named: str
+) -> None:
+    saved = SavedBodies(tmp_path, "out", "0123456789abcdef", "file")
+    request = msgspec.structs.replace(REQUEST, texts=json.dumps({"file": key}).encode())
+    picture = Response(status=200, headers=(("content-type", media),), body=PICTURE)
+    assert saved.path_of(request, picture) == f"out/0123456789ab/000000-{named}"
+
+
 def test_where_it_cannot_be_saved_the_run_stops_and_goes_on_later(pictures: str) -> None:
     Path("out").mkdir()
     Path("out/pictures").write_text("in the way")

@@ -34,6 +34,7 @@ _ENDINGS = {
     "audio/mpeg": "mp3",
     "video/mp4": "mp4",
 }
+_SPELT = {"jpeg": "jpg"}  # endings that mean another one of these
 _LONGEST_KEY = 80
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -63,7 +64,7 @@ class SavedBodies:
         if not is_file(response):
             return ""
         first, ending = min(request.positions), _ENDINGS.get(media_type_of(response), "bin")
-        return f"{self.folder}/{first:06d}{self._named(request)}.{ending}"
+        return f"{self.folder}/{first:06d}{self._named(request, ending)}.{ending}"
 
     def save(self, request: Request, response: Response) -> None:
         """Write an answer that is a file, whole or not at all; on the disk when this returns.
@@ -95,15 +96,22 @@ class SavedBodies:
         """Whether what is written there stays below the root, links followed."""
         return (self._root / path).resolve().is_relative_to(self._root)
 
-    def _named(self, request: Request) -> str:
-        """The record's key as a part of a file name: what is no letter, digit, dash or dot is escaped."""
+    def _named(self, request: Request, ending: str) -> str:
+        """The record's key as a part of a file name: what is no letter, digit, dash or dot is escaped.
+
+        An ending of the key that says what the file's own one says is left out.
+        """
         if self._key is None or not request.records:
             return ""
         value = _members(request.records[0]).get(self._key)
         value = decoded(value) if value is not None else None
         if not isinstance(value, str | int | msgspec.Raw):
             return ""
-        return f"-{quote(as_text(value), safe='').replace('%', '_')[:_LONGEST_KEY]}"
+        text = as_text(value)
+        stem, _, last = text.rpartition(".")
+        if stem and _SPELT.get(last.lower(), last.lower()) == ending:
+            text = stem
+        return f"-{quote(text, safe='').replace('%', '_')[:_LONGEST_KEY]}"
 
 
 class Saving:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from pydantic import Field
 
-from haulier.authoring import Doors, OutputType, Settings
+from haulier.authoring import Doors, OutputType, Settings, as_text, decoded
 
 __all__ = ["RECEIPTS"]
 
@@ -28,9 +27,9 @@ class Receipts:
     def write(self, lines: Sequence[bytes]) -> None:
         """Be durable before returning: what was written is not given again."""
         for line in lines:
-            told = msgspec.json.decode(line)
+            told = decoded(line)
             keys = told.get("keys") or [told.get("key")]
-            self._file.writelines(f"{key}\t{told['state']}\n".encode() for key in keys)
+            self._file.writelines(f"{as_text(key)}\t{told['state']}\n".encode() for key in keys)
         self._doors.make_durable(self._file)
 
     def close(self) -> None:

@@ -30,7 +30,9 @@ START_BATCH = imagga_call(
     follow=FOLLOW,
     notes=(
         "Known from one client only. Imagga's documentation does not list it any more; neither the most items of a "
-        "batch nor the shape of its result was read in any source. The result is passed on untouched.",
+        "batch nor the shape of its result was read in any source. So nothing is told apart in it: each record gets "
+        "the whole result of its job, untouched, and a job that ends well delivers all of them. With `batching: {size: "
+        "1}` each record has a job, and a result, of its own.",
         "For other calls name their path: `batching: {grouping: {name: property, property_name: /colors}, item: "
         "[params]}`; for /categories, `categorizer_id` stands in `params`, too.",
     ),
