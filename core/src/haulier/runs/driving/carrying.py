@@ -6,61 +6,41 @@ import asyncio
 from collections.abc import Callable
 from random import random
 
-from haulier.delivery.judging import History
 from haulier.delivery.pacing import Pacing
 from haulier.delivery.retry import Exhausted, Flow, Send, Settle, Wait, deliver
-from haulier.delivery.stopping import StopRules
 from haulier.errors import TransportError
 from haulier.io.ledger.rows import NOT_SENT, may_have_arrived
 from haulier.io.transports.protocol import Prompt, Transport
 from haulier.model.request import Response
-from haulier.runs.driving.book import Book
-from haulier.runs.driving.course import Course
-from haulier.runs.driving.crew import Delivery
+from haulier.runs.driving.delivery import Delivery
 from haulier.runs.driving.overdue import Awaited, Overdue
-from haulier.runs.driving.settling import Settling
+from haulier.runs.driving.under_way import UnderWay
+from haulier.runs.driving.wishes import Wishes
 
 __all__ = ["Carrier"]
 
 
 class Carrier:
-    """Carries out the flows of deliveries.
-
-    delivered: told of what was delivered whole, as its first answer says. settle, wait, exhausted: told of what a flow
-    wants after its last attempt for now.
+    """Carries out the flows of deliveries. wishes: told of what a flow wants after its last attempt for now.
 
     Made inside the running loop; all methods belong to its thread.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        book: Book,
-        course: Course,
-        pacing: Pacing,
-        rules: StopRules,
-        history: History,
-        settling: Settling,
-        *,
-        delivered: Callable[[Delivery, Response], None],
-        settle: Callable[[Delivery, Settle], None],
-        wait: Callable[[Delivery, Wait], None],
-        exhausted: Callable[[Delivery, Exhausted], None],
-    ) -> None:
+    def __init__(self, transport: Transport, stage: UnderWay, pacing: Pacing, wishes: Wishes) -> None:
         self._transport = transport
         self._prompt = transport if isinstance(transport, Prompt) else None
-        self._book = book
-        self._course = course
+        self._book = stage.book
+        self._course = course = stage.course
         self._takes_any_200 = course.judging.takes_any_200
         self._authorize = course.authorize
         self._pacing = pacing
-        self._rules = rules
-        self._history = history
-        self._settling = settling
-        self._delivered = delivered
-        self._settle = settle
-        self._wait = wait
-        self._exhausted = exhausted
+        self._rules = stage.rules
+        self._history = stage.history
+        self._settling = wishes.settling
+        self._delivered = wishes.delivered
+        self._settle = wishes.settle
+        self._wait = wishes.wait
+        self._exhausted = wishes.exhausted
         self._exchanges = Overdue(course.longest_s)
         self._loop = asyncio.get_running_loop()
 

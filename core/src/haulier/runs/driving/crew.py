@@ -5,112 +5,59 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
-
-import msgspec
+from functools import partial
+from typing import Protocol
 
 from haulier.delivery.ordering import Ordering
-from haulier.delivery.retry import Exhausted, Flow
 from haulier.delivery.stopping import StopRules
-from haulier.io.ledger.rows import NOT_SENT, more_telling
 from haulier.model.request import Request
-from haulier.runs.driving.joint import Joint
+from haulier.runs.driving.delivery import Delivery
+from haulier.runs.driving.joint import Place
 
-__all__ = ["Budget", "Crew", "Delivery"]
-
-_SPLITS_PER_BATCH = 64
-
-
-class Budget:
-    """How many more requests may be made by halving one batch."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int) -> None:
-        self.left = left
+__all__ = ["Crew"]
 
 
-class Delivery(msgspec.Struct, gc=False, eq=False):
-    """A request on its way: its flow, and what is known of its attempts so far.
-
-    flow: None until there is more to decide than that a first attempt is made. tries: attempts so far, `spent` of them
-    by the request it is a part of. began: when the last one left, by the loop's clock. status: what the last one came
-    to, as `haulier.io.ledger.rows` has it; before: the most telling of those before, of earlier sittings as well.
-    refusals: provisional ones of the run when its last attempt began. since: successes of the run when its first
-    attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all that came of one batch.
-    lane: what it waits its turn in, or None. task: of the worker that carries it.
+class _Carrier(Protocol):
+    """Makes attempts. carry: follows a delivery until it settles or waits. begin: whether it does so without a worker;
+    then it calls what it is given afterwards.
     """
 
-    request: Request
-    flow: Flow | None = None
-    spent: int = 0
-    tries: int = 0
-    shared_splits: Budget | None = None
-    status: int | None = NOT_SENT
-    before: int | None = NOT_SENT
-    refusals: int = 0
-    since: int | None = None
-    exhausted: Exhausted | None = None
-    lane: Hashable | None = None
-    began: float = 0.0
-    task: asyncio.Task[None] | None = None
+    async def carry(self, delivery: Delivery) -> None: ...
 
-    @property
-    def splits(self) -> Budget:
-        """The budget of halvings."""
-        if self.shared_splits is None:
-            self.shared_splits = Budget(_SPLITS_PER_BATCH)
-        return self.shared_splits
-
-    @property
-    def own_tries(self) -> int:
-        """Attempts of this very request."""
-        return self.tries - self.spent
-
-    @property
-    def left_status(self) -> int | None:
-        """What the ledger keeps where the request is left for later: what may have been carried out stays so."""
-        return more_telling(self.before, self.status)
+    def begin(self, delivery: Delivery, ended: Callable[[BaseException | None], None]) -> bool: ...
 
 
 class Crew:
     """Workers are made as they are needed and kept; all calls belong to the loop's thread.
 
-    carry: follows a delivery until it settles or waits. begin: whether it does so without a worker; then it calls
-    what it is given afterwards. rules: how many may be under way now, and whether the service seems to be down: then
-    one delivery goes through all its attempts before another one leaves. rested: called when a worker has no delivery
-    any more. failed: called with what a worker raised, which ends that worker. hopeless: called with why it is of no
-    use to wait for the service. lane: of requests of an equal one, only one leaves until it is settled. joint: what
-    it keeps together with other stages. held: whether a later stage goes first. changed: called when another stage
-    may be able to send now.
+    rules: how many may be under way now, and whether the service seems to be down: then one delivery goes through all
+    its attempts before another one leaves. place: of the stage; whether later ones go first. lane: of requests of an
+    equal one, only one leaves until it is settled. rested: called when a worker has no delivery any more. failed:
+    called with what a worker raised, which ends that worker. hopeless: called with why it is of no use to wait for the
+    service.
     """
 
     def __init__(
         self,
-        *,
-        carry: Callable[[Delivery], Awaitable[None]],
-        begin: Callable[[Delivery, Callable[[BaseException | None], None]], bool],
         rules: StopRules,
-        joint: Joint,
-        held: Callable[[], bool],
-        changed: Callable[[], None],
+        place: Place,
+        lane: Callable[[Request], Hashable | None] | None,
+        *,
         rested: Callable[[], None],
         failed: Callable[[BaseException], None],
         hopeless: Callable[[str], None],
-        lane: Callable[[Request], Hashable | None] | None = None,
     ) -> None:
-        self._carry = carry
-        self._begin = begin
         self._rules = rules
         self._probe: Delivery | None = None
-        self._joint = joint
-        self._pacing = joint.pacing
-        self._held = held
-        self._changed = changed
+        self._joint = place.joint
+        self._pacing = place.joint.pacing
+        self._share = place.joint.share
+        self._held = partial(place.depth.held, place.at)
+        self._changed = place.depth.pump
+        self._lane = lane
         self._rested = rested
         self._failed = failed
         self._hopeless = hopeless
-        self._lane = lane
-        self._share = joint.share
         self._ordering: Ordering[Delivery] = Ordering()
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Delivery] = deque()
@@ -122,6 +69,10 @@ class Crew:
         self._unattended = 0  # under way without a worker
         self._all_ended = asyncio.Event()
         self.active = 0
+
+    def carry_with(self, carrier: _Carrier) -> None:
+        """To be called once, before anything is added. What a carrier tells ends at its crew: so that is made first."""
+        self._carry, self._begin = carrier.carry, carrier.begin
 
     @property
     def ready(self) -> int:

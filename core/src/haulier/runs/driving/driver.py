@@ -7,26 +7,21 @@ for a commit of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 
-from haulier.delivery.judging import History
-from haulier.delivery.retry import Exhausted, Settle, Wait
-from haulier.delivery.stopping import stop_rules
 from haulier.errors import InputError, LedgerError
-from haulier.io.ledger.rows import NOT_SENT, Commit
+from haulier.io.ledger.rows import Commit
 from haulier.io.transports.protocol import Transport
-from haulier.model.delivery import Stop
-from haulier.model.request import Request, Response
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.carrying import Carrier
 from haulier.runs.driving.course import Course, Source, Taken
-from haulier.runs.driving.crew import Budget, Crew, Delivery
+from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivered import Delivered
-from haulier.runs.driving.joint import Depth, Joint
-from haulier.runs.driving.second_round import SecondRound
-from haulier.runs.driving.settling import Settling
+from haulier.runs.driving.delivery import Delivery
+from haulier.runs.driving.joint import Place
+from haulier.runs.driving.under_way import UnderWay
 from haulier.runs.driving.windows import Windows
+from haulier.runs.driving.wishes import Wishes
 from haulier.runs.inputs.filing import FilesOutOfReach
 
 __all__ = ["Driver"]
@@ -38,10 +33,8 @@ _MOST_ROWS = 2_000  # rejected records in one commit
 class Driver:
     """Drives one sitting of a run to its end or to a stop; `stop_reason` says which.
 
-    write: takes a commit to the ledger. settled: told of each request that came to rest. durable: told of each commit
-    that is durable. Of a stage of a chain: at: its place; joint and depth: what it has in common with the others;
-    unproven: see Settling; coming: records that were not taken in yet; quiet: waits until later stages
-    are; stopped: told of a stop.
+    place: of the stage. write: takes a commit to the ledger. stopped: told of a stop. settled: told of each request
+    that came to rest. durable: told of each commit that is durable.
 
     Made inside the running loop; all methods belong to its thread.
     """
@@ -52,14 +45,9 @@ class Driver:
         book: Book,
         transport: Transport,
         course: Course,
+        place: Place,
         *,
         write: Callable[[Commit], None],
-        joint: Joint,
-        depth: Depth,
-        at: int = 0,
-        unproven: bool = False,
-        coming: Callable[[], int] = lambda: 0,
-        quiet: Callable[[], Awaitable[None]] | None = None,
         stopped: Callable[[str], None] | None = None,
         settled: Callable[[Delivered], None] | None = None,
         durable: Callable[[Commit], None] | None = None,
@@ -67,66 +55,34 @@ class Driver:
         self._source = source
         self._book = book
         self._course = course
-        self._on_durable = durable
-        self._depth, self._is_first = depth, at == 0
-        self._coming = coming
-        self._quiet = quiet
+        self._place = place
         self._stopped = stopped
-        self._rules = stop_rules(
-            course.max_rejected,
-            course.stop_after,
-            course.first_rejections,
-            delivered_before=book.delivered_before,
-        )
-        self._history = History()
-        self._settling = Settling(
-            book,
-            self._rules,
-            self._history,
-            most=course.max_in_flight,
-            unproven=unproven,
-            parts=source.parts,
-            later=self._settled,
-            again=self._again,
-            settled=settled,
-            stop=self.stop,
-        )
-        self._carrier = Carrier(
-            transport,
-            book,
-            course,
-            joint.pacing,
-            self._rules,
-            self._history,
-            self._settling,
-            delivered=self._delivered,
-            settle=self._settle,
-            wait=self._wait,
-            exhausted=self._exhausted,
-        )
-        self._crew = Crew(
-            carry=self._carrier.carry,
-            begin=self._carrier.begin,
-            rules=self._rules,
-            joint=joint,
-            held=partial(depth.held, at),
-            changed=depth.pump,
-            rested=self._rested,
-            failed=self.fail,
-            hopeless=self.stop,
-            lane=course.lane,
-        )
-        self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
-        self._second = SecondRound(
-            book, self._rules, self._settling, self._crew, self._windows, stop=self.stop
-        )
+        self._on_durable = durable
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._looking: asyncio.Handle | None = None
-        depth.join(self._crew, self)
         self.stop_reason = ""
         self.error: BaseException | None = None
+
+        stage = self._stage = UnderWay(book, course, stop=self.stop)
+        self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
+        self._crew = Crew(
+            stage.rules, place, course.lane, rested=self._rested, failed=self.fail, hopeless=self.stop
+        )
+        wishes = Wishes(
+            stage,
+            source,
+            self._crew,
+            self._windows,
+            unproven=place.unproven,
+            settled=settled,
+            changed=self._changed.set,
+        )
+        self._settling, self._second = wishes.settling, wishes.second
+        self._carrier = Carrier(transport, stage, place.joint.pacing, wishes)
+        self._crew.carry_with(self._carrier)
+        place.depth.join(self._crew, self)
 
     # -- from outside --------------------------------------------------------------------------------------------
 
@@ -144,7 +100,8 @@ class Driver:
     @property
     def lag(self) -> int:
         """Requests that are ready to leave or soon will be, as far as records have come."""
-        return self._coming() + self._windows.on_the_way + self._crew.ready
+        coming = self._place.coming() if self._place.coming is not None else 0
+        return coming + self._windows.on_the_way + self._crew.ready
 
     def committed(self, count: int, error: LedgerError | None) -> None:
         """The writer made `count` commits durable since the start, or failed for good."""
@@ -223,7 +180,7 @@ class Driver:
             why = str(error)
             if not isinstance(error, FilesOutOfReach):
                 why += f"; mended, it goes on under the run key {self._course.run_key}"
-            if self._is_first:
+            if self._place.at == 0:
                 return why  # what was read stands, and goes out
             self.stop(why)  # nothing takes what the stage before makes
         except Exception as error:  # noqa: BLE001 - a caller's iterator or a plugin: raised again at the end
@@ -237,7 +194,7 @@ class Driver:
     async def _take_in(self) -> None:
         async for taken in self._source.taken():
             self._take(taken)
-            self._depth.pump()
+            self._place.depth.pump()
             await self._windows.until_room()
             if taken.block is not None and taken.block.settled is not None:
                 await self._until_quiet(taken.block.settled)
@@ -252,7 +209,7 @@ class Driver:
             self._book.park(parked.left, parked.reason, parked.texts)
         for request, came_to in taken.rebuilt:
             self._book.expect(request)
-            self._windows.intend([self._delivery(request, before=came_to)])
+            self._windows.intend([Delivery(request, before=came_to)])
         self._windows.intend([Delivery(request) for request in taken.planned.requests])
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
             self._windows.commit()
@@ -266,8 +223,8 @@ class Driver:
         self._windows.commit(always=True)
         await self._until_settled()
         await self.flush()
-        if self._quiet is not None:
-            await self._quiet()
+        if self._place.quiet is not None:
+            await self._place.quiet()
         settled()
 
     async def _until_settled(self) -> None:
@@ -286,27 +243,6 @@ class Driver:
                 self.stop("the destination was paused; activate it and run again to go on")
             await asyncio.sleep(_WATCH_S)
 
-    # -- one delivery --------------------------------------------------------------------------------------------
-
-    def _delivery(
-        self,
-        request: Request,
-        *,
-        before: int | None = NOT_SENT,
-        spent: int = 0,
-        splits: Budget | None = None,
-    ) -> Delivery:
-        return Delivery(request, spent=spent, tries=spent, shared_splits=splits, before=before)
-
-    def _again(self, part: Request, whole: Delivery, spent: int) -> None:
-        """A part of a delivery goes on as a request of its own, from the next commit on."""
-        delivery = self._delivery(part, before=whole.left_status, spent=spent, splits=whole.splits)
-        delivery.since = self._rules.successes  # what succeeded in the same answer says nothing of these
-        self._crew.follow(whole, delivery)
-        self._book.expect(part)
-        self._windows.intend([delivery])
-        self._windows.commit_soon()
-
     def _rested(self) -> None:
         """Something came to rest, or waits: what follows of it is looked for once a turn of the loop."""
         if self._looking is None:
@@ -321,50 +257,6 @@ class Driver:
             self._windows.look_for_room()
         except Exception as error:  # noqa: BLE001 - called from the loop, where nobody would hear of it
             self.fail(error)
-
-    def _wait(self, delivery: Delivery, wish: Wait) -> None:
-        self._rules.failure(delivery.began, self._crew.active)
-        self._crew.later(delivery, wish.seconds)
-        self._book.waited(wish.seconds)
-        if not wish.asked:
-            return
-        if wish.seconds > self._course.patience_s:
-            self.stop(
-                f"{wish.reason}; it asks to come back in {wish.seconds:,.0f} s, "
-                f"which is more than `limits.patience_s` ({self._course.patience_s:,.0f} s)"
-            )
-        self._crew.asked(wish.seconds)
-
-    def _delivered(self, delivery: Delivery, response: Response) -> None:
-        """`_settle` for what nearly all deliveries come to at once."""
-        self._windows.rested(delivery)
-        self._settling.delivered(delivery, response)
-        if delivery.lane is not None:
-            self._crew.settled(delivery)
-        self._windows.commit_soon()
-
-    def _settle(self, delivery: Delivery, wish: Settle) -> None:
-        verdict = wish.verdict
-        if isinstance(verdict, Stop):
-            self._put_back(delivery, verdict.reason)
-            self.stop(verdict.reason)
-            return
-        self._windows.rested(delivery)
-        self._settling.settle(delivery, wish)
-        if not self._settling.waits(delivery):
-            self._settled(delivery)
-
-    def _settled(self, delivery: Delivery) -> None:
-        """A delivery came to rest, or goes on as its parts."""
-        self._crew.settled(delivery)
-        self._windows.commit_soon()
-        self._changed.set()
-
-    def _put_back(self, delivery: Delivery, reason: str) -> None:
-        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
-
-    def _exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
-        self._second.exhausted(delivery, wish)
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -384,4 +276,4 @@ class Driver:
             self._settling.settle_provisional()
             return
         for delivery in (*self._crew.left(), *self._windows.left(), *self._settling.let_go()):
-            self._put_back(delivery, "")
+            self._stage.put_back(delivery, "")

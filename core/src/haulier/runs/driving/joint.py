@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from haulier.delivery.pacing import Pace, Pacing
 from haulier.io.shared_limit import SharedLimit
 
-__all__ = ["Depth", "Joint"]
+__all__ = ["Depth", "Joint", "Place"]
 
 _BUSY = 2  # times the requests in flight that a stage may have ready before the stages above it wait
 
@@ -69,3 +71,19 @@ class Depth:
         """Something has changed: let all stages hand out what may leave now, the last one first."""
         for crew in reversed(self._crews):
             crew.pump()
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stage stands in its chain, and what it has in common with the others. A run without stages has one.
+
+    unproven: nothing came through this later stage yet, for which others are called; not of a replay, whose records
+    were chosen. coming: counts its records that were not taken in yet; None for a first stage. quiet: waits until later
+    stages are; None for a last one.
+    """
+
+    joint: Joint
+    depth: Depth
+    at: int = 0
+    unproven: bool = False
+    coming: Callable[[], int] | None = None
+    quiet: Callable[[], Awaitable[None]] | None = None

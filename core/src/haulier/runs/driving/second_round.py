@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from haulier.delivery.retry import Exhausted
-from haulier.delivery.stopping import StopRules
 from haulier.model.delivery import Verdict
-from haulier.runs.driving.book import Book
-from haulier.runs.driving.crew import Crew, Delivery
+from haulier.runs.driving.crew import Crew
+from haulier.runs.driving.delivery import Delivery
 from haulier.runs.driving.settling import Settling
+from haulier.runs.driving.under_way import UnderWay
 from haulier.runs.driving.windows import Windows
 
 __all__ = ["SecondRound"]
 
 
 class SecondRound:
-    """waiting: deliveries that the round has yet to begin with. stop: called with why the run stops."""
+    """waiting: deliveries that the round has yet to begin with."""
 
-    def __init__(
-        self,
-        book: Book,
-        rules: StopRules,
-        settling: Settling,
-        crew: Crew,
-        windows: Windows,
-        *,
-        stop: Callable[[str], None],
-    ) -> None:
-        self._book = book
-        self._rules = rules
+    def __init__(self, stage: UnderWay, settling: Settling, crew: Crew, windows: Windows) -> None:
+        self._stage = stage
         self._settling = settling
         self._crew = crew
         self._windows = windows
-        self._stop = stop
         self.waiting: list[Delivery] = []
 
     def begin(self) -> bool:
@@ -48,7 +35,7 @@ class SecondRound:
     def exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         """A delivery spent its attempts: it waits for the round, or has had it and comes to rest, or the run stops."""
         again = delivery.exhausted is not None
-        why = self._rules.exhausted(
+        why = self._stage.rules.exhausted(
             wish.reason,
             began=delivery.began,
             again=again,
@@ -57,9 +44,9 @@ class SecondRound:
             spoken=wish.spoken,
         )
         if why or not again:
-            self._book.put_back(delivery.request, wish.reason, delivery.own_tries, delivery.left_status)
+            self._stage.put_back(delivery, wish.reason)
         if why:
-            self._stop(why)
+            self._stage.stop(why)
         elif again:
             verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
             self._windows.rested(delivery)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from haulier.delivery.judging import History
 from haulier.delivery.retry import Settle
-from haulier.delivery.stopping import StopRules
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
 from haulier.model.request import Request, Response
-from haulier.runs.driving.book import Book
-from haulier.runs.driving.crew import Delivery
 from haulier.runs.driving.delivered import Delivered
+from haulier.runs.driving.delivery import Delivery
+from haulier.runs.driving.under_way import UnderWay
 
 __all__ = ["Settling"]
 
@@ -26,37 +24,31 @@ _SPLITS_PER_RUN = 2_000
 class Settling:
     """parts: makes requests of some records of another, and hands them on when they are there. again: brings a part on
     its way, with the attempts spent. later: told of a delivery whose parts were waited for, when they are on their way.
-
-    unproven: nothing came through this later stage of a chain yet, for which others are called; not
-    of a replay, whose records were chosen. most: requests in
-    flight at most. settled: told of what came to rest. stop: called with why the run stops.
+    unproven: see Place. settled: told of what came to rest.
     """
 
     def __init__(
         self,
-        book: Book,
-        rules: StopRules,
-        history: History,
+        stage: UnderWay,
         *,
-        most: int,
-        unproven: bool = False,
+        unproven: bool,
         parts: Callable[[Request, Sequence[Sequence[int]], Callable[[list[Request] | None], None]], None],
         later: Callable[[Delivery], None],
         again: Callable[[Request, Delivery, int], None],
         settled: Callable[[Delivered], None] | None,
-        stop: Callable[[str], None],
     ) -> None:
-        self._book = book
-        self._rules = rules
-        self._history = history
-        self._most = most
+        self._stage = stage
+        self._book = stage.book
+        self._rules = stage.rules
+        self._history = stage.history
+        self._stop = stage.stop
+        self._most = stage.course.max_in_flight
         self._unproven = unproven
         self._parts = parts
         self._later = later
         self._waiting: set[Delivery] = set()
         self._again = again
         self._settled = settled
-        self._stop = stop
         self._splits = 0
         self._provisional: list[tuple[int, Delivery, Settle]] = []
         self._unmade: list[RejectedRecord] = []
@@ -196,7 +188,7 @@ class Settling:
             return
         self._provisional.append((self.refusals, delivery, wish))
         self.refusals += 1
-        self._book.put_back(delivery.request, reason, delivery.own_tries, delivery.left_status)
+        self._stage.put_back(delivery, reason)
         if why := self._rules.rejection(reason, began=delivery.began, general=general):
             self._stop(why)
 
@@ -206,7 +198,7 @@ class Settling:
         if delivery.splits.left < 0 or self._splits >= _SPLITS_PER_RUN:
             return False
         if not self._rules.successes and (why := self._rules.rejection(verdict.reason, began=delivery.began)):
-            self._book.put_back(delivery.request, verdict.reason, delivery.own_tries, delivery.left_status)
+            self._stage.put_back(delivery, verdict.reason)
             self._stop(why)
             return True
         count = len(delivery.request.positions)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from haulier.io.ledger.rows import Commit
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.course import Course
-from haulier.runs.driving.crew import Delivery
+from haulier.runs.driving.delivery import Delivery
 
 __all__ = ["Windows"]
 

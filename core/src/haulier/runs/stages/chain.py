@@ -22,7 +22,7 @@ from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.delivered import LinesOf
 from haulier.runs.driving.driver import Driver
-from haulier.runs.driving.joint import Depth
+from haulier.runs.driving.joint import Depth, Place
 from haulier.runs.driving.numbering import Numbering
 from haulier.runs.driving.orders import Orders
 from haulier.runs.jobs.following import follows, read_back
@@ -34,6 +34,7 @@ from haulier.runs.outputs.served import Served
 from haulier.runs.stages.charting import course_of, joints_of
 from haulier.runs.stages.legs import Leg
 from haulier.runs.stages.passing import Passing
+from haulier.runs.stages.stage_feed import StageFeed
 from haulier.runs.stages.stage_follow import JointTurns, StageFollowing, StageKeeping, jobs_reader
 
 __all__ = ["Chain"]
@@ -154,8 +155,6 @@ class Chain:
         transport = with_tokens(
             transport, orders.authorities[at], timeout_s=leg.resolved.destination.timeout_s
         )
-        feed = leg.feed
-        later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
         self._books.append(book)
         self._transports.append(transport)
         self._drivers.append(
@@ -164,18 +163,28 @@ class Chain:
                 book,
                 transport,
                 course,
+                self._place(at),
                 write=lambda commit: self._write(at, commit),
-                joint=self._joints[at],
-                depth=self._depth,
-                at=at,
-                unproven=at > 0 and not (leg.row.delivered or self._run.parent),
-                coming=(lambda: feed.coming) if feed is not None else lambda: 0,
-                quiet=later.flush if later is not None else None,
                 stopped=lambda reason: self._stopped_by(at, reason),
                 settled=orders.on_delivery,
                 durable=lambda commit: self._told_durable(at, commit),
             )
         )
+
+    def _place(self, at: int) -> Place:
+        leg, feed, later = self._legs[at], self._legs[at].feed, self._later_feed(at)
+        return Place(
+            joint=self._joints[at],
+            depth=self._depth,
+            at=at,
+            unproven=at > 0 and not (leg.row.delivered or self._run.parent),
+            coming=(lambda: feed.coming) if feed is not None else None,
+            quiet=later.flush if later is not None else None,
+        )
+
+    def _later_feed(self, at: int) -> StageFeed | None:
+        """What feeds the stage that follows; None behind the last one."""
+        return self._legs[at + 1].feed if at + 1 < len(self._legs) else None
 
     def _lines(self, at: int, saved: SavedBodies | None) -> tuple[LinesOf | None, Passing | None]:
         """What makes the lines of a stage's outputs, and in a chain what makes its records for later stages."""
@@ -291,8 +300,7 @@ class Chain:
             await driving
         elif why := await following.beside(driving, self._drivers[at].fail):
             self._not_at_end = self._not_at_end or why
-        later = self._legs[at + 1].feed if at + 1 < len(self._legs) else None
-        if later is not None:
+        if (later := self._later_feed(at)) is not None:
             later.end()
 
     # -- stopping and outputs ------------------------------------------------------------------------------------
