@@ -1,4 +1,4 @@
-"""A port for a server that is started later, by another process."""
+"""A port on which nobody listens: for a server that is started later, by another process, or for none at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import socket
 __all__ = ["free_port"]
 
 # Beneath what any system hands to sockets that ask for no port (Linux from 32768, others from 49152): another test's
-# server or connection takes no port from there before the one it is for.
+# server or connection takes no port from there before the one it is for, and nobody who connects to one is given that
+# very port for his own end, and so meets himself.
 _PORTS = range(12000, 20000)
 
 

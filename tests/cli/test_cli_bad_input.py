@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 from tests.cli.running import Answer, Project, Server
+from tests.ports import free_port
 
 URL = "http://127.0.0.1:9/x"
 HAND = f"request: {{method: POST, url: '{URL}'}}\n"
@@ -208,9 +208,7 @@ def test_a_file_outside_files_root_or_missing_rejects_its_record(project: Projec
 
 
 def test_an_unreachable_host_stops_the_run_resumably_and_rejects_nobody(project: Project) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     project.post("orders", f"http://127.0.0.1:{port}/x", "retry: {attempts: 2, base_s: 0}\n")
     told = project.run("run", "orders", "--records", project.records(8), "--activate", "--json")
     assert told.code == 3

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.core.runs.wire import Asked, Cut, Stall, Wire, answer, closed_port
+from tests.core.runs.wire import Asked, Cut, Stall, Wire, answer
+from tests.ports import free_port
 
 from haulier.errors import RecordError, TransportError
 from haulier.io.fetched import Fetched, Wanted
@@ -282,7 +283,7 @@ def test_what_will_not_come_right_is_refused_at_once(tmp_path: Path, status: int
 
 def test_a_server_that_is_not_there_or_says_nothing_whole_is_tried_again(tmp_path: Path) -> None:
     assert "connection refused, 2 times" in unreached(
-        tmp_path, f"http://127.0.0.1:{closed_port()}/a", attempts=2
+        tmp_path, f"http://127.0.0.1:{free_port()}/a", attempts=2
     )
     with Wire(lambda _: Cut(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")) as wire:
         unreached(tmp_path, f"{wire.url}/a", attempts=2)

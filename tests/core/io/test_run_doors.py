@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from tests.core.runs.wire import Stall, Wire, answer
+from tests.ports import free_port
 
 from haulier.errors import ConfigurationError, CredentialError, DestinationError, TransportError
 from haulier.io.credentials import SecretRef, credential_types, resolve_values
@@ -73,8 +74,7 @@ def test_a_credential_is_added_for_the_origin_it_is_bound_to_and_for_no_other() 
 
 
 def test_nobody_there_is_a_transport_error() -> None:
-    with Wire() as wire:
-        gone = wire.url
+    gone = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(TransportError) as caught:
         with_doors(lambda doors: doors.send("POST", gone))
     assert caught.value.sent == "no"

@@ -31,7 +31,8 @@ from tests.core.io.transports import (
     read_request,
     request,
 )
-from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer, closed_port
+from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer
+from tests.ports import free_port
 
 from haulier.errors import TransportError
 from haulier.io.transports.choose import transport_name
@@ -142,7 +143,7 @@ def test_a_server_that_reads_slowly_but_steadily_is_waited_for(sender: Sender) -
 @every_sender
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 def test_whom_nobody_reached_was_sent_nothing(sender: Sender, host: str) -> None:
-    host = f"{host}:{closed_port()}"
+    host = f"{host}:{free_port()}"
     error = sender.failure(request(f"http://{host}/"))
     assert error.sent == "no"
     assert str(error).startswith(f"{host}: ")

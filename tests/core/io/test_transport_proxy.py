@@ -10,7 +10,8 @@ from contextlib import suppress
 import pytest
 import trustme
 from tests.core.io.transports import SENDERS, Serving, request
-from tests.core.runs.wire import Wire, answer, closed_port
+from tests.core.runs.wire import Wire, answer
+from tests.ports import free_port
 
 from haulier.errors import ConfigurationError, TransportError
 from haulier.io.transports.choose import transport_name
@@ -146,7 +147,7 @@ def test_a_proxy_that_refuses_was_sent_nothing_of_the_request(monkeypatch: pytes
 
 
 def test_a_proxy_that_is_not_there_was_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("http_proxy", f"127.0.0.1:{free_port()}")
     found = HTTPX.failure(request("http://service.test/"))
     assert isinstance(found, TransportError)
     assert found.sent == "no"

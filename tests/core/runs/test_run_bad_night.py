@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from tests.core.runs.carrying import audited, counts, destination, records, rows, within, write_records
-from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer, closed_port
+from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer
+from tests.ports import free_port
 
 import haulier
 
@@ -65,7 +66,7 @@ def test_no_more_than_five_deliveries_are_spent_on_it(kind: str) -> None:
 
 
 def test_an_unreachable_host_stops_the_run_and_is_named() -> None:
-    port = closed_port()
+    port = free_port()
     report = send(f"http://127.0.0.1:{port}", records(100))
     check_stopped(report)
     assert f"127.0.0.1:{port}" in report.reason

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from tests.core.runs.carrying import QUICK, counts, rows, within
-from tests.core.runs.wire import Asked, Wire, answer, closed_port
+from tests.core.runs.wire import Asked, Wire, answer
+from tests.ports import free_port
 
 import haulier
 from haulier.cli.reporting import report_lines
@@ -175,7 +176,7 @@ def test_a_picture_out_of_reach_among_others_is_rejected() -> None:
     with Wire(picture) as store, Wire() as wire:
         carried = pictures(store, 12)
         for number in (2, 11):
-            carried[number]["picture"] = f"http://127.0.0.1:{closed_port()}/gone.png"
+            carried[number]["picture"] = f"http://127.0.0.1:{free_port()}/gone.png"
         report = send(uploading(wire), carried)
         assert counts(report) == {"delivered": 10, "rejected": 2}
         assert all(reason.endswith("connection refused, 1 times") for reason in reasons())
@@ -226,7 +227,7 @@ def test_urls_that_nobody_is_asked_for_tell_nothing_of_the_network() -> None:
 
 def test_a_run_is_carried_past_pictures_that_are_gone_for_good_by_saying_so() -> None:
     with Wire(picture) as store, Wire() as wire:
-        gone = [{"id": number, "picture": f"http://127.0.0.1:{closed_port()}/x"} for number in range(9)]
+        gone = [{"id": number, "picture": f"http://127.0.0.1:{free_port()}/x"} for number in range(9)]
         Path("in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [*pictures(store, 4), *gone]))
         first = send(uploading(wire), "in.jsonl")
         assert (first.state, counts(first)) == ("stopped", {"delivered": 4})
@@ -237,7 +238,7 @@ def test_a_run_is_carried_past_pictures_that_are_gone_for_good_by_saying_so() ->
 
 def test_a_record_whose_picture_alone_cannot_be_reached_stops_the_run() -> None:
     with Wire() as wire:
-        report = send(uploading(wire), [{"id": 0, "picture": f"http://127.0.0.1:{closed_port()}/x"}])
+        report = send(uploading(wire), [{"id": 0, "picture": f"http://127.0.0.1:{free_port()}/x"}])
         assert (report.state, report.read) == ("stopped", 0)
 
 
@@ -245,7 +246,7 @@ def test_a_picture_out_of_reach_holds_back_no_more_than_a_few_blocks(tmp_path: P
     """Records with files of their own show nothing of the network, and pass it in the end."""
     (tmp_path / "own.png").write_bytes(b"own")
     with Wire() as wire:
-        gone = {"picture": f"http://127.0.0.1:{closed_port()}/x"}
+        gone = {"picture": f"http://127.0.0.1:{free_port()}/x"}
         report = send(uploading(wire, files_root="."), [gone, *[{"picture": "own.png"}] * 600])
         assert (report.state, counts(report)) == ("finished", {"delivered": 600, "rejected": 1})
 

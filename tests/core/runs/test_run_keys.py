@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from tests.core.runs.carrying import counts, destination, records, within, write_records
 from tests.core.runs.wire import Answer, Asked, Wire, answer
+from tests.ports import free_port
 
 import haulier
 from haulier.errors import ConfigurationError, InputError, LedgerError
@@ -287,18 +287,12 @@ def test_a_low_water_mark_is_never_committed_above_a_record_that_waits() -> None
         assert mark <= min(waiting, default=mark)
 
 
-def closed_port() -> str:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
 def test_a_run_that_reached_no_server_begins_anew_under_a_mended_address_after_any_number_of_sittings() -> (
     None
 ):
     """Nothing can have arrived where every connection was refused, so other settings do no harm."""
     path = write_records(Path("in.jsonl"), 40)
-    wrong = destination(closed_port(), retry={"attempts": 2, "base_s": 0.01})
+    wrong = destination(f"http://127.0.0.1:{free_port()}", retry={"attempts": 2, "base_s": 0.01})
     sittings = [within(60, lambda: haulier.send(wrong, path, state="state")) for _ in range(2)]
     assert [one.state for one in sittings] == ["stopped", "stopped"]
     assert sittings[0].run_id == sittings[1].run_id

@@ -192,9 +192,3 @@ class Wire:
 def _shut(one: socket.socket) -> None:
     with suppress(OSError):  # closed already
         one.shutdown(socket.SHUT_RDWR)
-
-
-def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
