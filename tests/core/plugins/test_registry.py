@@ -10,7 +10,6 @@ import pytest
 
 from haulier.errors import ConfigurationError, PluginError
 from haulier.model.connector import Connector, EndpointTemplate
-from haulier.model.parts import ReaderType
 from haulier.plugins.advice import hand_made_warnings, templates_like
 from haulier.plugins.offers import BrokenPlugin, Loaded, Plugin
 from haulier.plugins.registry import Registry
@@ -33,13 +32,6 @@ def endpoint(name: str, path: str) -> EndpointTemplate:
     )
 
 
-def reader(name: str, *endings: str, schemes: tuple[str, ...] = ()) -> ReaderType:
-    """A reader that is never opened here."""
-    return ReaderType(
-        name=name, title=name, description=name, factory=lambda *_: None, endings=endings, schemes=schemes
-    )
-
-
 ACME = Connector(
     name="acme", title="Acme", description="Orders.", warnings=lambda method, _url, _format: (f"{method}?",)
 )
@@ -54,7 +46,6 @@ LOADED = Loaded(
                 endpoint("add-order", "/orders"),
                 endpoint("add-line", "/orders/{order}/lines"),
             ),
-            readers=(reader("json", ".json"), reader("big", ".big.json"), reader("cloud", schemes=("s3",))),
         ),
     )
 )
@@ -73,17 +64,11 @@ BROKEN = BrokenPlugin(name="bad", distribution="haulier-bad", version="2.0", err
         (lambda r: r.encoder("json"), "unknown content format 'json'; known: none"),
         (lambda r: r.credential_type("x"), "unknown credential type 'x'; known: none"),
         (lambda r: r.output("x"), "unknown output 'x'; known: none"),
-        (lambda r: r.reader("jsn"), "unknown reader 'jsn'; did you mean 'json'? known: big, cloud, json"),
         (
             lambda r: r.grouping("array"),
             "unknown grouping algorithm 'array'; known: none. groupings come with a plugin: "
             "pip install haulier-batching",
         ),
-        (
-            lambda r: r.reader_for("a.parquet"),
-            "no reader knows the ending of 'a.parquet'; known: .big.json, .json",
-        ),
-        (lambda r: r.reader_for("s4://b/c"), "unknown URL scheme of an input 's4'; known: s3"),
     ],
 )
 def test_a_failed_lookup_names_what_there_is(look: Callable[[Registry], object], message: str) -> None:
@@ -108,14 +93,6 @@ def test_where_the_groupings_plugin_is_broken_nobody_is_told_to_install_it() -> 
         registry.grouping("array")
     assert "pip install" not in str(caught.value)
     assert "failed to load" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [("a.json", "json"), ("A.BIG.JSON", "big"), ("s3://bucket/a.json", "cloud"), ("S3://b/c", "cloud")],
-)
-def test_a_reader_is_chosen_by_scheme_then_by_the_longest_ending(source: str, name: str) -> None:
-    assert Registry.of(LOADED).reader_for(source).name == name
 
 
 def test_what_stands_in_the_registry_cannot_be_changed() -> None:

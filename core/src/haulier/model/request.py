@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "content_of", "joined"]
+__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "joined"]
 
 Header: TypeAlias = tuple[str, str]
 # The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
@@ -115,11 +115,3 @@ class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def joined(records: Sequence[bytes]) -> bytes:
     """JSON texts as one value, which `Request.records` parts again."""
     return records[0] if len(records) == 1 else _BETWEEN_TEXTS.join(records)
-
-
-def content_of(body: bytes | tuple[bytes | FilePart, ...]) -> str:
-    """A body in words, for messages: `1,234 bytes` or `2 parts and the file beach.jpg`."""
-    if isinstance(body, bytes):
-        return f"{len(body):,} bytes"
-    names = ", ".join(part.name for part in body if isinstance(part, FilePart))
-    return f"a multipart body with {names}" if names else "a multipart body"

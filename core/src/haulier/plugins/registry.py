@@ -89,24 +89,6 @@ class Registry:
         hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else ""
         return self._find("grouping algorithm", name, self.groupings, hint)
 
-    def reader(self, name: str) -> ReaderType:
-        """The reader of that name."""
-        return self._find("reader", name, self.readers)
-
-    def reader_for(self, source: str) -> ReaderType:
-        """The reader for a file name or URL: by its scheme, else by the longest ending that fits."""
-        scheme, divider, _ = source.partition("://")
-        if divider:
-            schemes = {one: reader for reader in self.readers.values() for one in reader.schemes}
-            return self._find("URL scheme of an input", scheme.lower(), schemes)
-        endings = {one: reader for reader in self.readers.values() for one in reader.endings}
-        fitting = [ending for ending in endings if source.lower().endswith(ending)]
-        if fitting:
-            return endings[max(fitting, key=len)]
-        raise ConfigurationError(
-            f"no reader knows the ending of {source!r}; known: {', '.join(sorted(endings)) or 'none'}"
-        )
-
     def output(self, name: str) -> OutputType:
         """The output type of that name."""
         return self._find("output", name, self.outputs)

@@ -14,10 +14,10 @@ import msgspec
 
 from haulier.errors import InputError
 from haulier.io.readers.lines import BLANKS, BLOCK_RECORDS, MAX_RECORD_BYTES, is_plain
-from haulier.io.readers.source import CHUNK_BYTES, ByteStream, Source
+from haulier.io.readers.source import CHUNK_BYTES, ByteStream
 from haulier.model.block import Block
 
-__all__ = ["JsonArrayReader", "json_array_blocks", "kind_of"]
+__all__ = ["json_array_blocks", "kind_of"]
 
 _decode_all: Callable[[bytes], list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_one: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
@@ -29,21 +29,11 @@ _COMMA = re.compile(rb"[ \t\r\n]*,")
 _BRACES_SEEN = 16
 
 
-class JsonArrayReader:
-    """Records of one JSON array; an element that is no object is a fault of that record alone."""
-
-    def __init__(self, source: Source) -> None:
-        self.repeatable = source.repeatable
-        self._source = source
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the elements in order; raises InputError at a syntax error, after what came before it."""
-        with self._source.open() as stream:
-            yield from json_array_blocks(stream)
-
-
 def json_array_blocks(stream: ByteStream, max_bytes: int = MAX_RECORD_BYTES) -> Iterator[Block]:
-    """The elements of the array that a stream holds, which `[` begins. max_bytes: longest element."""
+    """The elements of the array that a stream holds, which `[` begins; one that is no object is a fault of it alone.
+
+    max_bytes: longest element. Raises InputError at a syntax error, after what came before it.
+    """
     position = 0
     for texts, refused in _Elements(stream, max_bytes):
         lines = [_on_one_line(text) for text in texts]
