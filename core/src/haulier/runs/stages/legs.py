@@ -49,6 +49,36 @@ class Leg(msgspec.Struct, kw_only=True):
     trail: dict[int, Onward] = {}
 
 
+class _Begun(msgspec.Struct, frozen=True):
+    """What every leg is made of, wherever its records come from. left: what an earlier sitting left over."""
+
+    orders: Orders
+    resolved: Resolved
+    row: RunRow
+    planner: Planner
+    left: Resumed | None
+    fetched: FetchedFiles | None
+
+    def leg(
+        self, feed: Feed | StageFeed, close: Callable[[], None], *, trail: dict[int, Onward] | None = None
+    ) -> Leg:
+        """The leg whose records this feed brings. close: lets go of what the feed reads from."""
+        resolved, row, fetched = self.resolved, self.row, self.fetched
+        crowd, close_all = _crowd(self.orders, resolved, row, _closing(close, fetched))
+        parks = resolved.destination.unanswered == "park"
+        return Leg(
+            resolved=resolved,
+            row=row,
+            planner=self.planner,
+            source=PlanSource(feed, self.planner, resumed=self.left, parks=parks, crowd=crowd),
+            missing=self.left.known.missing(row.low_water, row.read) if self.left is not None else [],
+            close=close_all,
+            feed=feed if isinstance(feed, StageFeed) else None,
+            trail=trail if trail is not None else {},
+            fetched=fetched,
+        )
+
+
 def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, resumed: bool) -> Leg:
     """The stage that reads the input, or the only one; from the run's event loop."""
     resolved = orders.resolved
@@ -62,16 +92,7 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
     if orders.is_chain:
         blocks = apart_from([stage.name for stage in orders.stages], blocks)
     feed = Feed(with_files(blocks, filing)) if resolved.files else Feed(blocks, at_hand=orders.intake.at_hand)
-    crowd, close = _crowd(orders, resolved, run, _closing(feed.close, fetched))
-    return Leg(
-        resolved=resolved,
-        row=run,
-        planner=planner,
-        source=PlanSource(feed, planner, resumed=left, parks=_parks(resolved), crowd=crowd),
-        missing=_missing(run, left),
-        close=close,
-        fetched=fetched,
-    )
+    return _Begun(orders, resolved, run, planner, left, fetched).leg(feed, feed.close)
 
 
 def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFacts, *, resumed: bool) -> Leg:
@@ -89,20 +110,9 @@ def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFac
         trail=trail,
         shape=filing.take,
         rest=filing.rest,
-        **({"at_once": AT_ONCE} if fetched is not None else {}),
+        most=AT_ONCE if fetched is not None else 0,
     )
-    crowd, close = _crowd(orders, resolved, row, _closing(reading.close, fetched))
-    return Leg(
-        resolved=resolved,
-        row=row,
-        planner=planner,
-        source=PlanSource(feed, planner, resumed=left, parks=_parks(resolved), crowd=crowd),
-        missing=_missing(row, left),
-        close=close,
-        feed=feed,
-        trail=trail,
-        fetched=fetched,
-    )
+    return _Begun(orders, resolved, row, planner, left, fetched).leg(feed, reading.close, trail=trail)
 
 
 def _files(
@@ -159,14 +169,6 @@ class _Reading:
         """Let go of the ledger."""
         if self._view is not None:
             self._view.close()
-
-
-def _parks(resolved: Resolved) -> bool:
-    return resolved.destination.unanswered == "park"
-
-
-def _missing(run: RunRow, left: Resumed | None) -> Sequence[range]:
-    return left.known.missing(run.low_water, run.read) if left is not None else []
 
 
 def _left_over(ledger: Store, run: RunRow, *, again: bool = False) -> Resumed:

@@ -21,9 +21,9 @@ class StageFeed:
     """read: records from a position on, none from the second one on, at most so many; called in another thread.
 
     shape: a block with what else it needs (files), in that thread too: those that are ready, as some may be held back
-    until the next one; rest: those that are held back at last. at_once: records a block. start: the first position to
-    read; known: how many records the ledger had when this sitting began. trail: gets where each record comes from, by
-    position.
+    until the next one; rest: those that are held back at last. most: records a block, 0 for as many as suit. start: the
+    first position to read; known: how many records the ledger had when this sitting began. trail: gets where each
+    record comes from, by position.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class StageFeed:
         trail: dict[int, Onward],
         shape: Callable[[Block], list[Block]],
         rest: Callable[[], list[Block]],
-        at_once: int = _AT_ONCE,
+        most: int = 0,
     ) -> None:
         self._read = read
         self._position = start
         self._known = known
         self._trail = trail
         self._shape, self._rest = shape, rest
-        self._at_once = at_once
+        self._most = most or _AT_ONCE
         self._held_from: int | None = None
         self._announced = self._durable = self._taken = 0
         self._ended = False
@@ -131,7 +131,7 @@ class StageFeed:
         return [*held, *(Block(first=self._position, lines=[], settled=settled) for settled in flushed)]
 
     def _next(self, stop: int | None) -> tuple[list[Onward], list[Block]] | None:
-        records = self._read(self._position, stop, self._at_once)
+        records = self._read(self._position, stop, self._most)
         if not records:
             return None
         block = Block(
