@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from haulier.io.ledger.ids import NUMBER, row_ids
 from haulier.io.ledger.rows import RunRow
 from haulier.model.delivery import State
 from haulier.pipeline.planner import idempotency_key
@@ -21,7 +22,6 @@ __all__ = ["compact_run", "merged_requests", "transaction"]
 
 _MOST = 1024  # requests a row: 32 KiB of hashes
 _AT_ONCE = 50_000  # numbers a transaction
-_NUMBER = (1 << 40) - 1
 _MERGEABLE = (
     f"state = {State.DELIVERED:d} and attempts = 1 and count > 0 and positions is null and reason is null"
     " and ticket is null and parent is null and status is not null and length(sha256) = 32"
@@ -32,7 +32,7 @@ _Row = tuple[int, int, int, int, str, bytes]
 
 def compact_run(db: sqlite3.Connection, run: RunRow) -> None:
     """Merge what can be merged of a finished run; each transaction leaves the ledger whole, a crash between two too."""
-    begin, end = run.id << 40, run.id << 40 | _NUMBER
+    begin, end = row_ids(run.id)
     last = db.execute("select max(id) from request where id between ? and ?", (begin, end)).fetchone()[0]
     for start in range(begin, (last or begin) + 1, _AT_ONCE):
         stop = min(start + _AT_ONCE - 1, end)
@@ -61,14 +61,14 @@ def merged_requests(db: sqlite3.Connection, run: RunRow) -> Iterator[dict[str, A
     """The requests that were merged, one by one again, in order."""
     rows = db.execute(
         "select id, requests, first, size, status, keyed, sha256 from merged where id between ? and ? order by id",
-        (run.id << 40, run.id << 40 | _NUMBER),
+        row_ids(run.id),
     )
     for id, requests, first, size, status, keyed, hashes in rows:
         for at in range(requests):
             positions = range(first + at * size, first + (at + 1) * size)
             sha256 = hashes[at * 32 : at * 32 + 32]
             yield {
-                "number": (id & _NUMBER) + at,
+                "number": (id & NUMBER) + at,
                 "first": positions.start,
                 "count": size,
                 "sha256": sha256,

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
+from haulier.io.ledger.ids import NUMBER, row_id, row_ids
 from haulier.io.ledger.rows import OnwardRow
 
 __all__ = ["Onward", "keep_onward", "let_go", "read_onward", "write_onward"]
 
-_NUMBER = (1 << 40) - 1
 _COLUMNS = "id, parent, parent_position, place, root, places, failed, fault, text"
 _MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?"
 _AT_ONCE = 96
@@ -57,7 +57,7 @@ def read_onward(
     """Records of a stage from a position on, at most `most`, none from position `stop` on."""
     rows = db.execute(
         "select id & ?, root, places, failed, fault, text from onward where id between ? and ? order by id limit ?",
-        (_NUMBER, run << 40 | start, run << 40 | (_NUMBER if stop is None else stop - 1), most),
+        (NUMBER, row_id(run, start), row_ids(run)[1] if stop is None else row_id(run, stop - 1), most),
     )
     return [
         Onward(position=position, root=root, places=places, failed=failed, fault=fault, text=text or b"{}")
@@ -68,25 +68,25 @@ def read_onward(
 def let_go(db: sqlite3.Connection, run: int, low_water: int) -> None:
     """Let go of the texts below a new low-water mark; call it while the run's row has the old one."""
     db.execute(
-        "update onward set text = null where id >= (? << 40) + (select low_water from run where id = ?) and id < ?",
-        (run, run, (run << 40) + low_water),
+        "update onward set text = null where id >= ? + (select low_water from run where id = ?) and id < ?",
+        (row_id(run, 0), run, row_id(run, low_water)),
     )
 
 
 def keep_onward(db: sqlite3.Connection, run: int) -> None:
     """Of a finished stage, keep where dead letters and what was cleaned up come from, without their texts."""
-    ids = (run << 40, run << 40 | _NUMBER)
+    ids = row_ids(run)
     db.execute(
         "delete from onward where id between ? and ? and failed is null"
-        " and not exists (select 1 from record where run = onward.id >> 40 and position = onward.id & ?)",
-        (*ids, _NUMBER),
+        " and not exists (select 1 from record where run = ? and position = onward.id & ?)",
+        (*ids, run, NUMBER),
     )
     db.execute("update onward set text = null where id between ? and ?", ids)
 
 
 def _insert(db: sqlite3.Connection, run: int, first: int, rows: Sequence[OnwardRow]) -> int:
     """Write rows from position `first` on; the position that follows."""
-    values = [_values(run << 40 | first + at, row) for at, row in enumerate(rows)]
+    values = [_values(row_id(run, first + at), row) for at, row in enumerate(rows)]
     marks = ", ".join([f"({_MARKS})"] * len(rows))
     try:
         db.execute(
@@ -99,7 +99,7 @@ def _insert(db: sqlite3.Connection, run: int, first: int, rows: Sequence[OnwardR
     for row in rows:
         done = db.execute(
             f"insert or ignore into onward({_COLUMNS}) values({_MARKS})",
-            _values(run << 40 | first, row),
+            _values(row_id(run, first), row),
         )
         first += done.rowcount
     return first
@@ -120,8 +120,6 @@ def _values(id: int, row: OnwardRow) -> tuple[Any, ...]:
 
 
 def _next_position(db: sqlite3.Connection, run: int) -> int:
-    (last,) = db.execute(
-        "select max(id) from onward where id between ? and ?", (run << 40, run << 40 | _NUMBER)
-    ).fetchone()
+    (last,) = db.execute("select max(id) from onward where id between ? and ?", row_ids(run)).fetchone()
     (read,) = db.execute("select read from run where id = ?", (run,)).fetchone()
-    return max(0 if last is None else (int(last) & _NUMBER) + 1, int(read))
+    return max(0 if last is None else (int(last) & NUMBER) + 1, int(read))

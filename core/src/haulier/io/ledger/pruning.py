@@ -7,10 +7,10 @@ import sqlite3
 import msgspec
 
 from haulier.io.ledger.compacting import transaction
+from haulier.io.ledger.ids import row_ids
 
 __all__ = ["Pruned", "prune_runs", "remove_run"]
 
-_NUMBER = (1 << 40) - 1
 _BY_NUMBER = ("request", "merged", "onward", "job")
 _LETTERS = (
     "select count(*) from record where run in (select id from run where id = ? or chain = ?) and not exists"
@@ -54,7 +54,7 @@ def prune_runs(db: sqlite3.Connection, keep: int, *, dead_letters: bool, unfinis
     kept: list[str] = []
     owing: list[str] = []
     for id, run_id in old:
-        if not unfinished and db.execute(_OWING, (id << 40, id << 40 | _NUMBER, id)).fetchone()[0]:
+        if not unfinished and db.execute(_OWING, (*row_ids(id), id)).fetchone()[0]:
             owing.append(run_id)
         elif not dead_letters and db.execute(_LETTERS, (id, id)).fetchone()[0]:
             kept.append(run_id)
@@ -74,9 +74,9 @@ def remove_run(db: sqlite3.Connection, id: int) -> None:
     for table in _BY_NUMBER:
         db.execute(
             f"delete from {table} where id between ? and ?",  # noqa: S608 - names of our own
-            (id << 40, id << 40 | _NUMBER),
+            row_ids(id),
         )
-    db.execute("delete from owed where seq between ? and ?", (id << 40, id << 40 | _NUMBER))
+    db.execute("delete from owed where seq between ? and ?", row_ids(id))
     for table in ("record", "chunk", "slow", "replay"):
         db.execute(f"delete from {table} where run = ?", (id,))  # noqa: S608 - names of our own
     db.execute("delete from replay where parent = ?", (id,))

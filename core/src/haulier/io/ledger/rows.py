@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from haulier.io.ledger.ids import row_id
 from haulier.model.delivery import State
 from haulier.model.request import Positions, Request
 
@@ -225,7 +226,7 @@ def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:
     else:
         first, count, packed = positions[0], len(positions), pack_positions(positions)
     return (
-        run << 40 | request.number,
+        row_id(run, request.number),
         first,
         count,
         packed,

@@ -13,6 +13,7 @@ import msgspec
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import compact_run, transaction
+from haulier.io.ledger.ids import row_ids
 from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.onward import keep_onward
 from haulier.io.ledger.opening import ledger_path, open_to_write
@@ -95,8 +96,8 @@ class Ledger(LedgerView):
         """Forget the requests of a run that are pending: their records are to be made into others."""
         with self._writing(), transaction(self._db):
             self._db.execute(
-                "delete from request where id >= ? and id < ? and state = ?",
-                (run.id << 40, (run.id + 1) << 40, State.PENDING),
+                "delete from request where id between ? and ? and state = ?",
+                (*row_ids(run.id), State.PENDING),
             )
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from haulier.errors import LedgerError
 from haulier.io.ledger.compacting import merged_requests
+from haulier.io.ledger.ids import NUMBER, row_id, row_ids
 from haulier.io.ledger.onward import Onward, read_onward
 from haulier.io.ledger.opening import bring_to_version, ledger_path, open_to_read
 from haulier.io.ledger.rows import Job, RunRow, Unsettled, unpack_positions
@@ -23,7 +24,6 @@ from haulier.model.delivery import State
 __all__ = ["LedgerView"]
 
 _RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
-_NUMBER = (1 << 40) - 1
 _PATIENCE_S = 2.0
 _REQUEST = (
     "number",
@@ -162,7 +162,7 @@ class LedgerView:
         )
         return [
             Unsettled(
-                number=id & _NUMBER,
+                number=id & NUMBER,
                 positions=unpack_positions(first, count, positions),
                 sha256=sha256,
                 key=key,
@@ -203,7 +203,7 @@ class LedgerView:
         """The number after the highest one used."""
         return 1 + self._one(
             "select coalesce(max(id) & ?, -1) from request where id between ? and ?",
-            (_NUMBER, *_ids(run)),
+            (NUMBER, *_ids(run)),
         )
 
     def requests(self, run: RunRow) -> Iterator[dict[str, Any]]:
@@ -211,7 +211,7 @@ class LedgerView:
         rows = self._db.execute(
             "select id & ?, first, count, sha256, key, state, nullif(status, 0), attempts, reason, ticket, parent"
             " from request where id between ? and ? order by id",
-            (_NUMBER, *_ids(run)),
+            (NUMBER, *_ids(run)),
         )
         own = (dict(zip(_REQUEST, row, strict=True)) for row in rows)
         return merge(own, merged_requests(self._db, run), key=itemgetter("number"))
@@ -229,13 +229,13 @@ class LedgerView:
 
         numbers: of these requests only.
         """
-        wanted = [run.id << 40 | number for number in numbers or ()]
+        wanted = [row_id(run.id, number) for number in numbers or ()]
         only = "" if numbers is None else f" and request.id in ({', '.join('?' * len(wanted))})"
         rows = self._db.execute(
             "select request.id & ?, first, count, positions, ticket, request.status, attempts, coalesce(asking, 0),"  # noqa: S608
             " coalesce(told, 1), texts, state from request left join job on job.id = request.id"
             f" where state in (?, ?) and ticket is not null and request.id between ? and ?{only} order by request.id",
-            (_NUMBER, State.ACCEPTED, State.IN_DOUBT if lost else State.ACCEPTED, *_ids(run), *wanted),
+            (NUMBER, State.ACCEPTED, State.IN_DOUBT if lost else State.ACCEPTED, *_ids(run), *wanted),
         )
         return [
             Job(
@@ -282,11 +282,11 @@ class LedgerView:
 
     def hashes(self, run: RunRow, numbers: Sequence[int]) -> dict[int, bytes]:
         """Number -> SHA-256 of the body of these requests, those that were merged too."""
-        first = run.id << 40
+        first = row_id(run.id, 0)
         marks = ",".join("?" * len(numbers))
         rows = self._db.execute(
             f"select id & ?, sha256 from request where id in ({marks})",  # noqa: S608 - question marks
-            (_NUMBER, *(first | number for number in numbers)),
+            (NUMBER, *(first | number for number in numbers)),
         )
         found: dict[int, bytes] = dict(rows.fetchall())
         for number in numbers:
@@ -350,14 +350,14 @@ class LedgerView:
         """(seq, line) that one output has not made durable, oldest first, with a seq above `after`; `most` of them."""
         return self._db.execute(
             "select seq & ?, line from owed where seq between ? and ? and output = ? order by seq limit ?",
-            (_NUMBER, (run.id << 40) + after + 1, run.id << 40 | _NUMBER, output, most),
+            (NUMBER, row_id(run.id, after + 1), _ids(run)[1], output, most),
         ).fetchall()
 
     def owing(self, run: RunRow) -> dict[int, tuple[int, int]]:
         """Output -> how many lines it has not made durable, and the highest seq of them."""
         rows = self._db.execute(
             "select output, count(*), max(seq) & ? from owed where seq between ? and ? group by output",
-            (_NUMBER, *_ids(run)),
+            (NUMBER, *_ids(run)),
         )
         return {output: (count, newest) for output, count, newest in rows}
 
@@ -370,4 +370,4 @@ class LedgerView:
 
 
 def _ids(run: RunRow) -> tuple[int, int]:
-    return run.id << 40, run.id << 40 | _NUMBER
+    return row_ids(run.id)

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import chain, repeat
 from typing import Any, TypeAlias
 
+from haulier.io.ledger.ids import row_id
 from haulier.io.ledger.onward import let_go, write_onward
 from haulier.io.ledger.rows import Commit, OutcomeRow
 from haulier.model.delivery import State
@@ -69,13 +70,13 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
         db,
         "insert into owed(seq, run, output, line) values",
         [
-            ((commit.outbox or run) << 40 | seq, commit.outbox or run, output, line)
+            (row_id(commit.outbox or run, seq), commit.outbox or run, output, line)
             for seq, output, line in commit.owed
         ],
     )
     if commit.onward:
         write_onward(db, commit.onward)
-    for part in _filled([run << 40 | seq for seq in commit.paid]):
+    for part in _filled([row_id(run, seq) for seq in commit.paid]):
         db.execute(f"delete from owed where seq in ({_marks(len(part))})", part)  # noqa: S608 - question marks
     if commit.slow:
         _write_slow(db, run, commit.slow)

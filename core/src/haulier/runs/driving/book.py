@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from haulier.io.ledger.ids import row_id
 from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
@@ -59,6 +60,7 @@ class Book:
         onward: Goer | None = None,
     ) -> None:
         self._run = run
+        self._first_id = row_id(run.id, 0)
         self._numbering = numbering or Numbering()
         self._outbox = outbox
         self._onward = onward
@@ -157,7 +159,7 @@ class Book:
         ids = commit.delivered_at_once.get(said)
         if ids is None:
             ids = commit.delivered_at_once[said] = []
-        ids.append(self._run.id << 40 | request.number)
+        ids.append(self._first_id | request.number)
         commit.attempts += attempts
         del self._unsettled[request.number]
         count = len(request.positions)
@@ -262,9 +264,7 @@ class Book:
 
     def park(self, left: Unsettled, reason: str, texts: Sequence[bytes] = ()) -> None:
         """A request of an earlier sitting that is not made again: its records are in doubt, never sent by itself."""
-        self._commit.outcomes.append(
-            (State.IN_DOUBT, None, 0, reason, None, self._run.id << 40 | left.number)
-        )
+        self._commit.outcomes.append((State.IN_DOUBT, None, 0, reason, None, self._first_id | left.number))
         kept: Sequence[bytes | None] = texts or [None] * len(left.positions)
         self._count(State.IN_DOUBT, len(left.positions))
         self._commit.records += [
@@ -353,7 +353,7 @@ class Book:
                 self._owed.append((output, clean))
 
     def _id(self, request: Request) -> int:
-        return self._run.id << 40 | request.number
+        return self._first_id | request.number
 
 
 def _oldest(request: Request) -> int:

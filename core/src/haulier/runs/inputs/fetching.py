@@ -13,6 +13,7 @@ from pathlib import Path
 
 from haulier.io.fetched import Fetched, Wanted
 from haulier.io.fetching import Fetcher
+from haulier.io.ledger.ids import NUMBER
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.view import LedgerView
 from haulier.io.project import private_folder
@@ -24,7 +25,6 @@ from haulier.runs.inputs.stored import store
 __all__ = ["FetchedFiles", "forget_fetched", "prune_fetched"]
 
 _FOLDER = "fetched"
-_NUMBER = (1 << 40) - 1
 
 
 class FetchedFiles:
@@ -50,7 +50,7 @@ class FetchedFiles:
         """Let go of the files of the requests that this commit has settled."""
         settled = (id for state, *_, id in commit.outcomes if state != State.PENDING)
         for id in chain(settled, *commit.delivered_at_once.values()):
-            for path in self._paths.pop(id & _NUMBER, ()):
+            for path in self._paths.pop(id & NUMBER, ()):
                 Path(path).unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from haulier.delivery.follow import Ask, End, Pause, Questions, follow
 from haulier.errors import TransportError
+from haulier.io.ledger.ids import row_id
 from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import Transport
@@ -295,4 +296,4 @@ class Follower:
         await self._keeping.commit(commit)
 
     def _id(self, job: Job) -> int:
-        return self._run.id << 40 | job.number
+        return row_id(self._run.id, job.number)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from haulier.io.ledger.ids import NUMBER
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.ledger.store import LedgerView
@@ -184,7 +185,7 @@ class StageFollowing:
     def durable(self, commit: Commit) -> None:
         """A commit of the stage is durable: what it accepted is asked for from now on."""
         if commit.jobs:
-            self._keeping.accepted([id & (1 << 40) - 1 for id, *_ in commit.jobs])
+            self._keeping.accepted([id & NUMBER for id, *_ in commit.jobs])
             self._follower.look()
 
     async def beside(
