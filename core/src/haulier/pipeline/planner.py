@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.parts import Work
-from haulier.model.request import Body, FilePart, Positions, Request, joined
+from haulier.model.request import Body, FilePart, Header, Positions, Request, joined
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import digest_of, length_of
@@ -24,6 +24,9 @@ from haulier.pipeline.line_numbers import LineNumbers
 from haulier.pipeline.making import Making, MakingBatch, Outcome, Waiting
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = ["OpenWork", "Planned", "Planner", "idempotency_key"]
 
@@ -49,15 +52,21 @@ class Planned(msgspec.Struct, frozen=True, gc=False):
 
 def idempotency_key(run_id: str, positions: Positions, digest: bytes) -> str:
     """32 hexadecimal digits that belong to one exact body of one run."""
-    return _key(run_id.encode(), positions, digest)
+    return _key(_keying(run_id), positions, digest)
 
 
-def _key(run: bytes, positions: Positions, digest: bytes) -> str:
+def _keying(run_id: str) -> _Hash:
+    """What the keys of a run begin with; setting a hash up costs more than adding to a copy of one."""
+    return sha256(b"%b\n" % run_id.encode())
+
+
+def _key(keying: _Hash, positions: Positions, digest: bytes) -> str:
+    told = keying.copy()
     if isinstance(positions, range):
-        told = b"%b\n%d-%d\n%b" % (run, positions.start, positions.stop, digest)
+        told.update(b"%d-%d\n%b" % (positions.start, positions.stop, digest))
     else:
-        told = b"%b\n%b\n%b" % (run, b",".join([b"%d" % position for position in positions]), digest)
-    return sha256(told).hexdigest()[:32]
+        told.update(b"%b\n%b" % (b",".join([b"%d" % position for position in positions]), digest))
+    return told.hexdigest()[:32]
 
 
 class _Waiting:
@@ -81,7 +90,8 @@ class Planner:
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._payloads = Payloads(spec)
-        self._run = spec.run_id.encode()
+        self._keying = _keying(spec.run_id)
+        self._alike: tuple[Address, str, tuple[Header, ...]] | None = None
         self._number = 0
         self._lines = LineNumbers()
         self._making = Making(spec, self._lines)
@@ -197,19 +207,17 @@ class Planner:
         rejected: list[RejectedRecord],
     ) -> list[Request]:
         shared = addresses if isinstance(addresses, Address) else None
+        encode, settings, seal = self._spec.encode, self._spec.encoder_settings, self._sealed
         requests: list[Request] = []
-        for index, item in enumerate(items):
+        for index, (item, line) in enumerate(zip(items, block.lines, strict=True)):
             if faults and index in faults:
                 continue
             position = block.first + index
             try:
-                request = self._request(
-                    shared or addresses[index], range(position, position + 1), item, [block.lines[index]]
-                )
+                body = encode(item, settings)
+                requests.append(seal(shared or addresses[index], range(position, position + 1), body, line))
             except RecordError as error:
                 faults[index] = str(error)
-                continue
-            requests.append(request)
         _tell(block, faults, rejected)
         return requests
 
@@ -243,16 +251,12 @@ class Planner:
         assert outcome is not None
         planned.rejected.extend(outcome.rejected)
         for (address, positions, _, records), body in outcome.made:
-            planned.requests.append(self._sealed(address, positions, body, records))
+            planned.requests.append(self._sealed(address, positions, body, joined(records)))
 
     # -- the request itself --------------------------------------------------------------------------------------
 
-    def _request(self, address: Address, positions: Positions, payload: Any, records: list[bytes]) -> Request:
-        body = self._spec.encode(payload, self._spec.encoder_settings)
-        return self._sealed(address, positions, body, records)
-
-    def _sealed(self, address: Address, positions: Positions, body: Body, records: list[bytes]) -> Request:
-        """The request with this body, with the next number."""
+    def _sealed(self, address: Address, positions: Positions, body: Body, texts: bytes) -> Request:
+        """The request with this body, with the next number. texts: of its records, `joined`."""
         spec, parts = self._spec, body.parts
         content: bytes | tuple[bytes | FilePart, ...]
         only = parts[0] if len(parts) == 1 else b"" if not parts else None
@@ -262,12 +266,10 @@ class Planner:
             content, length, digest = only, len(only), sha256(only).digest()
         else:
             content, length, digest = parts, length_of(body), digest_of(body)
-        headers = spec.headers + address.headers
-        if body.media_type:
-            headers = (*headers, ("Content-Type", body.media_type))
+        headers = self._headers(address, body.media_type)
         key = ""
         if spec.idempotency_key:
-            key = _key(self._run, positions, digest)
+            key = _key(self._keying, positions, digest)
             headers = (*headers, ("Idempotency-Key", key))
         number = self._number
         self._number = number + 1
@@ -281,8 +283,18 @@ class Planner:
             length=length,
             sha256=digest,
             key=key,
-            texts=joined(records),
+            texts=texts,
         )
+
+    def _headers(self, address: Address, media_type: str) -> tuple[Header, ...]:
+        """The headers of a request but its key; one object for neighbours that have them in common."""
+        alike = self._alike
+        if alike is None or alike[0] is not address or alike[1] != media_type:
+            headers = self._spec.headers + address.headers
+            if media_type:
+                headers = (*headers, ("Content-Type", media_type))
+            alike = self._alike = (address, media_type, headers)
+        return alike[2]
 
 
 def _tell(block: Block, faults: Mapping[int, str], rejected: list[RejectedRecord]) -> None:

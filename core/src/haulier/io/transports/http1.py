@@ -15,12 +15,10 @@ from haulier.errors import TransportError
 from haulier.io.transports.answers import AnswerReader, Heads, Refused
 from haulier.io.transports.dialing import HINT, Dialer, readable, told
 from haulier.io.transports.hangups import Hangups
+from haulier.io.transports.heads import HeadWriter
 from haulier.io.transports.protocol import (
     MAX_ANSWER_BYTES,
     check_files,
-    head_bytes,
-    head_of,
-    parts_of,
     pieces_of,
 )
 from haulier.model.request import Added, FilePart, Request, Response
@@ -52,6 +50,7 @@ class Http1:
         self.lines: set[_Line] = set()
         self.heads, self.hangups = Heads(), Hangups()
         self.timeout_s, self.max_answer_bytes = timeout_s, max_answer_bytes
+        self._writer = HeadWriter()
         self._lanes = lanes
         self._free = lanes
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -63,9 +62,7 @@ class Http1:
     async def send(self, request: Request, added: Added) -> Response:
         """One exchange, on the connection that was used last, or a new one."""
         check_files(request.body)
-        target, headers = head_of(request, added)
-        head = head_bytes(request.method, target, headers)
-        scheme, host, _ = parts_of(request.url)
+        head, scheme, host = self._writer.write(request, added)
         if self._free:
             self._free -= 1
         else:
@@ -86,9 +83,7 @@ class Http1:
         body = request.body
         if not self._free or not self._idle or type(body) is not bytes or len(body) > _AT_ONCE_BYTES:
             return None
-        target, headers = head_of(request, added)
-        head = head_bytes(request.method, target, headers)
-        scheme, host, _ = parts_of(request.url)
+        head, scheme, host = self._writer.write(request, added)
         line = self._take(scheme, host)
         if line is None:
             return None

@@ -15,6 +15,7 @@ __all__ = [
     "MAX_HEADERS",
     "MAX_HEAD_BYTES",
     "NOTHING_ADDED",
+    "WITH_LENGTH",
     "Exchange",
     "Prompt",
     "Transport",
@@ -31,7 +32,7 @@ NOTHING_ADDED = Added()
 MAX_ANSWER_BYTES = 16 << 20
 MAX_HEAD_BYTES = 100 << 10
 MAX_HEADERS = 256
-_WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
+WITH_LENGTH = frozenset(("POST", "PUT", "PATCH"))
 
 
 class Transport(Protocol):
@@ -100,7 +101,7 @@ def head_of(request: Request, added: Added) -> tuple[str, list[Header]]:
         replaced = {name.lower() for name, _ in added.headers}
         headers = [pair for pair in headers if pair[0].lower() not in replaced]
         headers += added.headers
-    if request.length or request.method in _WITH_LENGTH:
+    if request.length or request.method in WITH_LENGTH:
         headers.append(("Content-Length", str(request.length)))
     return target, headers
 
