@@ -70,6 +70,18 @@ def test_a_preview_imports_nothing_that_only_sending_needs(project: Project) -> 
     assert ended.stdout.splitlines()[-1] == "0 []"
 
 
+def test_nothing_is_looked_through_for_cycles_when_the_process_ends(tmp_path: Path) -> None:
+    code = (
+        "import gc\nfrom haulier.cli import main\n"
+        "try:\n    main(['--version'])\nexcept SystemExit as ended:\n"
+        "    print(ended.code, gc.get_freeze_count() > len(gc.get_objects()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert ended.stdout.splitlines()[-1] == "0 True"
+
+
 def test_help_lists_every_command_of_the_plan(project: Project) -> None:
     told = project.run("--help")
     assert told.code == 0
