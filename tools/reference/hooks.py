@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
+
+import msgspec
 
 from haulier.model import connector, parts
 from haulier.plugins import hookspecs
@@ -30,7 +31,7 @@ def hooks_page() -> str:
         told += [f"### `{model.__name__}`", docstring(model), settings_table(model, head="field")]
     for name in parts.__all__:
         thing = getattr(parts, name)
-        if dataclasses.is_dataclass(thing) and isinstance(thing, type):
+        if isinstance(thing, type) and issubclass(thing, msgspec.Struct):
             told += [f"### `{name}`", docstring(thing), _fields(thing)]
     told += ["## Protocols: the objects that work"]
     for name in parts.__all__:
@@ -40,14 +41,14 @@ def hooks_page() -> str:
     return page("Hooks", _INTRO, *told)
 
 
-def _fields(kind: type) -> str:
+def _fields(kind: type[msgspec.Struct]) -> str:
     rows = []
-    for field in dataclasses.fields(kind):
-        has_default = field.default is not dataclasses.MISSING
-        default = getattr(field.default, "__name__", repr(field.default)) if has_default else ""
-        if field.default_factory is not dataclasses.MISSING:
-            has_default, default = True, "{}"
-        rows.append((f"`{field.name}`", f"`{field.type}`", f"`{default}`" if has_default else "**required**"))
+    for field in msgspec.structs.fields(kind):
+        default = getattr(field.default, "__name__", repr(field.default))
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = "{}"
+        written = "**required**" if field.required else f"`{default}`"
+        rows.append((f"`{field.name}`", f"`{kind.__annotations__[field.name]}`", written))
     return table(("field", "type", "default"), rows)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +56,7 @@ class Parted:
 
 def registry_with(name: str, factory: Any) -> Registry:
     algorithm = GroupingAlgorithm(name=name, title=name, description=name, factory=factory)
-    return dataclasses.replace(REGISTRY, groupings={**REGISTRY.groupings, name: algorithm})
+    return msgspec.structs.replace(REGISTRY, groupings={**REGISTRY.groupings, name: algorithm})
 
 
 def planner_of(registry: Registry = REGISTRY, way: str = "", **batching: Any) -> Planner:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Generator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ class Waits:
 def planner_of(**batching: Any) -> Planner:
     registry = load_registry()
     algorithm = GroupingAlgorithm(name="waits", title="W", description="w", factory=Waits, waits=True)
-    registry = dataclasses.replace(registry, groupings={**registry.groupings, "waits": algorithm})
+    registry = msgspec.structs.replace(registry, groupings={**registry.groupings, "waits": algorithm})
     written = {
         "name": "d",
         "request": {"url": "http://127.0.0.1:9/"},

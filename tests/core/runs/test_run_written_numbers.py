@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,7 +186,7 @@ class Stranger:
 def test_a_strangers_settings_of_any_type_are_sent_as_written_too(content_format: str, body: bytes) -> None:
     algorithm = GroupingAlgorithm(name="s", title="S", description="s", factory=Stranger, settings=Anything)
     registry = load_registry()
-    registry = dataclasses.replace(registry, groupings={**registry.groupings, "s": algorithm})
+    registry = msgspec.structs.replace(registry, groupings={**registry.groupings, "s": algorithm})
     file = f"request: {{url: '{URL}', content_format: {content_format}}}\n"
     file += "batching: {grouping: {name: s, more: {v: [1.10, 1.5]}}}\n"
     made = destination_from({**read_yaml(file.encode(), "d").value, "name": "d"})

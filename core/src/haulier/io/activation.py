@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -41,8 +40,7 @@ _STATES: Mapping[str, ActivationState] = {"active": "active", "paused": "paused"
 _ABSENT: Any = object()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Activation:
+class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """state: `new` was never activated. since: ISO 8601, UTC, when it got there; empty where new.
 
     settings: as of the last activation or run (see `settings_of`); None where there was none.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from haulier.errors import ConfigurationError, DestinationError
@@ -32,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListedDestination:
+class ListedDestination(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a listing: the destination, or why its file does not hold."""
 
     name: str

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from haulier.errors import ConfigurationError, DestinationError
@@ -36,8 +36,7 @@ _MARKER_LINES = frozenset({b"", b"version: 1"})
 _ENDINGS = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Located:
+class Located(msgspec.Struct, frozen=True, kw_only=True):
     """Where a destination is written. own: whether it is the project's own, `destinations/<name>.yaml`."""
 
     name: str
@@ -45,8 +44,7 @@ class Located:
     own: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A project folder. root: absolute; state: the folder with one state folder for each destination."""
 
     root: Path

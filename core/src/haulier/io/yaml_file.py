@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from haulier.errors import DestinationError
 from haulier.io.credentials.redact import looks_secret
@@ -42,8 +43,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A YAML file that was read. value: None, bool, int, float, str, list and dict (keys str or int) only.
 
     A float that would be written otherwise than it stands there is a WrittenNumber.
@@ -131,14 +131,13 @@ def _advice(problem: str | None) -> str:
     return f"{problem}; look at brackets, quotes and indentation here and just above"
 
 
-@dataclass
-class _Open:
+class _Open(msgspec.Struct):
     """A mapping or list being read. key: the key whose value comes next; None where a key comes next."""
 
     into: dict[str | int, Any] | list[Any]
     path: KeyPath
     key: str | int | None = None
-    first: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class _Composer:

@@ -7,9 +7,9 @@ readers and outputs, which do it through the `Doors` they are handed.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from haulier.model.block import Block
@@ -72,8 +72,7 @@ class Grouping(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Portion:
+class Portion(msgspec.Struct, frozen=True, kw_only=True):
     """One of the payloads of a batch.
 
     payload: for the content encoder; as msgspec.Raw, checked to be JSON, where it is text already (it is decoded for
@@ -86,8 +85,7 @@ class Portion:
     media_type: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Program:
+class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A Python function that a person wrote, `build(records, context)`, and what one call of it may use.
 
     source: its text; or file: where that stands, a path below the project. runner: "sandbox", or "trusted" for this
@@ -102,16 +100,14 @@ class Program:
     recursion: int = 200
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What a grouping waits for: a program called with the items of a batch. It is sent a tuple of `Portion`."""
 
     program: Program
     items: Sequence[Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupingAlgorithm:
+class GroupingAlgorithm(msgspec.Struct, frozen=True, kw_only=True):
     """A grouping algorithm as registered. needs: "values" asks for decoded records, and costs their decoding.
 
     remakes: whether it makes the same payload of the same items always, also in a later version; where it does not, the
@@ -130,8 +126,7 @@ class GroupingAlgorithm:
     formats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContentEncoder:
+class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """A content format as registered.
 
     encode: (payload, settings) -> Body; pure, and the same bytes for the same payload, always.
@@ -157,8 +152,7 @@ class ContentEncoder:
     expressions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quota:
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests an account has left, of how many, until when (Unix seconds)."""
 
     left: int
@@ -166,37 +160,41 @@ class Quota:
     reset_epoch: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What a service says of an account. facts: (word, value) for people, in order.
 
     limits: what it may be pressed with, as in a destination's `limits`: `requests_per_second`, `max_in_flight`.
     """
 
     facts: tuple[tuple[str, str], ...] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = msgspec.field(default_factory=dict)
     quota: Quota | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenRequest:
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an `acquire` wants to be asked. url: at an origin that the credential is bound to.
 
-    body: bytes as they go out; headers: in wire form, Content-Type included where there is a body.
+    body: bytes as they go out; headers: in wire form, Content-Type included where there is a body. Its `repr` shows
+    the method only.
     """
 
-    url: str = field(repr=False)
+    url: str
     method: str = "POST"
-    headers: tuple[Header, ...] = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"TokenRequest(method={self.method!r})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, kw_only=True):
     """What was acquired. expires_at: Unix seconds; None where nobody said. Its `repr` does not show it."""
 
-    value: str = field(repr=False)
+    value: str
     expires_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at!r})"
 
 
 # (settings, now as Unix seconds) -> a generator that yields what is to be asked, is sent the answers, and returns the
@@ -204,8 +202,7 @@ class Token:
 Acquire: TypeAlias = Callable[[Any, float], "Generator[TokenRequest, Response, Token]"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CredentialType:
+class CredentialType(msgspec.Struct, frozen=True, kw_only=True):
     """How a service is authenticated.
 
     settings: a pydantic model; secret values are typed SecretStr. origins: scheme://host[:port] that a credential of
@@ -225,7 +222,7 @@ class CredentialType:
     origins: tuple[str, ...] = ()
     acquire: Acquire | None = None
     check: str = ""
-    check_params: Mapping[str, Any] = field(default_factory=dict)
+    check_params: Mapping[str, Any] = msgspec.field(default_factory=dict)
     learn: Callable[[Response], Account] | None = None
 
 
@@ -264,8 +261,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReaderType:
+class ReaderType(msgspec.Struct, frozen=True, kw_only=True):
     """A record reader as registered. endings: file name endings (".jsonl"); schemes: URL schemes without "://"."""
 
     name: str
@@ -297,8 +293,7 @@ class Output(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputType:
+class OutputType(msgspec.Struct, frozen=True, kw_only=True):
     """An output type as registered.
 
     Four settings mean the same in every output that has them, and are seen to before lines reach it: `include`

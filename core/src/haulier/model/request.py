@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -89,8 +88,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return self.texts.split(_BETWEEN_TEXTS) if self.texts else []
 
 
-@dataclass(frozen=True, kw_only=True)
-class Added:
+class Added(msgspec.Struct, frozen=True, kw_only=True):
     """What a credential adds to a request: headers and query pairs, both already in wire form."""
 
     headers: tuple[Header, ...] = ()

@@ -7,7 +7,6 @@ over whole blocks that were compiled once; nothing is parsed on the way of a rec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TypeAlias
 
@@ -91,13 +90,12 @@ class AddressTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         yield from (item.expression for item in self.query if item.expression is not None)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompiledAddress:
+class CompiledAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An address of one run. constant: the one address of all records; None where it is read from records."""
 
     record_paths: tuple[tuple[str, ...], ...]
     constant: Address | None
-    _render: Callable[[Sequence[Record]], list[Address | Fault]] = field(repr=False)
+    _render: Callable[[Sequence[Record]], list[Address | Fault]]
 
     @property
     def needs_record(self) -> bool:

@@ -2,7 +2,7 @@
 
 How things refer to each other is settled later. The pydantic models check their own fields as they are made.
 Here is what they cannot know: that a path and its parameters fit, that default settings are settings, and the
-plain dataclasses of `haulier.model.parts`.
+plain structs of `haulier.model.parts`.
 """
 
 from __future__ import annotations

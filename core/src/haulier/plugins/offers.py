@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
@@ -33,8 +34,7 @@ OFFERED: dict[str, tuple[type[Offer], str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A plugin that loaded: where it comes from and what it brings.
 
     name: of its entry point, or of its module where it was handed in.
@@ -63,8 +63,7 @@ class Plugin:
                 yield word, label_of(offer)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BrokenPlugin:
+class BrokenPlugin(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin of which nothing is offered, and why. The others go on."""
 
     name: str
@@ -78,8 +77,7 @@ class BrokenPlugin:
         return f"plugin {self.name} of {self.distribution} {self.version}".rstrip()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What loading gave.
 
     plugins: the built-in ones first, then by name. left_out: names of the entry points that were not allowed.

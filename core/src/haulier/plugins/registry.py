@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
+
+import msgspec
 
 from haulier.errors import ConfigurationError
 from haulier.model.connector import Connector, EndpointTemplate
@@ -20,8 +21,7 @@ _T = TypeVar("_T")
 _GROUPINGS_FROM = "haulier-batching"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
     """What there is, by name; endpoints by (connector, name).
 
     Every lookup raises ConfigurationError for a name that is not there: the message lists the known names, a

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, Self
+
+import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.io.code.sandbox import Sandbox
@@ -86,7 +87,7 @@ def loaded(program: Program, root: Path) -> Program:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise DestinationError(f"{program.file} is larger than {_MOST_BYTES:,} bytes")
-        return dataclasses.replace(program, source=content.decode())
+        return msgspec.structs.replace(program, source=content.decode())
     except OSError as error:
         raise DestinationError(f"{program.file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+import msgspec
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -26,8 +26,7 @@ RefKind: TypeAlias = Literal["literal", "env", "file"]
 _MAX_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, repr=False)
-class SecretRef:
+class SecretRef(msgspec.Struct, frozen=True):
     """Where a value is. text: the value itself (`literal`), an environment variable, or an absolute path."""
 
     kind: RefKind
@@ -56,8 +55,7 @@ class SecretRef:
         return "stored" if self.kind == "literal" else f"{self.kind}:{self.text}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResolvedCredential:
+class ResolvedCredential(msgspec.Struct, frozen=True, kw_only=True):
     """A credential with its values at hand. settings: an instance of the type's settings model."""
 
     name: str

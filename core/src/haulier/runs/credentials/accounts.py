@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from haulier.io.accounts import AccountBook, KnownAccount, Noting
 from haulier.io.transports.protocol import Transport
@@ -38,7 +39,7 @@ def learned(resolved: Resolved, account: KnownAccount | None) -> Resolved:
         {name: int(value) if name == "max_in_flight" else value for name, value in account.limits.items()}
     )
     better = {name: getattr(told, name) for name in told.model_fields_set if name not in own.model_fields_set}
-    return replace(resolved, limits=resolved.limits.model_copy(update=better))
+    return msgspec.structs.replace(resolved, limits=resolved.limits.model_copy(update=better))
 
 
 def noted(transport: Transport, stage: Resolved, authority: Authority, root: Path) -> Transport:

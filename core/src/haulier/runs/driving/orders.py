@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from haulier.model.destination import Destination, OutputChoice
 from haulier.plugins.registry import Registry
@@ -16,8 +17,7 @@ from haulier.runs.resolving.resolved import Resolved
 __all__ = ["Orders", "kept_paths", "outputs_of"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Orders:
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be carried where. run_key None: found from the input. again: repeat a finished run.
 
     destination: as it is written. stages: each call that it makes, one without stages; authorities: what each may send.
@@ -37,7 +37,7 @@ class Orders:
     run_key: str | None = None
     again: bool = False
     trusted: bool = False
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = msgspec.field(default_factory=dict)
     on_delivery: Callable[[Delivered], None] | None = None
     on_start: Callable[[str, str], None] | None = None
     follow: bool = True

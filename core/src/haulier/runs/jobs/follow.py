@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from haulier.delivery.follow import Ask, End, Pause, Questions, follow
 from haulier.errors import TransportError
@@ -42,8 +43,7 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(msgspec.Struct, frozen=True):
     """A job that is asked for next at `due`."""
 
     due: float

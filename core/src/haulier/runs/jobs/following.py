@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from haulier.errors import ConfigurationError, PluginError
 from haulier.io.credentials import Redactor
@@ -49,8 +50,7 @@ __all__ = [
 _SLACK = 1.02  # wider than told, as requests do not all travel equally long
 
 
-@dataclass(frozen=True, kw_only=True)
-class FollowOrders:
+class FollowOrders(msgspec.Struct, frozen=True, kw_only=True):
     """What the jobs of a run are followed with. timeout_s None: as long as the endpoint's template says.
 
     lost: ask, too, for jobs whose answer was lost.

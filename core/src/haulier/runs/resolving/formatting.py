@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.destination import Destination
@@ -87,7 +88,7 @@ def with_compression(destination: Destination, pieces: Pieces, encoder: ContentE
         raise DestinationError(f"compress: {where} takes no compressed bodies; leave it out")
     if takes is None:
         told = f"compress: whether {where} takes compressed bodies is not known; try it with `haulier test`"
-        return dataclasses.replace(pieces, warnings=(*pieces.warnings, told))
+        return msgspec.structs.replace(pieces, warnings=(*pieces.warnings, told))
     return pieces
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from haulier.model.connector import Attributes, EndpointTemplate, ItemType
 from haulier.model.destination import Batching
@@ -13,8 +13,7 @@ from haulier.pipeline.spec import BodyValue
 __all__ = ["FileParameter", "Pieces"]
 
 
-@dataclass(frozen=True)
-class FileParameter:
+class FileParameter(msgspec.Struct, frozen=True):
     """A part of the body that is a file. path: where it is, rendered for each record."""
 
     name: str
@@ -22,8 +21,7 @@ class FileParameter:
     required: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pieces:
+class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     """What a template, or a request made by hand, contributes. format_name: of the content encoder.
 
     minimum: records a call needs at least; whole: one call for the whole input. item_type: of what

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import dataclass
 from itertools import chain
+
+import msgspec
 
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError
@@ -45,8 +46,7 @@ def gzipped(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=6, mtime=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """A destination ready to run, or one stage of a chain. limits: the connector's with its own laid over them.
 
     destination: of a stage, the destination it would be by itself; stage: what it says besides, None without stages.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import msgspec
 
 from haulier.errors import ConfigurationError
 from haulier.io.destinations import destination_from, load_destination
@@ -19,8 +20,7 @@ __all__ = ["DestinationLike", "Site", "file_of", "site_of"]
 DestinationLike: TypeAlias = "Destination | Mapping[str, Any] | str | os.PathLike[str]"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
+class Site(msgspec.Struct, frozen=True, kw_only=True):
     """A destination with its folders. root: where relative paths begin; in_code: it was given as a value, not a file.
 
     state_base None: state is kept below the project's private folder.
