@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from haulier.errors import ConfigurationError, InputError, LedgerError
-from haulier.io.ledger.view import LedgerView
+from haulier.errors import InputError, LedgerError
 from haulier.io.readers.doors import SourceDoors
 from haulier.io.readers.source import STDIN
 
-__all__ = ["Spool", "SpoolDoors", "hand_over", "prune_spools", "spooled_run_key"]
+__all__ = ["ENDED", "FOLDER", "Spool", "SpoolDoors"]
 
-_FOLDER = "spool"
-_ENDED = ".end"  # beside a spool that holds all of standard input
+FOLDER = "spool"  # below the state folder; a spool is named for its run
+ENDED = ".end"  # beside a spool that holds all of standard input
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -34,8 +32,8 @@ class Spool:
 
     def __init__(self, state_dir: Path, run_id: str) -> None:
         self.run_id = run_id
-        self._path = state_dir / _FOLDER / run_id
-        self._mark = self._path.with_suffix(_ENDED)
+        self._path = state_dir / FOLDER / run_id
+        self._mark = self._path.with_suffix(ENDED)
         self._lock = threading.Lock()
         self._dirty = self._new_name = True
         self.broken_off = False
@@ -191,50 +189,6 @@ class _Spooled(io.RawIOBase):
     @property
     def _way(self) -> str:
         return f"--resume {self._spool.run_id[:12]} goes on with what was read"
-
-
-def spooled_run_key(state_dir: Path, word: str) -> str:
-    """The run key of an unfinished run whose standard input is kept; word: its id or the beginning of it.
-
-    ConfigurationError where there is none, with what to do instead.
-    """
-    view = LedgerView.open(state_dir)
-    try:
-        run = view.run(word)
-    finally:
-        view.close()
-    if run is None:
-        raise ConfigurationError(f"no run of this destination begins with {word!r}; see: haulier runs")
-    if run.state == "finished":
-        raise ConfigurationError(f"run {run.run_id} is finished; there is nothing to go on with")
-    if run.parent:
-        raise ConfigurationError(
-            f"run {run.run_id} is a replay; go on with it by: haulier dead-letters replay {run.run_id[:12]}"
-        )
-    if not (state_dir / _FOLDER / run.run_id).exists():
-        raise ConfigurationError(
-            f"run {run.run_id} was reading {run.source}, of which no copy is kept; give the same records again: "
-            f"--records ... --run-key {shlex.quote(run.run_key)} (run_key= in Python)"
-        )
-    return run.run_key
-
-
-def hand_over(state_dir: Path, before: str, after: str) -> None:
-    """The spool of one run, if there is one, is from now on that of another."""
-    for ending in ("", _ENDED):
-        path = state_dir / _FOLDER / f"{before}{ending}"
-        if path.exists():
-            path.replace(path.with_name(f"{after}{ending}"))
-
-
-def prune_spools(state_dir: Path, view: LedgerView) -> int:
-    """Remove spools whose run is finished or gone; how many there were."""
-    needed = {run.run_id for run in view.runs() if run.state != "finished"}
-    folder = state_dir / _FOLDER
-    left = [path for path in folder.iterdir() if path.stem not in needed] if folder.is_dir() else []
-    for path in left:
-        path.unlink()
-    return len(left)
 
 
 def _sync_folder(folder: Path) -> None:

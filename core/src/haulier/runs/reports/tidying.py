@@ -9,7 +9,7 @@ import msgspec
 from haulier.errors import LedgerError
 from haulier.io.ledger.store import Ledger
 from haulier.runs.inputs.fetching import prune_fetched
-from haulier.runs.inputs.spooling import prune_spools
+from haulier.runs.inputs.spools import prune_spools
 from haulier.runs.reports.history import check_name, name_of, state_folders
 
 __all__ = ["Tidied", "prune_runs"]

@@ -15,7 +15,7 @@ from haulier.runs.driving.delivered import Delivered
 from haulier.runs.driving.loop import carried
 from haulier.runs.driving.orders import Orders, outputs_of
 from haulier.runs.inputs.intake import Input, Intake, RecordsLike
-from haulier.runs.inputs.spooling import spooled_run_key
+from haulier.runs.inputs.spools import spooled_run_key
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
 from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID

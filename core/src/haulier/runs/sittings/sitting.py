@@ -20,7 +20,8 @@ from haulier.model.expression import RunFacts
 from haulier.runs.driving.orders import Orders
 from haulier.runs.inputs.fetching import forget_fetched
 from haulier.runs.inputs.intake import Intake
-from haulier.runs.inputs.spooling import Spool, hand_over
+from haulier.runs.inputs.spooling import Spool
+from haulier.runs.inputs.spools import hand_over
 from haulier.runs.jobs.follow import Follower
 from haulier.runs.jobs.following import follow_after, follows, read_back
 from haulier.runs.outputs.left_over import hand_over_lines
