@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +63,24 @@ def test_a_strangers_distribution_is_found_by_its_entry_point(install: Install) 
     assert shown(loaded) == [("acme", "haulier-acme", "1.2", [("connector", "acme")])]
     assert loaded.broken == ()
     assert Registry.of(loaded).connector("acme").title == "Acme"
+
+
+def test_the_metadata_of_a_plugin_is_read_once_a_load(install: Install, tmp_path: Path) -> None:
+    install("haulier-acme", ACME, name="acme", version="1.2")
+    code = (
+        "import sys\nfrom haulier.plugins.loading import load\nopened = []\n"
+        "sys.addaudithook(lambda event, told: event == 'open' and opened.append(str(told[0])))\n"
+        "print(load([], allowed='acme').plugins[0].version, sum('haulier_acme-1.2' in one and "
+        "one.endswith('METADATA') for one in opened))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert ended.stdout.split() == ["1.2", "1"]
 
 
 def test_hook_modules_may_be_objects_and_hooks_generators(install: Install) -> None:

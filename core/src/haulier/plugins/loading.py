@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Any
+from typing import Any, TypeAlias
 
 import pluggy
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ __all__ = ["GROUP", "load"]
 # The entry point group in which distributions name their plugins.
 GROUP = "haulier"
 _PREFIX = f"{hookspecs.PROJECT}_"
+# An entry point, and the name and version of its distribution, which are parsed anew at each look.
+_Found: TypeAlias = tuple[EntryPoint, dict[str, str]]
 
 
 def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
@@ -41,8 +44,7 @@ def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
     broken: list[BrokenPlugin] = []
     found, left_out, unknown = _chosen(allowed)
     broken += unknown
-    for point in found:
-        whence = _distribution_of(point)
+    for point, whence in found:
         try:
             plugins.append(_register(manager, _import(point), name=point.name, **whence))
         except PluginError as error:
@@ -57,15 +59,14 @@ def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
     return Loaded(plugins=tuple(standing), broken=tuple(broken), left_out=tuple(left_out))
 
 
-def _chosen(allowed: str | None) -> tuple[list[EntryPoint], list[str], list[BrokenPlugin]]:
+def _chosen(allowed: str | None) -> tuple[list[_Found], list[str], list[BrokenPlugin]]:
     """(entry points to load, names of those left out, allowed names that nobody installed)."""
-    points = sorted(
-        entry_points(group=GROUP), key=lambda point: (point.name, _distribution_of(point)["distribution"])
-    )
+    found = [(point, _distribution_of(point)) for point in entry_points(group=GROUP)]
+    found.sort(key=lambda one: (one[0].name, one[1]["distribution"]))
     if allowed is None:
-        return points, [], []
+        return found, [], []
     wanted = {name.strip() for name in allowed.split(",")} - {""}
-    there = sorted({point.name for point in points})
+    there = sorted({point.name for point, _ in found})
     unknown = [
         BrokenPlugin(
             name=name,
@@ -77,7 +78,7 @@ def _chosen(allowed: str | None) -> tuple[list[EntryPoint], list[str], list[Brok
         for name in sorted(wanted.difference(there))
     ]
     return (
-        [point for point in points if point.name in wanted],
+        [one for one in found if one[0].name in wanted],
         [name for name in there if name not in wanted],
         unknown,
     )
@@ -171,7 +172,8 @@ def _named_like_hooks(plugin: object) -> Iterator[str]:
 def _distribution_of(point: EntryPoint) -> dict[str, str]:
     if point.dist is None:
         return {"distribution": "(unknown)", "version": ""}
-    return {"distribution": point.dist.name or "(unknown)", "version": point.dist.version or ""}
+    told = point.dist.metadata
+    return {"distribution": told["Name"] or "(unknown)", "version": told["Version"] or ""}
 
 
 def _whence(builtin: object) -> dict[str, str]:
@@ -180,10 +182,16 @@ def _whence(builtin: object) -> dict[str, str]:
     top, _, _ = module.partition(".")
     if top != hookspecs.PROJECT:
         return {"name": module, "distribution": "(handed in)", "version": ""}
+    return {"name": module.rpartition(".")[2], "distribution": top, "version": _own_version()}
+
+
+@cache
+def _own_version() -> str:
+    """The version of core as installed, which stays the same while it runs; empty where it is run from sources."""
     try:
-        return {"name": module.rpartition(".")[2], "distribution": top, "version": version(top)}
-    except PackageNotFoundError:  # run from a source tree
-        return {"name": module.rpartition(".")[2], "distribution": top, "version": ""}
+        return version(hookspecs.PROJECT)
+    except PackageNotFoundError:
+        return ""
 
 
 def _told(error: BaseException) -> str:
