@@ -84,7 +84,7 @@ def command(
     marked as varying: it differs from run to run. Files that records name by URL are fetched with --fetch only.
     """
     from haulier.runs.previews.marking import credential_marks
-    from haulier.runs.previews.preview import preview
+    from haulier.runs.previews.preview import prepared, preview_of
 
     _check_how_many(wanted["sample"])
     if fetch:
@@ -92,8 +92,9 @@ def command(
         wanted["fetch_into"] = Path(into)
 
     def made() -> tuple[Preview, list[Marks], Mapping[int, Path]]:
-        shown = preview(destination, records, n=most, base_url=base_url, **wanted)
-        marked = credential_marks(destination, shown.samples, base_url=base_url)
+        ready = prepared(destination, base_url=base_url)
+        shown = preview_of(ready, records, n=most, **wanted)
+        marked = credential_marks(ready, shown.samples)
         return shown, marked, _saved(shown, folder, needed=curl)
 
     def lines(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) -> Iterator[str]:
@@ -130,12 +131,12 @@ def _check_how_many(sample: int | None) -> None:
 
 def _saved(shown: Preview, folder: Path | None, *, needed: bool) -> Mapping[int, Path]:
     """The files of the bodies, by the number of their sample."""
-    from haulier.runs.previews.sample_files import save_bodies
-
     if folder is None:
         if needed and any(one.length for one in shown.samples):
             raise click.UsageError("--curl sends bodies from files: say with --out DIR where to write them")
         return {}
+    from haulier.runs.previews.sample_files import save_bodies
+
     return save_bodies(shown.samples, folder)
 
 

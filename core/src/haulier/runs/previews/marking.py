@@ -10,10 +10,7 @@ from haulier.errors import CredentialError
 from haulier.model.parts import Added
 from haulier.model.request import Request
 from haulier.runs.credentials.authority import authority_of
-from haulier.runs.previews.preview import Sample
-from haulier.runs.resolving.builtins import load_registry
-from haulier.runs.resolving.resolve import resolve
-from haulier.runs.resolving.site import DestinationLike, site_of
+from haulier.runs.previews.preview import Prepared, Sample
 
 __all__ = ["Marks", "credential_marks"]
 
@@ -27,17 +24,13 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def credential_marks(
-    destination: DestinationLike, samples: Sequence[Sample], *, base_url: str | None = None
-) -> list[Marks]:
+def credential_marks(ready: Prepared, samples: Sequence[Sample]) -> list[Marks]:
     """Apply the destination's credential to samples and keep the names of what it added to each."""
-    site = site_of(destination)
-    registry = load_registry()
-    resolved = resolve(site.destination, registry, base_url=base_url)
     try:
-        authority = authority_of(site, resolved, registry)
+        authority = authority_of(ready.site, ready.stages[0], ready.registry)
     except CredentialError as error:
-        return [Marks(credential=site.destination.credential or "", problem=str(error))] * len(samples)
+        name = ready.site.destination.credential or ""
+        return [Marks(credential=name, problem=str(error))] * len(samples)
     authorize = authority.authorize()
     return [_marks(authority.name, authorize, sample) for sample in samples]
 

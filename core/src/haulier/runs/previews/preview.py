@@ -21,6 +21,7 @@ from haulier.model.block import RejectedRecord
 from haulier.model.expression import RunFacts
 from haulier.model.request import FilePart, Request
 from haulier.pipeline.planner import Planned, Planner
+from haulier.plugins.registry import Registry
 from haulier.runs.inputs.collisions import apart_from
 from haulier.runs.inputs.filing import Fetching, Filing, Unfetched, with_files
 from haulier.runs.inputs.intake import Intake, RecordsLike
@@ -31,17 +32,20 @@ from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
 from haulier.runs.resolving.resolved import Resolved
-from haulier.runs.resolving.site import DestinationLike, site_of
+from haulier.runs.resolving.site import DestinationLike, Site, site_of
 
 __all__ = [
     "PREVIEW_RUN_ID",
+    "Prepared",
     "Preview",
     "Sample",
     "chain_warnings",
     "fetcher_of",
     "pick_sample",
     "planned",
+    "prepared",
     "preview",
+    "preview_of",
     "sample_of",
     "unfetched_in",
 ]
@@ -89,6 +93,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         return self.body
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """A destination that was found and checked against what is installed: its first stage is what is previewed."""
+
+    site: Site
+    registry: Registry
+    stages: tuple[Resolved, ...]
+
+
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """Samples in order, and warnings of the destination.
 
@@ -124,19 +136,41 @@ def preview(
     input.
     """
     check_arguments(params=params, base_url=base_url, format=format, limit=limit)
+    ready = prepared(destination, base_url=base_url)
+    return preview_of(
+        ready, records, n=n, sample=sample, params=params, format=format, limit=limit, fetch_into=fetch_into
+    )
+
+
+def prepared(destination: DestinationLike, *, base_url: str | None = None) -> Prepared:
+    """Find a destination and all that it names. Raises ConfigurationError for what is wrong with it."""
     site = site_of(destination)
     registry = load_registry()
-    stages = resolve_stages(site.destination, registry, base_url=base_url)
-    resolved = stages[0]
+    return Prepared(site, registry, resolve_stages(site.destination, registry, base_url=base_url))
+
+
+def preview_of(
+    ready: Prepared,
+    records: RecordsLike,
+    *,
+    n: int,
+    sample: int | None,
+    params: Mapping[str, str] | None,
+    format: str | None,
+    limit: int | None,
+    fetch_into: Path | None = None,
+) -> Preview:
+    """As `preview`, of a destination that is prepared already."""
+    stages, resolved = ready.stages, ready.stages[0]
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
     wanted = range(sample, sample + 1) if sample is not None else range(n)
     made = refused = 0
     samples: list[Sample] = []
     rejected: list[RejectedRecord] = []
-    intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
+    intake = Intake(records, format=format, limit=limit, readers=ready.registry.readers.values())
     planner = resolved.planner(facts)
     fetching = fetcher_of(resolved, fetch_into)
-    for piece in planned(stages, facts, intake, site.root, planner, fetching=fetching):
+    for piece in planned(stages, facts, intake, ready.site.root, planner, fetching=fetching):
         refused += len(piece.rejected)
         rejected += piece.rejected[: max(0, _MOST_REJECTED - len(rejected))]
         samples += [sample_of(request, resolved) for request in piece.requests if request.number in wanted]
