@@ -84,10 +84,10 @@ def ask(
 
 
 def exchange(server: Server, sent: bytes) -> tuple[bytes, str]:
-    """All bytes the server sends, and how the connection ended: closed, reset, or open after a second."""
+    """All bytes the server sends, and how the connection ended: closed, reset, or open after half a minute."""
     received = b""
     with socket.create_connection((server.host, server.port)) as sock:
-        sock.settimeout(1.0)
+        sock.settimeout(30.0)
         sock.sendall(sent)
         try:
             while chunk := sock.recv(65536):
@@ -103,12 +103,13 @@ GET = b"GET /echo HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 def test_a_request_is_answered_and_logged_exactly_as_it_was_sent(emulator: Emulator, server: Server) -> None:
-    head = "POST /echo?a=%2F&b=%20 HTTP/1.1\r\nHost: here\r\nX-OdD-caSe: Ü\r\nContent-Length: 3\r\n\r\n"
-    answer, _ = exchange(server, head.encode("latin-1") + b"abc")
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    lines = ["Host: here", "X-OdD-caSe: Ü", "Content-Length: 3", "Connection: close"]
+    head = "\r\n".join(["POST /echo?a=%2F&b=%20 HTTP/1.1", *lines, "", ""])
+    answer, end = exchange(server, head.encode("latin-1") + b"abc")
+    assert (answer.partition(b"\r\n")[0], end) == (b"HTTP/1.1 200 OK", "closed")
     [entry] = emulator.requests
     assert (entry.number, entry.method, entry.target) == (1, "POST", "/echo?a=%2F&b=%20")
-    assert entry.headers == (("Host", "here"), ("X-OdD-caSe", "Ü"), ("Content-Length", "3"))
+    assert entry.headers == tuple(tuple(line.split(": ")) for line in lines)
     assert (entry.body, entry.body_size, entry.parts) == (b"abc", 3, None)
     assert (entry.outcome, entry.status) == ("answered", 200)
 
@@ -261,8 +262,8 @@ def test_a_stalled_request_does_not_hold_up_the_end_of_the_server() -> None:
         sock.sendall(GET)
         wait_until(lambda: emulator.in_flight == 1)
         started = time.monotonic()
-    assert time.monotonic() - started < 2
-    sock.settimeout(1.0)
+    assert time.monotonic() - started < 20
+    sock.settimeout(20.0)
     assert sock.recv(1) == b""
     sock.close()
     with pytest.raises(ConnectionRefusedError):
@@ -271,13 +272,16 @@ def test_a_stalled_request_does_not_hold_up_the_end_of_the_server() -> None:
 
 def test_answers_on_a_kept_connection_come_at_once(emulator: Emulator, server: Server) -> None:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
-    started = time.monotonic()
+    took: list[float] = []
     for _ in range(50):
+        started = time.monotonic()
         connection.request("GET", "/echo")
         connection.getresponse().read()
+        took.append(time.monotonic() - started)
     connection.close()
-    # Head and body are two writes; held back until the client acknowledges, each answer would take 40 ms.
-    assert time.monotonic() - started < 1.5
+    # Head and body are two writes; held back until the client acknowledges, each answer would take 40 ms. On a machine
+    # under load some take as long for other reasons, and never most of them.
+    assert sorted(took)[10] < 0.030
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "localhost", "::", ""])
@@ -385,7 +389,7 @@ def test_steering_is_neither_logged_nor_faulted_nor_limited(emulator: Emulator, 
     assert emulator.requests == []
 
 
-def wait_until(holds: Any, seconds: float = 5.0) -> None:
+def wait_until(holds: Any, seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < ends, "it did not come true in time"
@@ -416,7 +420,7 @@ def test_run_forever_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
             kept_open.request("GET", "/")
             assert kept_open.getresponse().read() == b"tiny"
             os.kill(process.pid, number)
-            assert process.communicate(timeout=10) == (b"ended\n", b"")
+            assert process.communicate(timeout=60) == (b"ended\n", b"")
             kept_open.close()
         finally:
             process.kill()
