@@ -167,7 +167,7 @@ def test_records_that_are_not_there_or_of_an_unknown_format_are_named(project: P
 def test_a_malformed_line_rejects_that_record_with_its_line_number_and_the_rest_goes_on(
     project: Project, server: Server
 ) -> None:
-    project.post("orders", f"{server.url}/orders")
+    project.post("orders", f"{server.url}/orders", "limits: {max_in_flight: 1}\n")
     (project.root / "mixed.jsonl").write_text('{"n": 0}\n\nnot json\n{"n": NaN}\n{"n": 3}\n')
     told = project.run("run", "orders", "--records", "mixed.jsonl", "--activate", "--json")
     assert told.code == 4

@@ -55,6 +55,7 @@ def test_lines_where_nothing_stands_go_to_who_asked_for_those(
             "name": "routed",
             "request": {"method": "POST", "url": f"{wire.url}/in"},
             "key": "sku",
+            "limits": {"max_in_flight": 1},
             "outputs": [
                 {"to": "jsonl", "path": "none.jsonl", "when": {"at": "/record/colour", "absent": True}}
             ],
