@@ -22,8 +22,16 @@ T = TypeVar("T")
 BEARER = next(kind for kind in credential_types() if kind.name == "bearer")
 
 
-def with_doors(work: Callable[[RunDoors], T], *, origin: str | None = None, close_after_s: float = 60) -> T:
-    """Do `work` in a thread, as outputs do theirs; origin: what a credential is bound to."""
+def with_doors(
+    work: Callable[[RunDoors], T],
+    *,
+    origin: str | None = None,
+    close_when: Callable[[], object] = lambda: False,
+) -> T:
+    """Do `work` in a thread, as outputs do theirs; origin: what a credential is bound to.
+
+    The doors are closed when it is done, or when something holds.
+    """
 
     async def whole() -> T:
         more: dict[str, Any] = {}
@@ -35,7 +43,8 @@ def with_doors(work: Callable[[RunDoors], T], *, origin: str | None = None, clos
             }
         doors = RunDoors(Path(), **more)
         working = asyncio.create_task(asyncio.to_thread(work, doors))
-        await asyncio.wait([working], timeout=close_after_s)
+        while not working.done() and not close_when():
+            await asyncio.wait([working], timeout=0.01)
         await doors.close()
         return await working
 
@@ -90,8 +99,8 @@ def test_closing_breaks_off_what_is_under_way_and_nothing_is_sent_after_it() -> 
 
     with Wire(lambda asked: Stall(30)) as wire:
         with pytest.raises(TransportError, match="the run ended meanwhile"):
-            with_doors(work, close_after_s=0.3)
-        assert time.monotonic() - began < 5
+            with_doors(work, close_when=lambda: wire.asked)
+        assert time.monotonic() - began < 20
         with pytest.raises(TransportError, match="the run has ended"):
             kept[0].send("POST", wire.url)
         assert len(wire.asked) == 1

@@ -290,7 +290,8 @@ def test_of_limits_that_stages_share_the_strictest_holds() -> None:
         assert send(pictures(wire, *stages), records(10)).ok
         times = sorted(asked.at for asked in wire.asked)
     assert len(times) == 20
-    assert times[-1] - times[0] >= 19 / 25 * 0.95
+    # 9 / 25 if each had its own; the first request, which connects, may take long to arrive.
+    assert times[-1] - times[0] >= 15 / 25
 
 
 def test_memory_of_what_is_under_way_is_bounded_by_what_the_ledger_keeps() -> None:

@@ -230,13 +230,13 @@ def test_a_destination_whose_run_is_under_way_is_refused_with_its_holder() -> No
 
     def reply(asked: Asked) -> Answer:
         going.set()
-        over.wait(5)
+        over.wait(60)
         return answer()
 
     with Wire(reply) as wire:
         first = threading.Thread(target=lambda: send(wire, records(1)))
         first.start()
-        assert going.wait(5)
+        assert going.wait(60)
         with pytest.raises(LedgerError, match="a run of this destination is under way"):
             send(wire, records(1))
         over.set()
