@@ -56,7 +56,7 @@ class Bench:
             batch=workload.batch,
             exclude=EXCLUDED if workload.exclude else "",
             excluded_bytes=records.excluded_bytes,
-            in_flight=workload.in_flight,
+            in_flight=workload.in_flight_of.get(tool.name, workload.in_flight),
             seconds=3 if self._scale == 1 else 1,
             server=workload.server,
         )
