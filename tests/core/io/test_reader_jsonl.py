@@ -39,9 +39,9 @@ def records_of(reader: Reader) -> list[tuple[int, int | None, bytes]]:
 
 
 def test_a_file_of_plain_lines_is_one_plain_block(tmp_path: Path) -> None:
-    path = written(tmp_path, b'{"a":1}\n{"b":"\xc3\xa4"}\n')
-    assert list(open_records(path).blocks()) == [
-        Block(first=0, lines=[b'{"a":1}', b'{"b":"\xc3\xa4"}'], first_line=1, plain=True)
+    data = b'{"a":1}\n{"b":"\xc3\xa4"}\n'
+    assert list(open_records(written(tmp_path, data)).blocks()) == [
+        Block(first=0, lines=[b'{"a":1}', b'{"b":"\xc3\xa4"}'], first_line=1, plain=True, text=data)
     ]
 
 

@@ -267,6 +267,20 @@ def test_of_a_server_that_hangs_up_behind_each_answer_is_learned(sender: Sender,
         assert [type(one) for one in found].count(Response) >= 59
 
 
+def test_of_a_server_that_hangs_up_after_many_answers_is_learned(sender: Sender) -> None:
+    """However long a connection stood, its end costs one request at most, and none a second time."""
+
+    def twenty(taken: socket.socket) -> None:
+        for _ in range(20):
+            if not read_request(taken):
+                return
+            taken.sendall(answer())
+
+    with Serving(*[twenty] * 60) as server:
+        found = sender.exchange(*[request(server.url)] * 60)
+        assert [type(one) for one in found].count(Response) >= 59
+
+
 def test_requests_to_two_servers_do_not_meet(sender: Sender) -> None:
     with Wire(lambda asked: answer(200, b"one")) as one, Wire(lambda asked: answer(200, b"two")) as two:
         found = sender.exchange(*[request(one.url), request(two.url)] * 3)

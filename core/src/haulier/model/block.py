@@ -38,6 +38,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     files: per record, parameter name -> the file part found for it, or the reason why there is none.
     digest: gives the SHA-256 over the input up to the end of this block, where the reader was asked for it; works it
         out when it is called first, in any thread.
+    text: the lines as one text, each with its line feed, where the reader has that at hand; let go of with the digest.
     chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.
     settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
     """
@@ -49,6 +50,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     faults: Mapping[int, str] | None = None
     files: list[Files] | None = None
     digest: Callable[[], bytes] | None = None
+    text: bytes | None = None
     chunk: str | None = None
     content: bytes | None = None
     settled: Callable[[], None] | None = None

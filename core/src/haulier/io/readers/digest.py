@@ -33,7 +33,9 @@ class DigestedReader:
         """Yield the reader's blocks, each with the digest up to its end."""
         running = _Running()
         for block in self._reader.blocks():
-            yield msgspec.structs.replace(block, digest=running.after(b"\n".join(block.lines)))
+            # A reader that has the very bytes spares joining the lines again, which are in no cache any more.
+            text = block.text if block.text is not None else b"\n".join((*block.lines, b""))
+            yield msgspec.structs.replace(block, digest=running.after(text), text=None)
 
 
 class _Running:
@@ -45,7 +47,7 @@ class _Running:
         self._lock = threading.Lock()
 
     def after(self, text: bytes) -> _Digest:
-        """The digest when this text, and a line feed, have been added."""
+        """The digest when this text has been added."""
         digest = _Digest(self, text)
         self._behind.append(digest)
         if len(self._behind) > _MOST_BEHIND:
@@ -63,7 +65,6 @@ class _Running:
             if self._behind:
                 oldest = self._behind.popleft()
                 self._hash.update(oldest.text)
-                self._hash.update(b"\n")
                 oldest.value, oldest.text = self._hash.digest(), b""
 
 

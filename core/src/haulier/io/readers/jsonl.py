@@ -47,7 +47,8 @@ def jsonl_blocks(stream: ByteStream, max_bytes: int = MAX_RECORD_BYTES) -> Itera
         except IndexError:  # an empty line
             plain = False
         if plain:
-            yield Block(first=position, lines=lines, first_line=line, plain=True)
+            whole = data if data.endswith(b"\n") else None
+            yield Block(first=position, lines=lines, first_line=line, plain=True, text=whole)
             position += len(lines)
         else:
             for block in _careful(lines, position, line):

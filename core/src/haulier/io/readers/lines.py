@@ -53,7 +53,7 @@ def line_chunks(
             pieces.append(chunk)
             held = length
             continue
-        yield b"".join((*pieces, chunk[:cut])) if pieces else chunk[:cut]
+        yield b"".join((*pieces, memoryview(chunk)[:cut])) if pieces else chunk[:cut]
         held = len(chunk) - cut
         pieces = [chunk[cut:]] if held else []
     if pieces:

@@ -28,6 +28,8 @@ __all__ = ["Http1"]
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
 _IDLE_S = 4.0  # many servers hang up after 5 s; one that says so in a Keep-Alive header is believed
 _CLOSING_S = 0.5  # how long the last words of TLS may take
+_LOOKS = 8  # straight behind answers of one connection, until it counts as one that stays
+_STRAIGHT_S = 0.0005
 
 
 class Http1:
@@ -139,7 +141,7 @@ class Http1:
         now = idle[-1].now()
         for number in range(len(idle) - 1, -1, -1):
             line = idle[number]
-            if (late := now >= line.idle_until) or line.has_news():
+            if (late := now >= line.idle_until) or line.has_news(now):
                 if not late:
                     self.hangups.ended(line.host, now - line.answered)
                 line.abort()
@@ -165,6 +167,7 @@ class _Line(asyncio.Protocol):
         self.usable = self.closed = False
         self.idle_until = self.answered = 0.0
         self._used = False
+        self._looks = _LOOKS
         self._owner, self._loop = owner, loop
         self._timeout_s = owner.timeout_s
         self._reader = AnswerReader(owner.heads, owner.max_answer_bytes)
@@ -222,9 +225,19 @@ class _Line(asyncio.Protocol):
         """Seconds by the loop's clock. (Asking asyncio for the loop costs a system call.)"""
         return self._loop.time()
 
-    def has_news(self) -> bool:
-        """Whether the connection ended, or has bytes that nobody asked for; the loop may not have seen it yet."""
-        return self.closed or self._wire.is_closing() or self._readable()
+    def has_news(self, now: float) -> bool:
+        """Whether the connection ended, or has bytes that nobody asked for; the loop may not have seen it yet.
+
+        Straight behind an answer only the first few times: asking the system gives the interpreter's lock away, and a
+        server that goes on after so many answers does not hang up behind each. If it does later on, that is learned.
+        """
+        if self.closed or self._wire.is_closing():
+            return True
+        if now - self.answered < _STRAIGHT_S:
+            if not self._looks:
+                return False
+            self._looks -= 1
+        return self._readable()
 
     def close(self) -> asyncio.Future[None]:
         """Say goodbye; done when the connection is gone."""
