@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from haulier.errors import DestinationError
 from haulier.model.parts import ContentEncoder
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding import digest_of, encoders, length_of
+from haulier.pipeline.encoding import Packed, digest_of, encoders, length_of, packed
+from haulier.runs.resolving.resolved import gzipped
 
 ENCODERS = {encoder.name: encoder for encoder in encoders()}
 BEACH = FilePart(
@@ -86,3 +88,23 @@ def test_length_and_digest_of_a_body_with_files_need_no_file() -> None:
     body = Body(parts=(b"head", BEACH, b"tail"), media_type="multipart/form-data; boundary=x")
     assert length_of(body) == 4 + 5 + 4
     assert digest_of(body) == sha256(b"head" + BEACH.sha256 + b"tail").digest()
+
+
+@pytest.mark.parametrize("parts", [(b"ab",), (b"a", b"b"), (b"",), ()])
+def test_whatever_parts_a_body_without_files_has_all_of_it_is_compressed(parts: tuple[bytes, ...]) -> None:
+    """The header Content-Encoding stands at every request; what it says must be so."""
+    body = packed(Body(parts=parts, media_type="text/x"), gzipped)
+    assert isinstance(body.content, bytes)
+    assert (gzip.decompress(body.content), body.length, body.sha256, body.media_type) == (
+        b"".join(parts),
+        len(body.content),
+        sha256(body.content).digest(),
+        "text/x",
+    )
+
+
+def test_a_body_with_files_goes_out_as_it_is() -> None:
+    body = Body(parts=(b"head", BEACH), media_type="multipart/form-data; boundary=x")
+    assert (
+        packed(body, gzipped) == packed(body, None) == Packed(body.parts, 9, digest_of(body), body.media_type)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,8 @@ from haulier.errors import PluginError, RecordError
 from haulier.io.destinations import destination_from
 from haulier.model.block import Block
 from haulier.model.expression import RunFacts
+from haulier.model.request import Request
+from haulier.pipeline import making
 from haulier.pipeline.planner import OpenWork, Planned, Planner
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
@@ -25,6 +27,8 @@ PROGRAM = Program(source="there is none: the test does the work")
 
 class Waits:
     """Has a program called with each batch; where it is sent a text, a second time."""
+
+    program = PROGRAM
 
     def __init__(self, settings: NoSettings) -> None:
         """There is nothing to set."""
@@ -39,13 +43,15 @@ class Waits:
         return made
 
 
-def planner_of(**batching: Any) -> Planner:
+def planner_of(content_format: str = "json", compress: str | None = None, **batching: Any) -> Planner:
     registry = load_registry()
     algorithm = GroupingAlgorithm(name="waits", title="W", description="w", factory=Waits, waits=True)
     registry = msgspec.structs.replace(registry, groupings={**registry.groupings, "waits": algorithm})
     written = {
         "name": "d",
-        "request": {"url": "http://127.0.0.1:9/"},
+        "request": {"url": "http://127.0.0.1:9/", "content_format": content_format},
+        "format_settings": {"template": "{record.v}"} if content_format == "text" else {},
+        "compress": compress,
         "batching": {"grouping": "waits", **batching},
     }
     return resolve(destination_from(written), registry).planner(RunFacts("f" * 32, 0.0, {}))
@@ -146,3 +152,42 @@ def test_requests_that_must_wait_are_not_made_again_at_once_but_by_their_work() 
         making.send(payload(OpenWork(1, waiting.work, waiting.positions)))
     (request,) = ended.value.value
     assert (list(request.positions), request.body) == ([0, 1], b'[{"id":0},{"id":1}]')
+
+
+def large(work: OpenWork) -> tuple[Portion, ...]:
+    """As JSON text, as code returns it: each record many times, so that most are above the size that is waited for."""
+    made = [{"v": f"{one}, \u00e9", "n": 1.5} for one in work.positions for _ in range(one * 150 + 1)]
+    return (Portion(payload=msgspec.Raw(json.dumps(made).encode())),)
+
+
+@pytest.mark.parametrize("compress", [None, "gzip"])
+@pytest.mark.parametrize("content_format", ["json", "ndjson", "csv", "xml", "text"])
+@given(data=st.data())
+@settings(max_examples=6, deadline=None)
+def test_a_large_body_is_made_as_work_and_is_the_same_byte_for_byte(
+    content_format: str, compress: str | None, data: st.DataObject
+) -> None:
+    """Chores come back in any order, and the requests are those of a planner that waits for none."""
+
+    def planned(most: int, pick: Callable[[int], int]) -> tuple[list[Request], int]:
+        planner = planner_of(content_format, compress, size=2, max_bytes=40_000)
+        requests: list[Request] = []
+        chores = 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(making, "_MANY_BYTES", most)
+            came = planner.feed(block(0, 9)), planner.close()
+            todo = [work for piece in came for work in piece.work]
+            while todo:
+                work = todo.pop(pick(len(todo)))
+                chores += isinstance(work.work, making.Chore)
+                result = making.carried(work.work, work.positions, lambda _, __, work=work: large(work))  # type: ignore[misc]
+                done = planner.done(work.ticket, result)
+                todo.extend(done.work)
+                requests.extend(done.requests)
+        return requests, chores
+
+    at_once, none = planned(1 << 40, lambda count: 0)
+    waited, some = planned(16 << 10, lambda count: data.draw(st.integers(0, count - 1)))
+    assert waited == at_once
+    assert list(waited[0].positions) == [0, 1]
+    assert (none, some > 3) == (0, True)

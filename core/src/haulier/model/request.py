@@ -47,7 +47,6 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     parts: the body in order, bytes and files; a body without files has one part or none.
     media_type: value of the Content-Type header; empty where there is no body.
-    length: bytes in all; sha256: of the whole body as it goes out.
     """
 
     parts: tuple[bytes | FilePart, ...] = ()

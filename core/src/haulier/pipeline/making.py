@@ -6,9 +6,10 @@ waits for nothing goes through the very same lines without a stop.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from types import GeneratorType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,22 +20,32 @@ from haulier.model.parts import Portion, Work
 from haulier.model.request import Body, Positions
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Cut, Weights
-from haulier.pipeline.encoding import length_of
+from haulier.pipeline.encoding import Packed, length_of, packed
+from haulier.pipeline.encoding.values import as_members
 from haulier.pipeline.line_numbers import LineNumbers
 from haulier.pipeline.places import check_carried, check_places
 from haulier.pipeline.spec import PlanSpec
 
-__all__ = ["Made", "Making", "MakingBatch", "Outcome", "Waiting"]
+__all__ = ["Chore", "Made", "Making", "MakingBatch", "Outcome", "Waiting", "carried"]
 
+T = TypeVar("T")
+
+_MANY_BYTES = 16 << 10  # of which the slowest format makes a body in 20 ms
 _MOST_NAMED = 5  # oversized records
 _PROBE = msgspec.Raw(b"{}")
 _NOWHERE = Address("", ())
 
 
+class Chore(NamedTuple):
+    """Work of our own on many bytes, which would hold up whoever called the planner; pure, for any thread."""
+
+    call: Callable[[], Any]
+
+
 class Waiting(NamedTuple):
     """Work that a batch waits for, and the records that it is about."""
 
-    work: Work
+    work: Work | Chore
     positions: Positions
 
 
@@ -42,7 +53,7 @@ class Made(NamedTuple):
     """A body, and the records it carries."""
 
     cut: Cut
-    body: Body
+    body: Packed
 
 
 class Outcome(NamedTuple):
@@ -53,6 +64,12 @@ class Outcome(NamedTuple):
 
 
 MakingBatch = Generator[Waiting, Any, Outcome]
+_Encoded: TypeAlias = "tuple[Cut, Body]"
+
+
+def carried(work: Work | Chore, positions: Positions, by: Callable[[Work, Positions], Any]) -> Any:
+    """What work comes to; by: carries out what is not ours. Raises RecordError for what is wrong with its records."""
+    return work.call() if isinstance(work, Chore) else by(work, positions)
 
 
 class Making:
@@ -113,11 +130,11 @@ class Making:
         try:
             self._check_count(len(cut.items))
             bodies = yield from self._bodies(cut)
-            if self._spec.max_bytes is None or not measured:
-                outcome.made.extend(bodies)
-            else:
-                for made in bodies:
-                    yield from self._measure(made, outcome)
+            for part, body in bodies:
+                if self._spec.max_bytes is None or not measured:
+                    yield from self._pack(part, body, outcome)
+                else:
+                    yield from self._measure(part, body, outcome)
         except RecordError as error:
             left = self._reject(cut, error, outcome)
             if left:
@@ -133,23 +150,34 @@ class Making:
                 f"this call needs at least {least} records, and the input has {count} that can be sent"
             )
 
-    def _measure(self, made: Made, outcome: Outcome) -> Generator[Waiting, Any, None]:
-        most, length, count = self._spec.max_bytes, length_of(made.body), len(made.cut.items)
+    def _measure(self, cut: Cut, body: Body, outcome: Outcome) -> Generator[Waiting, Any, None]:
+        most, length, count = self._spec.max_bytes, length_of(body), len(cut.items)
         if most is None or length <= most:
-            outcome.made.append(made)
+            yield from self._pack(cut, body, outcome)
         elif count == 1:
             self._oversized += 1
             if self._oversized <= _MOST_NAMED:
-                self._named.append(f"{self._lines.place(made.cut.positions[0])} ({length:,} bytes)")
-            outcome.made.append(made)
+                self._named.append(f"{self._lines.place(cut.positions[0])} ({length:,} bytes)")
+            yield from self._pack(cut, body, outcome)
         else:
             # As many parts as it takes if records are of one size, at least two: each is made and measured again.
             parts = min(count, max(2, -(-length // most)))
             for number in range(parts):
                 places = range(count * number // parts, count * (number + 1) // parts)
-                again = yield from self.make(made.cut.part(places))
+                again = yield from self.make(cut.part(places))
                 outcome.made.extend(again.made)
                 outcome.rejected.extend(again.rejected)
+
+    def _pack(self, cut: Cut, body: Body, outcome: Outcome) -> Generator[Waiting, Any, None]:
+        call = partial(packed, body, self._spec.compress)
+        outcome.made.append(Made(cut, (yield from self._done(call, length_of(body), cut.positions))))
+
+    def _done(self, call: Callable[[], T], size: int, positions: Positions) -> Generator[Waiting, Any, T]:
+        """What a call on so many bytes gives; of many, it is waited for, where there is somebody who carries it out."""
+        if not self._spec.waits or size <= _MANY_BYTES:
+            return call()
+        made: T = yield Waiting(Chore(call), positions)
+        return made
 
     def _reject(self, cut: Cut, error: RecordError, outcome: Outcome) -> list[int]:
         """Reject the records at fault, or all of them where the error names none; the indices of those left.
@@ -178,28 +206,32 @@ class Making:
             )
         return left
 
-    def _bodies(self, cut: Cut) -> Generator[Waiting, Any, list[Made]]:
+    def _bodies(self, cut: Cut) -> Generator[Waiting, Any, list[_Encoded]]:
         spec = self._spec
         assert spec.grouping is not None
         built = spec.grouping.build(cut.items)
         if type(built) is GeneratorType:
             built = yield from _waited(built, cut.positions)
-        if type(built) is tuple and built and type(built[0]) is Portion:
-            check_carried(built, len(cut.items))
-            return [self._of_portion(cut, portion) for portion in built]
-        return [Made(cut, self._encoded(built, cut.items))]
+        if not (type(built) is tuple and built and type(built[0]) is Portion):
+            return [(cut, self._encoded(built, cut.items))]
+        check_carried(built, len(cut.items))
+        bodies: list[_Encoded] = []
+        for portion in built:
+            carries = portion.carries
+            part = cut if carries is None or len(carries) == len(cut.items) else cut.part(carries)
+            size = memoryview(portion.payload).nbytes if type(portion.payload) is msgspec.Raw else 0
+            call = partial(self._of_portion, portion, part.items)
+            bodies.append((part, (yield from self._done(call, size, part.positions))))
+        return bodies
 
-    def _of_portion(self, cut: Cut, portion: Portion) -> Made:
-        if portion.carries is not None and len(portion.carries) < len(cut.items):
-            cut = cut.part(portion.carries)
-        if isinstance(portion.payload, bytes):
-            media_type = portion.media_type or self._spec.media_type
-            return Made(cut, Body(parts=(portion.payload,), media_type=media_type))
-        payload = portion.payload
-        if type(payload) is msgspec.Raw and not self._spec.takes_json:
-            payload = decoded(payload)
+    def _of_portion(self, portion: Portion, items: Sequence[Any]) -> Body:
+        payload, needs = portion.payload, self._spec.encoder_needs
+        if isinstance(payload, bytes):
+            return Body(parts=(payload,), media_type=portion.media_type or self._spec.media_type)
+        if type(payload) is msgspec.Raw and needs != "opaque":
+            payload = decoded(payload) if needs == "values" else as_members(payload)
         try:
-            return Made(cut, self._encoded(payload, cut.items))
+            return self._encoded(payload, items)
         except DestinationError as error:
             raise RecordError(str(error)) from None  # of this payload: another batch may make a better one
 

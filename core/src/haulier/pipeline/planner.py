@@ -16,12 +16,12 @@ import msgspec
 from haulier.errors import RecordError
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.parts import Work
-from haulier.model.request import Body, FilePart, Header, Positions, Request, joined
+from haulier.model.request import Header, Positions, Request, joined
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
-from haulier.pipeline.encoding import digest_of, length_of
+from haulier.pipeline.encoding import Packed, packed
 from haulier.pipeline.line_numbers import LineNumbers
-from haulier.pipeline.making import Making, MakingBatch, Outcome, Waiting
+from haulier.pipeline.making import Chore, Making, MakingBatch, Outcome, Waiting
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
@@ -38,7 +38,7 @@ class OpenWork(msgspec.Struct, frozen=True, gc=False):
     """
 
     ticket: int
-    work: Work
+    work: Work | Chore
     positions: Positions
 
 
@@ -208,13 +208,14 @@ class Planner:
     ) -> list[Request]:
         shared = addresses if isinstance(addresses, Address) else None
         encode, settings, seal = self._spec.encode, self._spec.encoder_settings, self._sealed
+        compress = self._spec.compress
         requests: list[Request] = []
         for index, (item, line) in enumerate(zip(items, block.lines, strict=True)):
             if faults and index in faults:
                 continue
             position = block.first + index
             try:
-                body = encode(item, settings)
+                body = packed(encode(item, settings), compress)
                 requests.append(seal(shared or addresses[index], range(position, position + 1), body, line))
             except RecordError as error:
                 faults[index] = str(error)
@@ -255,21 +256,13 @@ class Planner:
 
     # -- the request itself --------------------------------------------------------------------------------------
 
-    def _sealed(self, address: Address, positions: Positions, body: Body, texts: bytes) -> Request:
+    def _sealed(self, address: Address, positions: Positions, body: Packed, texts: bytes) -> Request:
         """The request with this body, with the next number. texts: of its records, `joined`."""
-        spec, parts = self._spec, body.parts
-        content: bytes | tuple[bytes | FilePart, ...]
-        only = parts[0] if len(parts) == 1 else b"" if not parts else None
-        if isinstance(only, bytes):
-            if spec.compress is not None and only:
-                only = spec.compress(only)
-            content, length, digest = only, len(only), sha256(only).digest()
-        else:
-            content, length, digest = parts, length_of(body), digest_of(body)
+        spec = self._spec
         headers = self._headers(address, body.media_type)
         key = ""
         if spec.idempotency_key:
-            key = _key(self._keying, positions, digest)
+            key = _key(self._keying, positions, body.sha256)
             headers = (*headers, ("Idempotency-Key", key))
         number = self._number
         self._number = number + 1
@@ -279,9 +272,9 @@ class Planner:
             method=spec.method,
             url=address.url,
             headers=headers,
-            body=content,
-            length=length,
-            sha256=digest,
+            body=body.content,
+            length=body.length,
+            sha256=body.sha256,
             key=key,
             texts=texts,
         )

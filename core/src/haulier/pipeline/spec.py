@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from haulier.model.expression import Expression, Fault, RunFacts, value_block
-from haulier.model.parts import Grouping
+from haulier.model.parts import Grouping, Needs
 from haulier.model.request import Body, Header
 from haulier.pipeline.address import Address
 from haulier.pipeline.attributes import Way
@@ -74,7 +74,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
     compress: what becomes of a body without files before it is sent, hashed and counted.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
-    takes_json: the encoder takes a payload that is JSON text already.
+    waits: the grouping is one that waits, so what comes of a batch may wait for other work as well.
+    encoder_needs: in what form the encoder takes records.
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
     item: what a record becomes inside of a batch; None: it stays whole.
     media_type: of bytes that a grouping made itself.
@@ -92,7 +93,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
     opaque: bool = False
-    takes_json: bool = True
+    waits: bool = False
+    encoder_needs: Needs = "opaque"
     size: int = 100
     max_bytes: int | None = None
     max_wait: float | None = None

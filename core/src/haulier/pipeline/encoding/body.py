@@ -1,12 +1,40 @@
-"""What is said of a finished body without reading its files: how long it is, and its digest."""
+"""A finished body as it goes out: how long it is, and its digest, without reading its files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+
+import msgspec
 
 from haulier.model.request import Body, FilePart
 
-__all__ = ["digest_of", "length_of"]
+__all__ = ["Packed", "digest_of", "length_of", "packed"]
+
+
+class Packed(msgspec.Struct, frozen=True, gc=False):
+    """A body as it goes out. content: bytes, or parts where a file is among them; sha256: see `digest_of`."""
+
+    content: bytes | tuple[bytes | FilePart, ...]
+    length: int
+    sha256: bytes
+    media_type: str
+
+
+def packed(body: Body, compress: Callable[[bytes], bytes] | None) -> Packed:
+    """The body as it goes out; compress: what becomes of one without files, None where it stays as it is."""
+    whole = body.parts[0] if len(body.parts) == 1 else _joined(body.parts)
+    if not isinstance(whole, bytes):
+        return Packed(body.parts, length_of(body), digest_of(body), body.media_type)
+    if compress is not None:
+        whole = compress(whole)
+    return Packed(whole, len(whole), sha256(whole).digest(), body.media_type)
+
+
+def _joined(parts: Sequence[bytes | FilePart]) -> bytes | None:
+    """All parts as one; None where a file is among them."""
+    found = [part for part in parts if isinstance(part, bytes)]
+    return b"".join(found) if len(found) == len(parts) else None
 
 
 def length_of(body: Body) -> int:

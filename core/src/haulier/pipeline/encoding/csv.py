@@ -155,21 +155,12 @@ class _Rows:
     def __init__(self, settings: CsvSettings) -> None:
         self._settings = settings
         self._end = _LINE_ENDS[settings.line_end]
-        # Spaces at the ends would be lost in readers that trim what is not quoted.
-        mark = re.escape(settings.delimiter)
-        self._needs_quotes = re.compile(rf'["\r\n{mark}]|^\s|\s$').search
-        self._row_needs_quotes = re.compile(rf'["\r\n]|(?:^|{mark})\s|\s(?:{mark}|$)').search
+        self._delimiter = settings.delimiter
         self._all_quoted = settings.quote == "all"
         self.written: list[bytes] = []
 
     def add(self, cells: Sequence[str], columns: Sequence[str]) -> None:
-        row = self._settings.delimiter.join(cells)
-        if (
-            self._all_quoted
-            or self._row_needs_quotes(row)
-            or row.count(self._settings.delimiter) != len(cells) - 1
-        ):
-            row = self._settings.delimiter.join(map(self._quoted, cells))
+        row = self._delimiter.join(map(self._quoted, cells))
         # A row of one empty cell would be a blank line, which readers skip.
         row = row or '""'
         try:
@@ -181,6 +172,17 @@ class _Rows:
 
     def _quoted(self, cell: str) -> str:
         return '"' + cell.replace('"', '""') + '"' if self._all_quoted or self._needs_quotes(cell) else cell
+
+    def _needs_quotes(self, cell: str) -> bool:
+        # Spaces at the ends would be lost in readers that trim what is not quoted.
+        return (
+            self._delimiter in cell
+            or '"' in cell
+            or "\n" in cell
+            or "\r" in cell
+            or cell[:1].isspace()
+            or cell[-1:].isspace()
+        )
 
     def cell(self, value: Any, raw: Any, attribute: str) -> str:
         """The text of a value; raw: as it came, which is what a nested one is written from."""

@@ -14,11 +14,13 @@ from msgspec import Raw
 from pydantic import Field
 
 from haulier.errors import DestinationError, RecordError
+from haulier.model.json_value import decoded
 from haulier.pipeline.encoding.json import json_text
 
 __all__ = [
     "Booleans",
     "NumberText",
+    "as_members",
     "attributes_of",
     "decoded_at_once",
     "holds_records",
@@ -57,6 +59,14 @@ def opened(value: Any, attribute: str) -> Any:
                 return text.decode("ascii")
     except (ValueError, RecursionError) as error:
         raise RecordError(f"attribute {attribute!r} cannot be read as JSON: {error}") from error
+
+
+def as_members(payload: Raw) -> Any:
+    """A JSON text as formats are handed records: an object, or each of a list, as attribute -> msgspec.Raw."""
+    text = bytes(payload).lstrip()
+    if text.startswith(b"["):
+        return [opened(one, "") if bytes(one).startswith(b"{") else one for one in _elements(text)]
+    return opened(payload, "") if text.startswith(b"{") else decoded(payload)
 
 
 class NumberText(str):

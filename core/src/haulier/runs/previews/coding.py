@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from haulier.errors import ConfigurationError, DestinationError, RecordError
 from haulier.model.parts import Work
 from haulier.model.request import Positions
+from haulier.pipeline.making import carried
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.previews.trust import code_is_trusted
 from haulier.runs.resolving.resolved import Resolved
@@ -80,7 +81,7 @@ def carried_out(
         one = work.popleft()
         result: Any
         try:
-            result = carry(one.work, one.positions)
+            result = carried(one.work, one.positions, carry)
         except RecordError as error:
             result = error
         done = planner.done(one.ticket, result)

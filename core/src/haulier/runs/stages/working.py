@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from haulier.errors import RecordError, RunStopped
 from haulier.model.parts import Work
 from haulier.model.request import Positions
-from haulier.pipeline.making import Waiting
+from haulier.pipeline.making import Waiting, carried
 from haulier.pipeline.planner import OpenWork
 
 __all__ = ["Crowd"]
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Crowd:
     """At most `size` pieces of work at once; all calls belong to the loop's thread.
 
-    carry: carries out one piece in a thread, and raises RecordError for what is wrong with its records. finished:
+    carry: carries out a program in a thread, and raises RecordError for what is wrong with its records. finished:
     called when one is done.
     """
 
@@ -41,7 +41,7 @@ class Crowd:
         """Begin with these as soon as a thread is free."""
         for one in work:
             self._open += 1
-            future = self._threads.submit(self._carry, one.work, one.positions)
+            future = self._threads.submit(carried, one.work, one.positions, self._carry)
             future.add_done_callback(lambda done, ticket=one.ticket: self._tell(ticket, done))  # type: ignore[misc]
 
     @property
@@ -74,7 +74,7 @@ class Crowd:
                     raise RunStopped("the run has stopped")
                 try:
                     result = await self._loop.run_in_executor(
-                        self._threads, self._carry, waiting.work, waiting.positions
+                        self._threads, carried, waiting.work, waiting.positions, self._carry
                     )
                 except RecordError as error:
                     waiting = making.throw(error)
