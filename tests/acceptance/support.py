@@ -1,7 +1,7 @@
 """What the acceptance tests share: a server that records what arrives, a project folder, the command line.
 
-The server writes down every byte it was sent and answers what it was told to. The command line is started as a
-person starts it, in a process of its own.
+The server writes down every byte it was sent and answers what it was told to. Each command of the command line is a
+process of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.commands import run_command
 
 from haulier.io.credentials import CredentialStore
 from haulier.runs.resolving.builtins import load_registry
@@ -288,17 +290,14 @@ class Project:
     def try_haulier(self, *arguments: object, stdin: str = "", **environment: str) -> Ended:
         """Run `haulier` with these arguments, however it ends."""
         texts = tuple(str(argument) for argument in arguments)
-        ended = subprocess.run(
-            [sys.executable, "-m", "haulier", *texts],
+        ended = run_command(
+            texts,
             cwd=self.root,
             env=self.environment | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
+            stdin=stdin.encode(),
+            timeout_s=PATIENCE_S,
         )
-        return Ended(texts, ended.returncode, ended.stdout, ended.stderr)
+        return Ended(texts, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     def together(self, *commands: tuple[object, ...], code: int = 0) -> list[Ended]:
         """Run commands that have nothing to do with each other at once: starting a process takes longest."""

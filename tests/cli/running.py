@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-COMMAND = [sys.executable, "-m", "haulier"]
+from tests.commands import COMMAND, run_command
+
+__all__ = ["COMMAND", "Answer", "Project", "Result", "Server", "wait_for"]
+
 # What an answer needs and a project does not: nothing of the person who runs the tests leaks in.
 LEFT_OUT = (
     "HAULIER_PLUGINS",
@@ -51,15 +53,7 @@ class Project:
         return {**kept, "COLUMNS": "100", **more}
 
     def run(self, *words: str, typed: str = "", **environment: str) -> Result:
-        ended = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.root,
-            input=typed.encode(),
-            capture_output=True,
-            env=self.environment(**environment),
-            timeout=60,
-            check=False,
-        )
+        ended = run_command(words, cwd=self.root, env=self.environment(**environment), stdin=typed.encode())
         result = Result(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
         assert "Traceback" not in result.out + result.err, result.err
         return result
