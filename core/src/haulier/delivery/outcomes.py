@@ -118,26 +118,38 @@ def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:
     if mapping.reason is not None and (told := pick(result, mapping.reason)) is not None:
         reason = as_text(told)[:_LONGEST_REASON]
     status = pick(result, mapping.status) if mapping.status is not None else None
-    if status is None and mapping.delivered is not None and None in mapping.delivered and not failed:
-        return DELIVERED if isinstance(result, dict) else _NOT_SPOKEN_OF
     if status is None:
-        bad = failed or (mapping.status is None and bool(reason))
-        if not bad and mapping.status is not None:
-            return _NOT_SPOKEN_OF
-        return Verdict("rejected", reason or "listed as failed") if bad else DELIVERED
+        return _without_status(mapping, result, reason, failed=failed)
     if not failed and _among(status, mapping.delivered, good=True):
         return DELIVERED
     said = f"the service says {as_text(status)}{': ' + reason if reason else ''}"
     return Verdict("retry" if _among(status, mapping.retry, good=False) else "rejected", said)
 
 
+def _without_status(mapping: OutcomeMapping, result: Any, reason: str, *, failed: bool) -> Verdict:
+    """The verdict on a result that has no status, or of which none is to be read."""
+    if failed:
+        return Verdict("rejected", reason or "listed as failed")
+    if mapping.delivered is not None and None in mapping.delivered:
+        return DELIVERED if isinstance(result, dict) else _NOT_SPOKEN_OF
+    if mapping.status is not None:
+        return _NOT_SPOKEN_OF
+    return Verdict("rejected", reason) if reason else DELIVERED
+
+
 def _among(status: Any, listed: Sequence[StatusWord | None] | None, *, good: bool) -> bool:
     if listed is not None:
-        return any(as_text(status).lower() == as_text(word).lower() for word in listed)
+        return _is_one_of(status, listed)
     text = as_text(status).lower()
     if text.isascii() and text.isdigit():
         return 200 <= int(text) < 300 if good else int(text) in _RETRY
     return good and text in _GOOD_WORDS
+
+
+def _is_one_of(value: Any, listed: Sequence[StatusWord | None]) -> bool:
+    """Whether a value is listed; small and capital letters count as the same."""
+    text = as_text(value).lower()
+    return any(text == as_text(one).lower() for one in listed)
 
 
 def holds(condition: Condition, response: Response) -> bool | None:
@@ -145,19 +157,16 @@ def holds(condition: Condition, response: Response) -> bool | None:
     found = _at(condition.at, response)
     if found is None and not condition.at.startswith("header:") and not _is_json(response.body):
         return None
-    if condition.absent:
-        return found is None
-    return found is not None and as_text(found).lower() in {
-        as_text(value).lower() for value in condition.values
-    }
+    return _meets(found, condition)
 
 
 def is_met(condition: Condition, value: Any) -> bool:
     """Whether a JSON value says what it must at a JSON pointer; it has no headers, so those are absent."""
-    found = pick(value, condition.at) if condition.at.startswith("/") else None
-    if condition.absent:
-        return found is None
-    return found is not None and as_text(found).lower() in {as_text(one).lower() for one in condition.values}
+    return _meets(pick(value, condition.at) if condition.at.startswith("/") else None, condition)
+
+
+def _meets(found: Any, condition: Condition) -> bool:
+    return found is None if condition.absent else found is not None and _is_one_of(found, condition.values)
 
 
 def _is_json(body: bytes) -> bool:
