@@ -97,43 +97,65 @@ def deliver(
         yield Wait(_backoff(policy, spent, jitter), False, "the service asked for these records again")
     while True:
         attempt += 1
-        answer = first or (yield Send(attempt, resend))
+        answer = _as_far_as_needed(first or (yield Send(attempt, resend)), judging)
         first = None
-        own = attempt - spent
-        answer = _as_far_as_needed(answer, judging)
+        response = answer if isinstance(answer, Response) else None
         if isinstance(answer, Response):
-            answered = not (resend and answer.status == 409)  # it may be in conflict with itself
             verdict = judging(request, answer, resend=resend, history=history)
-            if (again := _all_again(verdict, history)) is not None:
-                if attempt >= policy.attempts:
-                    yield Exhausted(again, True, resend, own, answer, spoken=True)
-                    return
-                yield Wait(_backoff(policy, attempt, jitter), False, again, resend)
-                continue
-            if not isinstance(verdict, Verdict) or verdict.kind != "retry":
-                yield Settle(verdict, own, answer)
-                return
-            resend = resend or answer.status == 408 or answer.status >= 500
-            parked = policy.park and answer.status in _UNANSWERED
-            reason, wait_s, response = verdict.reason, verdict.wait_s, answer
+            came = _of_verdict(verdict, answer, policy, history, resend)
         else:
             assert isinstance(answer, TransportError)
-            if _is_taken(answer):
-                yield Settle(Verdict("unknown", str(answer)), own, None)
-                return
-            answered = False
-            resend = resend or answer.sent == "maybe"
-            parked = policy.park and answer.sent == "maybe"
-            reason, wait_s, response = str(answer), None, None
-        if parked:
-            told = reason if response is not None else f"no answer: {reason}"
-            yield Settle(Verdict("unknown", told), own, response)
+            came = _of_no_answer(answer, policy, resend)
+        if not isinstance(came, _Again):
+            yield Settle(came, attempt - spent, response)
             return
+        resend = came.resend
         if attempt >= policy.attempts:
-            yield Exhausted(reason, answered, resend, own, response)
+            yield Exhausted(came.reason, came.answered, resend, attempt - spent, response, spoken=came.spoken)
             return
-        asked_s = max(wait_s or 0.0, 0.0)  # `Retry-After: 0` is no leave to hammer
-        yield Wait(asked_s or _backoff(policy, attempt, jitter), asked_s > 0, reason, resend)
+        wait_s = came.asked_s or _backoff(policy, attempt, jitter)
+        yield Wait(wait_s, came.asked_s > 0, came.reason, resend)
+
+
+class _Again(msgspec.Struct, frozen=True, gc=False):
+    """The request goes out again, if there are attempts left. asked_s: the wait that the service asked for, or 0.
+
+    answered, resend, spoken: as in Exhausted.
+    """
+
+    reason: str
+    answered: bool
+    resend: bool
+    asked_s: float = 0.0
+    spoken: bool = False
+
+
+def _of_verdict(
+    verdict: Verdict | Outcomes | Stop, answer: Response, policy: Policy, history: History, resend: bool
+) -> _Again | Verdict | Outcomes | Stop:
+    """What follows of an answer that was judged so. resend: an attempt before it may have reached the server."""
+    if (again := _all_again(verdict, history)) is not None:
+        return _Again(again, True, resend, spoken=True)
+    if not isinstance(verdict, Verdict) or verdict.kind != "retry":
+        return verdict
+    status = answer.status
+    if policy.park and status in _UNANSWERED:
+        return Verdict("unknown", verdict.reason)
+    return _Again(
+        verdict.reason,
+        not (resend and status == 409),  # it may be in conflict with itself
+        resend or status == 408 or status >= 500,
+        max(verdict.wait_s or 0.0, 0.0),  # `Retry-After: 0` is no leave to hammer
+    )
+
+
+def _of_no_answer(error: TransportError, policy: Policy, resend: bool) -> _Again | Verdict:
+    """What follows of an attempt without an answer. resend: one before it may have reached the server."""
+    if _is_taken(error):
+        return Verdict("unknown", str(error))
+    if policy.park and error.sent == "maybe":
+        return Verdict("unknown", f"no answer: {error}")
+    return _Again(str(error), False, resend or error.sent == "maybe")
 
 
 def _all_again(verdict: Verdict | Outcomes | Stop, history: History) -> str | None:
