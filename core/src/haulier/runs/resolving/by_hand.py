@@ -33,10 +33,7 @@ def pieces_by_hand(
     batching = Batching() if destination.batching is True else destination.batching or None
     usual = registry.grouping(batching.grouping.name).formats if batching is not None else ()
     chosen = destination.content_format or request.content_format or (usual[0] if usual else "json")
-    if batching and attributes != "body":
-        raise DestinationError(
-            "batching: records travel together in a body only; send them with POST, PUT or PATCH"
-        )
+    _check_batching(batching, attributes)
     connector = _connector_at(registry, destination.connector, url.origin)
     origin, base_path = split_base(base_url) if base_url is not None else (url.origin, "")
     return Pieces(
@@ -89,6 +86,14 @@ def _attributes(request: ManualRequest) -> Attributes:
             f"request.body: a {request.method} has no body; write the values into request.url"
         )
     return attributes
+
+
+def _check_batching(batching: Batching | None, attributes: Attributes) -> None:
+    """Raise DestinationError where records are to travel together and there is no body to travel in."""
+    if batching and attributes != "body":
+        raise DestinationError(
+            "batching: records travel together in a body only; send them with POST, PUT or PATCH"
+        )
 
 
 def _connector_at(registry: Registry, named: str, origin: str) -> str:
