@@ -5,7 +5,7 @@ Reads ledgers only, beside a run that is writing one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,14 +13,11 @@ from typing import Any, BinaryIO
 import msgspec
 
 from haulier.errors import ConfigurationError, LedgerError
-from haulier.io.destinations import list_destinations
-from haulier.io.ledger.opening import ledger_path
-from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.view import LedgerView
-from haulier.io.project import Project
 from haulier.model.delivery import State
 from haulier.model.json_value import decoded
 from haulier.runs.reports.figures import Figures, figures_of
+from haulier.runs.reports.finding import Found, found_runs, ledgers_of, name_of
 from haulier.runs.reports.report import Report, report_of
 
 __all__ = [
@@ -28,13 +25,10 @@ __all__ = [
     "Listed",
     "Told",
     "all_runs",
-    "check_name",
     "dead_letters",
     "export_dead_letters",
-    "name_of",
     "replay_target",
     "run_under_way",
-    "state_folders",
     "told_of",
 ]
 
@@ -94,25 +88,11 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[str, ...]
 
 
-class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A run and the state folder its ledger is in. stage: of a chain, the only one that is meant; empty: all."""
-
-    destination: str
-    folder: Path
-    run: RunRow
-    stage: str = ""
-
-
 def all_runs(*, state: str | None = None, destination: str | None = None) -> Listed:
     """The runs of a project; of one destination where it is named. One ledger that is damaged hides no other."""
-    if destination is not None:
-        check_name(destination, state)
     reports: list[Report] = []
     unread: list[str] = []
-    for folder in state_folders(state):
-        name = name_of(folder)
-        if destination not in (None, name):
-            continue
+    for name, folder in ledgers_of(destination, state):
         try:
             with closing(LedgerView.open(folder)) as view:
                 reports += [report_of(view, run, name) for run in view.runs()]
@@ -124,7 +104,7 @@ def all_runs(*, state: str | None = None, destination: str | None = None) -> Lis
 
 def told_of(word: str, *, state: str | None = None) -> Told:
     """The run of this id or beginning of one, or the latest run of the destination of this name."""
-    return next(_told(_found(word, state)))
+    return next(_told(found_runs(word, state)))
 
 
 def dead_letters(
@@ -135,28 +115,36 @@ def dead_letters(
     only: `rejected`, `in_doubt` or `all`; reason: a part of the reason, in any case; replayed: those too that another
     run carried once more.
     """
-    for found in _found(word, state):
-        settings = decoded(found.run.settings)
-        key = settings.get("key") if isinstance(settings, dict) else None
+    reason = reason.lower()
+
+    def is_asked_for(row: dict[str, Any]) -> bool:
+        if only not in ("all", row["state"]) or (row["replayed"] and not replayed):
+            return False
+        return reason in row["reason"].lower()
+
+    for found in found_runs(word, state):
         with closing(LedgerView.open(found.folder)) as view:
-            rows = (
-                (run, row)
-                for run in (found.run, *view.stages(found.run))
-                if found.stage in ("", run.stage)
-                for row in view.records(run)
-            )
-            for run, row in rows:
-                if (row["replayed"] and not replayed) or reason.lower() not in row["reason"].lower():
-                    continue
-                row["state"] = State(row["state"]).name.lower()
-                if only in ("all", row["state"]):
-                    yield DeadLetter(
-                        run_id=run.run_id,
-                        stage=run.stage,
-                        destination=found.destination,
-                        key=_value_of(row["text"], key),
-                        **row,
-                    )
+            yield from _letters(view, found, is_asked_for)
+
+
+def _letters(
+    view: LedgerView, found: Found, is_asked_for: Callable[[dict[str, Any]], bool]
+) -> Iterator[DeadLetter]:
+    """The dead letters of a run, all its stages or the one that is meant, of which the row is asked for."""
+    settings = decoded(found.run.settings)
+    key = settings.get("key") if isinstance(settings, dict) else None
+    runs = [run for run in (found.run, *view.stages(found.run)) if found.stage in ("", run.stage)]
+    for run in runs:
+        for row in view.records(run):
+            row["state"] = State(row["state"]).name.lower()
+            if is_asked_for(row):
+                yield DeadLetter(
+                    run_id=run.run_id,
+                    stage=run.stage,
+                    destination=found.destination,
+                    key=_value_of(row["text"], key),
+                    **row,
+                )
 
 
 def export_dead_letters(
@@ -182,7 +170,7 @@ def replay_target(word: str, *, state: str | None = None) -> tuple[str, str | No
     """(destination, run id) of what is to be replayed: a run, or all of a destination, by name or by path."""
     if word.endswith((".yaml", ".yml")):
         return word, None
-    found = _found(word, state)
+    found = found_runs(word, state)
     if found[0].destination == word:
         return word, None
     if "@" in found[0].folder.name:
@@ -203,7 +191,7 @@ def run_under_way(folder: Path, run_id: str) -> Report | None:
         return None  # progress only: the run itself says what is wrong
 
 
-def _told(runs: list[_Found]) -> Iterator[Told]:
+def _told(runs: list[Found]) -> Iterator[Told]:
     for found in runs:
         with closing(LedgerView.open(found.folder)) as view:
             report = report_of(view, found.run, found.destination)
@@ -224,76 +212,6 @@ def _told(runs: list[_Found]) -> Iterator[Told]:
                     for state, reason, records in view.reasons(run)
                 ),
             )
-
-
-def _found(word: str, state: str | None) -> list[_Found]:
-    by_id: list[_Found] = []
-    by_name: list[_Found] = []
-    unread: LedgerError | None = None
-    id, _, stage = word.partition(".")
-    for folder in state_folders(state):
-        name = name_of(folder)
-        try:
-            with closing(LedgerView.open(folder)) as view:
-                runs = view.runs()
-                staged = {
-                    run.run_id
-                    for run in runs
-                    if stage and stage in (run.stage, *(later.stage for later in view.stages(run)))
-                }
-        except LedgerError as error:
-            if name == word:
-                raise
-            unread = error  # the run may be there, or in another one
-            continue
-        by_name += [_Found(destination=name, folder=folder, run=run) for run in runs if name == word]
-        by_id += [
-            _Found(destination=name, folder=folder, run=run, stage=stage)
-            for run in runs
-            if id and run.run_id.startswith(id) and (not stage or run.run_id in staged)
-        ]
-    if len(by_id) > 1 and not by_name:
-        raise ConfigurationError(
-            f"{len(by_id)} runs begin with {word}; write more of it: {', '.join(found.run.run_id for found in by_id)}"
-        )
-    if chosen := (by_id if len(by_id) == 1 else by_name):
-        return sorted(chosen, key=lambda found: found.run.started, reverse=True)
-    if unread is not None:
-        raise unread
-    raise ConfigurationError(f"no run {word!r}, and no run of a destination of that name; {_known(state)}")
-
-
-def check_name(destination: str, state: str | None) -> None:
-    """Whether there is a destination of this name, or runs of one; ConfigurationError where there is neither."""
-    with_runs = {name_of(folder) for folder in state_folders(state)}
-    if destination in with_runs:
-        return
-    names = with_runs | {one.name for one in list_destinations(Project.find(state=state))}
-    if destination not in names:
-        told = ", ".join(sorted(names)) or "none yet"
-        raise ConfigurationError(f"there is no destination {destination!r}; there are: {told}")
-
-
-def _known(state: str | None) -> str:
-    names = ", ".join(sorted({name_of(folder) for folder in state_folders(state)}))
-    return (
-        f"destinations with runs: {names} (see: haulier runs)"
-        if names
-        else "nothing was sent yet in this project"
-    )
-
-
-def state_folders(state: str | None) -> list[Path]:
-    """State folders that hold a ledger."""
-    base = Project.find(state=state).state
-    if not base.is_dir():
-        return []
-    return sorted(folder for folder in base.iterdir() if ledger_path(folder).is_file())
-
-
-def name_of(folder: Path) -> str:
-    """The destination a state folder belongs to; what follows an @ tells files of one name apart."""
-    return folder.name.partition("@")[0]
 
 
 def _value_of(text: bytes | None, key: str | None) -> Any:

@@ -10,7 +10,7 @@ from haulier.errors import LedgerError
 from haulier.io.ledger.store import Ledger
 from haulier.runs.inputs.fetching import prune_fetched
 from haulier.runs.inputs.spools import prune_spools
-from haulier.runs.reports.history import check_name, name_of, state_folders
+from haulier.runs.reports.finding import ledgers_of
 
 __all__ = ["Tidied", "prune_runs"]
 
@@ -45,13 +45,8 @@ def prune_runs(
     then, and finished ones whose outputs lack lines; without it, of these only a stopped one whose place a later run
     took. A destination with a run under way, or whose ledger is damaged, is left alone and says so.
     """
-    if destination is not None:
-        check_name(destination, state)
     tidied = []
-    for folder in state_folders(state):
-        name = name_of(folder)
-        if destination not in (None, name):
-            continue
+    for name, folder in ledgers_of(destination, state):
         try:
             with closing(Ledger.create(folder)) as ledger:
                 pruned = ledger.prune(keep, dead_letters=dead_letters, unfinished=unfinished)
