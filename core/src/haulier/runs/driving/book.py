@@ -13,7 +13,7 @@ from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
-from haulier.runs.driving.delivered import Delivered, LinesOf
+from haulier.runs.driving.delivered import Delivered, LinesOf, owed_lines
 from haulier.runs.driving.low_water import LowWater
 from haulier.runs.driving.numbering import Goer, Numbering
 
@@ -347,10 +347,7 @@ class Book:
         return commit
 
     def _owe(self, lines: list[tuple[list[int], bytes]]) -> None:
-        for outputs, line in lines:
-            clean = self._redact(line.decode()).encode()
-            for output in outputs:
-                self._owed.append((output, clean))
+        self._owed += owed_lines(lines, self._redact)
 
     def _id(self, request: Request) -> int:
         return self._first_id | request.number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,7 +12,7 @@ from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
 from haulier.model.request import Request, Response
 
-__all__ = ["Delivered", "LinesOf"]
+__all__ = ["Delivered", "LinesOf", "owed_lines"]
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,3 +48,14 @@ class LinesOf(Protocol):
     def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> list[tuple[list[int], bytes]]:
         """Of a request of an earlier sitting that is not made again; texts: of its records, where they are known."""
         ...
+
+
+def owed_lines(
+    lines: Iterable[tuple[list[int], bytes]], redact: Callable[[str], str]
+) -> list[tuple[int, bytes]]:
+    """(output, line) for each output that a line is owed to, without secrets. lines: as `LinesOf` gives them."""
+    owed: list[tuple[int, bytes]] = []
+    for outputs, line in lines:
+        clean = redact(line.decode()).encode()
+        owed += [(output, clean) for output in outputs]
+    return owed

@@ -19,10 +19,11 @@ from haulier.errors import TransportError
 from haulier.io.ledger.ids import row_id
 from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.transports.choose import open_transport
-from haulier.io.transports.protocol import Transport
 from haulier.model.delivery import State
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
+from haulier.runs.credentials.acquiring import with_tokens
+from haulier.runs.credentials.authority import Authority
 from haulier.runs.jobs.questions import Questioner
 
 __all__ = ["Clock", "Follower", "Keeping", "Turns"]
@@ -86,9 +87,9 @@ class Turns(Protocol):
 class Follower:
     """Asks for the jobs of one run, one question at a time, in a loop of its own; `stop` ends it resumably.
 
-    turns: when a question may leave. redact: takes secrets out of what is kept. way_out: told of a job whose answer was
-    lost. tokens: has a transport acquire tokens where the credential does. grows: more jobs may come up, of which
-    `look` tells, until `close`. left: of how many records the jobs were not at their end.
+    turns: when a question may leave. authority: what questions are asked with. redact: takes secrets out of what is
+    kept. way_out: told of a job whose answer was lost. grows: more jobs may come up, of which `look` tells, until
+    `close`. left: of how many records the jobs were not at their end.
     """
 
     def __init__(
@@ -97,17 +98,16 @@ class Follower:
         questioner: Questioner,
         keeping: Keeping,
         turns: Turns,
+        authority: Authority,
         *,
-        authorize: Callable[[Request], Added],
         redact: Callable[[str], str],
         way_out: str,
         timeout_s: float | None = None,
         clock: Clock | None = None,
-        tokens: Callable[[Transport], Transport] = lambda transport: transport,
         grows: bool = False,
     ) -> None:
         self._run, self._questioner, self._keeping, self._turns = run, questioner, keeping, turns
-        self._authorize, self._redact, self._tokens = authorize, redact, tokens
+        self._authority, self._authorize, self._redact = authority, authority.authorize(), redact
         self._way_out, self._timeout_s = way_out, timeout_s
         self._clock = clock or Clock()
         self._known: set[int] = set()
@@ -134,14 +134,13 @@ class Follower:
     async def run(self) -> None:
         """Follow every job to its end, to its time-out, or to a stop; all that is known is durable then."""
         waiting: list[_Waiting] = []
-        resolved = self._questioner.resolved
-        transport = self._tokens(
+        destination, origin = self._questioner.resolved.destination, self._questioner.resolved.address.origin
+        transport = with_tokens(
             open_transport(
-                resolved.destination.transport,
-                in_flight=1,
-                timeout_s=resolved.destination.timeout_s,
-                origin=resolved.address.origin,
-            )
+                destination.transport, in_flight=1, timeout_s=destination.timeout_s, origin=origin
+            ),
+            self._authority,
+            timeout_s=destination.timeout_s,
         )
         try:
             while not self.stop_reason:

@@ -18,7 +18,6 @@ from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.shared_limit import SharedLimit
 from haulier.model.json_value import decoded
 from haulier.plugins.registry import Registry
-from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority, CredentialLike, authority_of
 from haulier.runs.credentials.sharing import share_of
 from haulier.runs.driving.loop import carried
@@ -137,19 +136,17 @@ def _follower(
     orders: FollowOrders, run: RunRow, questioner: Questioner, keeping: RunKeeping, share: SharedLimit
 ) -> Follower:
     """One as the orders say."""
-    resolved, authority = orders.resolved, orders.authority
-    rate = resolved.limits.requests_per_second
+    rate = orders.resolved.limits.requests_per_second
     return Follower(
         run,
         questioner,
         keeping,
         Spaced(share, _SLACK / rate if rate else 0.0),
-        authorize=authority.authorize(),
+        orders.authority,
         redact=_redactor(orders),
         way_out=f"to ask once more: haulier follow {run.run_id[:12]} --lost",
         timeout_s=orders.timeout_s,
         clock=orders.clock,
-        tokens=lambda transport: with_tokens(transport, authority, timeout_s=resolved.destination.timeout_s),
     )
 
 

@@ -10,6 +10,7 @@ from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.shared_limit import SharedLimit
 from haulier.model.delivery import State
 from haulier.model.request import Response
+from haulier.runs.driving.delivered import owed_lines
 from haulier.runs.jobs.questions import Questioner
 from haulier.runs.outputs.joining import Followed, Lines
 
@@ -67,13 +68,10 @@ class RunKeeping:
         """Put the lines of a job that came to this into a commit."""
         if self._lines is None:
             return
-        for outputs, line in self._lines.followed(
-            followed_of(self._questioner, job, state, reason, response)
-        ):
-            clean = self._redact(line.decode()).encode()
-            for output in outputs:
-                commit.owed.append((self._seq, output, clean))
-                self._seq += 1
+        end = followed_of(self._questioner, job, state, reason, response)
+        owed = owed_lines(self._lines.followed(end), self._redact)
+        commit.owed += [(seq, output, line) for seq, (output, line) in enumerate(owed, self._seq)]
+        self._seq += len(owed)
 
     async def commit(self, commit: Commit) -> None:
         """Return when it is durable, with what outputs have taken since."""

@@ -19,7 +19,7 @@ from haulier.io.ledger.rows import Commit, Job, RunRow
 from haulier.io.ledger.store import LedgerView
 from haulier.model.delivery import State
 from haulier.model.request import Response
-from haulier.runs.credentials.acquiring import with_tokens
+from haulier.runs.driving.delivered import owed_lines
 from haulier.runs.driving.joint import Joint
 from haulier.runs.driving.orders import Orders
 from haulier.runs.inputs.positions import stretches
@@ -140,9 +140,8 @@ class StageKeeping:
         if state == State.ACCEPTED:
             return
         end = followed_of(self._questioner, job, state, reason, response)
-        for outputs, line in self._passing.followed(end, state):
-            clean = self._redact(line.decode()).encode()
-            commit.owed += [(-1, output, clean) for output in outputs]  # numbered when it is written
+        owed = owed_lines(self._passing.followed(end, state), self._redact)
+        commit.owed += [(-1, output, line) for output, line in owed]  # numbered when it is written
 
     async def commit(self, commit: Commit) -> None:
         """Return when it is durable."""
@@ -163,7 +162,6 @@ class StageFollowing:
         *,
         redact: Callable[[str], str],
     ) -> None:
-        authority, timeout_s = orders.authorities[at], leg.resolved.destination.timeout_s
         self._keeping, self._turns = keeping, turns
         self._name = leg.resolved.name
         self._follower = Follower(
@@ -171,10 +169,9 @@ class StageFollowing:
             questioner,
             keeping,
             turns,
-            authorize=authority.authorize(),
+            orders.authorities[at],
             redact=redact,
             way_out=_WAY_OUT.format(name=orders.destination.name),
-            tokens=lambda transport: with_tokens(transport, authority, timeout_s=timeout_s),
             grows=True,
         )
 
