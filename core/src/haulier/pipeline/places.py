@@ -49,16 +49,7 @@ def check_carried(portions: Sequence[Portion], count: int) -> None:
     found: list[int] = []
     for portion in portions:
         carried = range(count) if portion.carries is None else portion.carries
-        if any(not 0 <= at < count for at in carried):
-            wrong = next(at for at in carried if not 0 <= at < count)
-            raise RecordError(f"a payload names the record {wrong} of a batch of {count}; they count from 0")
-        if len(set(carried)) < len(carried):
-            twice = next(at for at, times in Counter(carried).items() if times > 1)
-            raise RecordError(f"a payload names the record {twice} twice; name each once")
-        if any(after < before for before, after in pairwise(carried)):
-            raise RecordError("a payload names its records out of order; name them as they came, each once")
-        if not carried:
-            raise RecordError("a payload names no record; each payload carries one at least")
+        _check_named(carried, count)
         found += carried
     told = Counter(found)
     lost = [at for at in range(count) if at not in told]
@@ -69,3 +60,16 @@ def check_carried(portions: Sequence[Portion], count: int) -> None:
             f"the payloads leave out {len(lost)} of {count} records and carry {len(doubled)} more than once "
             f"({first}); every record is carried exactly once"
         )
+
+
+def _check_named(carried: Sequence[int], count: int) -> None:
+    """Pass where one portion names records of its batch, at least one, in order, and each once; else RecordError."""
+    if (wrong := next((at for at in carried if not 0 <= at < count), None)) is not None:
+        raise RecordError(f"a payload names the record {wrong} of a batch of {count}; they count from 0")
+    if len(set(carried)) < len(carried):
+        twice = next(at for at, times in Counter(carried).items() if times > 1)
+        raise RecordError(f"a payload names the record {twice} twice; name each once")
+    if any(after < before for before, after in pairwise(carried)):
+        raise RecordError("a payload names its records out of order; name them as they came, each once")
+    if not carried:
+        raise RecordError("a payload names no record; each payload carries one at least")

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -94,15 +94,9 @@ def check(
     try:
         stages = resolve_stages(site.destination, registry, base_url=base_url)
         warnings = warnings_of(stages)
+        facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
         for resolved in stages:
-            resolved.planner(RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
-            if (room := code_room(resolved, site.root, time.time())) is not None:
-                with room:
-                    problems += room.problems()
-            saved_bodies(resolved, site.root, PREVIEW_RUN_ID)
-            root = resolved.destination.files_root
-            if resolved.files and root is not None and not (site.root / root).is_dir():
-                problems.append(f"files_root: there is no folder {root} in {site.root}")
+            problems.extend(_stage_problems(resolved, site, facts))  # what it yields before it raises stays
         authorities_of(site, stages, registry, credential)
         outputs = outputs_of(site.destination)
         problems += output_problems(site, outputs)
@@ -110,6 +104,18 @@ def check(
     except ConfigurationError as error:
         problems.append(str(error))
     return Checked(destination=site.destination.name, problems=tuple(problems), warnings=warnings)
+
+
+def _stage_problems(resolved: Resolved, site: Site, facts: RunFacts) -> Iterator[str]:
+    """What is wrong with a stage beside its settings; ConfigurationError where it cannot be at all."""
+    resolved.planner(facts)
+    if (room := code_room(resolved, site.root, facts.started)) is not None:
+        with room:
+            yield from room.problems()
+    saved_bodies(resolved, site.root, facts.run_id)
+    root = resolved.destination.files_root
+    if resolved.files and root is not None and not (site.root / root).is_dir():
+        yield f"files_root: there is no folder {root} in {site.root}"
 
 
 def output_problems(site: Site, outputs: Sequence[OutputChoice]) -> list[str]:

@@ -246,21 +246,29 @@ def _way(
     """The cheapest faithful way to read the records."""
     batching = pieces.batching
     item = batching is not None and bool(batching.item or batching.group_by)
-    from_records = any(value.expression.needs_record for value in pieces.body)
-    needs_values = encoder.needs == "values" or (algorithm is not None and algorithm.needs == "values")
-    if algorithm is not None and algorithm.waits:
-        needs_values = False  # what it is handed is text, and what comes back is no record any more
-    if needs_values and (pieces.attributes == "body" or item or from_records):
-        return "full"
+    in_body = pieces.attributes == "body"
+    if _needs_values(encoder, algorithm):
+        from_records = any(value.expression.needs_record for value in pieces.body)
+        if in_body or item or from_records:
+            return "full"
     looked_into = (
-        (encoder.needs == "members" and pieces.attributes == "body")
-        or shape_of(destination).asks
-        or pieces.address.needs_record
-        or pieces.body
-        or pieces.files
-        or item
-    ) or pieces.attributes == "query"
-    return "shallow" if looked_into else "untouched"
+        item,
+        in_body and encoder.needs == "members",
+        pieces.attributes == "query",
+        pieces.address.needs_record,
+        pieces.body,
+        pieces.files,
+        shape_of(destination).asks,
+    )
+    return "shallow" if any(looked_into) else "untouched"
+
+
+def _needs_values(encoder: ContentEncoder, algorithm: GroupingAlgorithm | None) -> bool:
+    if algorithm is None:
+        return encoder.needs == "values"
+    if algorithm.waits:
+        return False  # what it is handed is text, and what comes back is no record any more
+    return "values" in (encoder.needs, algorithm.needs)
 
 
 def _limits(connector: Connector, destination: Destination) -> Limits:

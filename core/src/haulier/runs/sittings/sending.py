@@ -68,11 +68,9 @@ def prepare(
         _check_unfollowed(stages)
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
-    if isinstance(records, Input):
-        intake: Input = records
-    else:
+    if not isinstance(records, Input):
         given, readers = "-" if resume else records, registry.readers.values()
-        intake = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
+        records = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
     return Sitting(
         Orders(
             destination=site.destination,
@@ -82,7 +80,7 @@ def prepare(
             output_authorities=authorities_of_outputs(site, outputs_of(site.destination), registry),
             root=site.root,
             state_dir=site.state_dir(),
-            intake=intake,
+            intake=records,
             run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
             again=again,
             trusted=code_is_trusted(),

@@ -259,9 +259,7 @@ class Sitting:
 
     def _end(self, ledger: Store, run: RunRow, stop_reason: str) -> Report:
         """Close the books of this sitting; the report."""
-        row = ledger.run(run.run_id)
-        if row is None:
-            raise RunStopped(f"run {run.run_id} is no longer in its ledger")
+        row = _as_it_is(ledger, run)
         pending = report_of(ledger, row, self._orders.destination.name).pending
         if pending and not stop_reason:
             stop_reason = (
@@ -274,13 +272,19 @@ class Sitting:
         ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
         if state == "finished":
             forget_fetched(self._orders.state_dir, run.run_id)
-        row = ledger.run(run.run_id)
-        if row is None:
-            raise RunStopped(f"run {run.run_id} is no longer in its ledger")
+        row = _as_it_is(ledger, run)
         note = "" if row.read or stop_reason else "the input holds no records"
         if self._spool is not None and self._spool.broken_off and not stop_reason:
             note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.destination.name, note=note)
+
+
+def _as_it_is(ledger: Store, run: RunRow) -> RunRow:
+    """The row of a run as its ledger has it now."""
+    row = ledger.run(run.run_id)
+    if row is None:
+        raise RunStopped(f"run {run.run_id} is no longer in its ledger")
+    return row
 
 
 def _named(source: str, fingerprint: str) -> str:
