@@ -6,24 +6,15 @@ import time
 from typing import Any
 
 from tests.docs.blocks import REPOSITORY, blocks_of
+from tests.made import made_request
 
 from haulier.io.credentials import credential_types
-from haulier.model.request import Request
 
 HMAC = next(kind for kind in credential_types() if kind.name == "hmac")
 
 
 def header(body: bytes, secret: str, at: float) -> str:
-    request = Request(
-        number=0,
-        positions=range(0),
-        method="POST",
-        url="https://a.example/",
-        headers=(),
-        body=body,
-        length=len(body),
-        sha256=b"",
-    )
+    request = made_request("https://a.example/", "POST", body)
     return HMAC.apply(request, HMAC.settings.model_validate({"secret": secret}), at).headers[0][1]
 
 

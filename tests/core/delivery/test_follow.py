@@ -6,22 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from tests.made import made_request
 
 from haulier.delivery.follow import Ask, End, Patience, Pause, Questions, follow
 from haulier.delivery.judging import Judging
 from haulier.errors import TransportError
-from haulier.model.request import Request, Response
+from haulier.model.request import Response
 
-REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="GET",
-    url="https://service.invalid/tickets/t1",
-    headers=(),
-    body=b"",
-    length=0,
-    sha256=bytes(32),
-)
+REQUEST = made_request("https://service.invalid/tickets/t1")
 ONCE = Patience(final="/final", once=True, first_s=2, most_s=30, timeout_s=3600)
 PENDING = Response(status=200, body=b'{"final": false}')
 FINAL = Response(status=200, body=b'{"final": true, "result": [1]}')

@@ -8,21 +8,13 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.made import made_request
 
 from haulier.delivery.judging import History, Judging, retry_after
 from haulier.model.delivery import ACCEPTED, DELIVERED, Stop, Verdict
 from haulier.model.request import Request, Response
 
-REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="POST",
-    url="http://127.0.0.1/",
-    headers=(),
-    body=b"{}",
-    length=2,
-    sha256=b"",
-)
+REQUEST = made_request(method="POST", body=b"{}")
 HTML = b"<!DOCTYPE html><html><body>Log in</body></html>"
 
 

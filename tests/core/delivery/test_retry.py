@@ -5,23 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import made_request
 
 from haulier.delivery.judging import History, Judging
 from haulier.delivery.retry import Exhausted, Policy, Send, Settle, Wait, deliver
 from haulier.errors import TransportError
 from haulier.model.delivery import DELIVERED, Stop, Verdict
-from haulier.model.request import Request, Response
+from haulier.model.request import Response
 
-REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="POST",
-    url="http://127.0.0.1/",
-    headers=(),
-    body=b"{}",
-    length=2,
-    sha256=b"",
-)
+REQUEST = made_request(method="POST", body=b"{}")
 OK = Response(status=200)
 MAYBE = TransportError("silence", sent="maybe")
 NO = TransportError("nobody there", sent="no")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import made_request
 
 from haulier.errors import CredentialError
 from haulier.io.credentials import (
@@ -23,19 +24,9 @@ from haulier.io.credentials import (
     resolve_values,
 )
 from haulier.model.parts import Added
-from haulier.model.request import Request
 
 TYPES = {each.name: each for each in credential_types()}
-REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="GET",
-    url="https://a.example/",
-    headers=(),
-    body=b"",
-    length=0,
-    sha256=b"",
-)
+REQUEST = made_request("https://a.example/")
 
 
 def resolved(type_name: str, **values: str) -> ResolvedCredential:

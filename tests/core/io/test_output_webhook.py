@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from pydantic import ValidationError
+from tests.made import made_request
 
 from haulier.errors import CredentialError, OutputBusy
 from haulier.io.credentials import SecretRef, credential_types, resolve_values
@@ -121,16 +122,7 @@ def test_settings_that_do_not_hold_are_refused(settings: dict[str, Any], said: s
 
 
 def request(body: Any) -> Request:
-    return Request(
-        number=0,
-        positions=range(0),
-        method="POST",
-        url="https://a.example/",
-        headers=(),
-        body=body,
-        length=0,
-        sha256=b"",
-    )
+    return made_request("https://a.example/", "POST", body)
 
 
 def test_a_signature_covers_time_and_the_very_body() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
+from tests.made import made_endpoint
 
 from haulier.authoring import EndpointTemplate
 from haulier.plugins.checks import faults
@@ -14,10 +14,6 @@ from haulier.plugins.checks import faults
 def gather(**changes: Any) -> EndpointTemplate:
     """A template without a fault, but for the changes."""
     whole: dict[str, Any] = {
-        "connector": "acme",
-        "name": "gather",
-        "title": "Gather",
-        "description": "Gathers names.",
         "method": "POST",
         "path": "/gather",
         "attributes": "body",
@@ -25,11 +21,8 @@ def gather(**changes: Any) -> EndpointTemplate:
         "batch": "container",
         "batching": {"grouping": "array", "item": "name"},
         "item_type": "text",
-        "verified": True,
-        "source": "https://acme.example",
-        "read_on": date(2026, 11, 22),
     }
-    return EndpointTemplate(**{**whole, **changes})
+    return made_endpoint("gather", **{**whole, **changes})
 
 
 @pytest.mark.parametrize(

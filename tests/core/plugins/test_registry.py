@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
 import pytest
 from msgspec.structs import replace
+from tests.made import made_endpoint
 
 from haulier.errors import ConfigurationError, PluginError
 from haulier.model.connector import Connector, EndpointTemplate
@@ -17,19 +17,7 @@ from haulier.plugins.registry import Registry
 
 def endpoint(name: str, path: str) -> EndpointTemplate:
     """An endpoint of acme that takes one record a call."""
-    return EndpointTemplate(
-        connector="acme",
-        name=name,
-        title=name,
-        description=name,
-        method="POST",
-        path=path,
-        content_formats=("json",),
-        attributes="body",
-        verified=True,
-        source="https://acme.example",
-        read_on=date(2026, 11, 22),
-    )
+    return made_endpoint(name, method="POST", path=path, content_formats=("json",), attributes="body")
 
 
 ACME = Connector(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
 from math import inf, nan
 from typing import Any
 
 import pytest
+from tests.made import made_endpoint
 
-from haulier.authoring import EndpointTemplate, Parameter
+from haulier.authoring import Parameter
 from haulier.errors import DestinationError
 from haulier.runs.resolving.parameters import check_parameters
 
-TEMPLATE = EndpointTemplate(
-    connector="acme",
-    name="find",
-    title="Find",
-    description="Finds.",
+TEMPLATE = made_endpoint(
+    "find",
     method="GET",
     path="/find",
     parameters=(
@@ -27,9 +24,6 @@ TEMPLATE = EndpointTemplate(
         Parameter(name="words", place="body", description="Words.", type="list", choices=("a", "b")),
     ),
     content_formats=("json",),
-    verified=True,
-    source="https://acme.example",
-    read_on=date(2026, 11, 22),
 )
 
 

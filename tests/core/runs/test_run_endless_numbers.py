@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from tests.core.runs.carrying import destination
 from tests.core.runs.wire import Wire, answer
+from tests.made import made_request
 
 import haulier
 from haulier.io.saving import SavedBodies
 from haulier.model.column import Fault, values_at
 from haulier.model.json_value import as_text, decoded
 from haulier.model.pointer import look_up
-from haulier.model.request import Request, Response, joined
+from haulier.model.request import Response, joined
 from haulier.runs.reports.history import dead_letters
 
 LONG = "7" * 5_000
@@ -68,17 +69,7 @@ def test_outputs_get_such_a_key_as_its_own_text(
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_saved_answer_is_named_after_such_a_key(tmp_path: Path, number: str) -> None:
-    request = Request(
-        number=0,
-        positions=range(1),
-        method="GET",
-        url="http://x/",
-        headers=(),
-        body=b"",
-        length=0,
-        sha256=b"",
-        texts=joined([f'{{"id":{number}}}'.encode()]),
-    )
+    request = made_request(texts=joined([f'{{"id":{number}}}'.encode()]))
     response = Response(status=200, headers=(("content-type", "image/png"),), body=b"png")
     saved = SavedBodies(tmp_path, "out", "0" * 64, "id")
     assert saved.path_of(request, response) == f"out/{'0' * 12}/000000-{number[:80]}.png"

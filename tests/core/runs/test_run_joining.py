@@ -9,28 +9,20 @@ from typing import Any
 import msgspec
 from tests.core.runs.carrying import destination, within
 from tests.core.runs.wire import Wire, answer
+from tests.made import made_request
 
 import haulier
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
-from haulier.model.request import Request, Response, joined
+from haulier.model.request import Response, joined
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.outputs.joining import Joining, Lines
 
 
 def told(*records: bytes, body: bytes = b"", state: State = State.DELIVERED, **more: Any) -> Delivered:
-    request = Request(
-        number=3,
-        positions=range(5, 5 + len(records)),
-        method="POST",
-        url="http://127.0.0.1/",
-        headers=(),
-        body=b"",
-        length=0,
-        sha256=b"",
-        texts=joined(records),
-    )
+    positions = range(5, 5 + len(records))
+    request = made_request(method="POST", number=3, positions=positions, texts=joined(records))
     values: dict[str, Any] = {"reason": "", "ticket": "", "status": 200, "attempts": 1, **more}
     response = Response(status=200, body=body) if values["status"] else None
     return Delivered(

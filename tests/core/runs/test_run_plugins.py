@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.runs.carrying import counts, destination, records, rows, within
 from tests.core.runs.wire import Wire
+from tests.made import made_endpoint
 
 import haulier
 from haulier.authoring import hookimpl
@@ -49,19 +49,14 @@ class Plugin:
     @hookimpl
     def haulier_endpoint_templates(self) -> list[EndpointTemplate]:
         return [
-            EndpointTemplate(
+            made_endpoint(
+                "call",
                 connector="strange",
-                name="call",
-                title="Call",
-                description="A call.",
                 method="POST",
                 path="/call",
                 attributes="body",
                 content_formats=("json",),
                 judge=lambda request, response: self.judge(request, response),  # noqa: PLW0108 - set later
-                verified=False,
-                source="https://example.org/",
-                read_on=date(2026, 1, 1),
             )
         ]
 

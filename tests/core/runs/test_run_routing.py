@@ -18,19 +18,25 @@ def lines(path: str) -> list[Any]:
     return [json.loads(line)["key"] for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def routed(wire: Wire, *outputs: dict[str, Any]) -> dict[str, Any]:
+    """A destination whose lines go to these files, by a condition each."""
+    return {
+        "name": "routed",
+        "request": {"method": "POST", "url": f"{wire.url}/in"},
+        "key": "sku",
+        "outputs": [{"to": "jsonl", **output} for output in outputs],
+    }
+
+
 def test_lines_go_to_the_outputs_that_want_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Wire() as wire:
-        destination = {
-            "name": "routed",
-            "request": {"method": "POST", "url": f"{wire.url}/in"},
-            "key": "sku",
-            "outputs": [
-                {"to": "jsonl", "path": "all.jsonl"},
-                {"to": "jsonl", "path": "red.jsonl", "when": {"at": "/record/colour", "is": ["red", "rose"]}},
-                {"to": "jsonl", "path": "failed.jsonl", "when": {"at": "/state", "is": "rejected"}},
-            ],
-        }
+        destination = routed(
+            wire,
+            {"path": "all.jsonl"},
+            {"path": "red.jsonl", "when": {"at": "/record/colour", "is": ["red", "rose"]}},
+            {"path": "failed.jsonl", "when": {"at": "/state", "is": "rejected"}},
+        )
         records = [{"sku": 1, "colour": "red"}, {"sku": 2, "colour": "blue"}, b"no json", {"sku": 4}]
         texts = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in records]
         report = haulier.send(destination, texts)
@@ -51,15 +57,8 @@ def test_lines_where_nothing_stands_go_to_who_asked_for_those(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with Wire() as wire:
-        destination = {
-            "name": "routed",
-            "request": {"method": "POST", "url": f"{wire.url}/in"},
-            "key": "sku",
-            "limits": {"max_in_flight": 1},
-            "outputs": [
-                {"to": "jsonl", "path": "none.jsonl", "when": {"at": "/record/colour", "absent": True}}
-            ],
-        }
+        output = {"path": "none.jsonl", "when": {"at": "/record/colour", "absent": True}}
+        destination = {**routed(wire, output), "limits": {"max_in_flight": 1}}
         haulier.send(destination, [{"sku": 1, "colour": "red"}, {"sku": 2}, {"sku": 3, "colour": None}])
     assert lines("none.jsonl") == [2, 3]
 

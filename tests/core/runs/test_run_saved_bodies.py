@@ -11,17 +11,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.made import made_request
 
 import haulier
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.saving import SavedBodies
-from haulier.model.request import Request, Response
+from haulier.model.request import Response
 from haulier.runs.reports.history import all_runs
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
-REQUEST = Request(
-    number=0, positions=range(1), method="GET", url="http://x/", headers=(), body=b"", length=0, sha256=b""
-)
+REQUEST = made_request()
 
 
 class _Pictures(BaseHTTPRequestHandler):

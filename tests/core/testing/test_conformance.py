@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import Field, SecretStr
+from tests.made import made_endpoint
 
 from haulier.authoring import (
     Added,
@@ -35,19 +35,12 @@ def following(spread: Any) -> Following:
 def cancel(**changes: Any) -> EndpointTemplate:
     """A template without a fault, but for the changes."""
     whole: dict[str, Any] = {
-        "connector": "acme",
-        "name": "cancel",
-        "title": "Cancel",
-        "description": "Cancels one order.",
         "method": "DELETE",
         "path": "/orders/{order}",
         "parameters": (ORDER,),
         "irreversible": "It is gone.",
-        "verified": True,
-        "source": "https://acme.example",
-        "read_on": date(2026, 11, 22),
     }
-    return EndpointTemplate(**{**whole, **changes})
+    return made_endpoint("cancel", **{**whole, **changes})
 
 
 def test_a_template_without_a_fault_has_none() -> None:

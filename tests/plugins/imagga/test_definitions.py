@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
+from tests.made import made_request
 
 import haulier
 import haulier_imagga
 from haulier.cli.app import haulier as command_line
-from haulier.model.request import Request
 from haulier.testing.conformance import check_plugin
 from haulier_imagga import IMAGGA, IMAGGA_KEY, TEMPLATES
 from haulier_imagga.hand_made import warnings
@@ -223,23 +223,11 @@ def test_the_connector_is_gentle_and_knows_the_quota_headers() -> None:
     }
 
 
-def request() -> Request:
-    """Any request."""
-    return Request(
-        number=0,
-        positions=range(1),
-        method="GET",
-        url="https://api.imagga.com/v2/usage",
-        headers=(),
-        body=b"",
-        length=0,
-        sha256=bytes(32),
-    )
-
-
 def test_key_and_secret_become_a_basic_header() -> None:
     key = IMAGGA_KEY.settings.model_validate({"api_key": " acc_1\n", "api_secret": "s3cret"})
-    assert IMAGGA_KEY.apply(request(), key, 0.0).headers == (("Authorization", "Basic YWNjXzE6czNjcmV0"),)
+    assert IMAGGA_KEY.apply(made_request(), key, 0.0).headers == (
+        ("Authorization", "Basic YWNjXzE6czNjcmV0"),
+    )
     assert (IMAGGA_KEY.origins, IMAGGA_KEY.check) == (("https://api.imagga.com",), "imagga/usage")
     assert "s3cret" not in repr(key)
 

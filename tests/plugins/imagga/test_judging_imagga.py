@@ -6,26 +6,18 @@ import json
 
 import pytest
 from msgspec import structs
+from tests.made import made_request
 
 from haulier.delivery.judging import History, Judging
 from haulier.io.destinations import destination_from
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.request import Request, Response
+from haulier.model.request import Response
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
 from haulier_imagga import TEMPLATES
 from haulier_imagga.answers import judge, judge_delete, judge_job, judge_picture
 
-REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="GET",
-    url="https://api.imagga.com/v2/tags",
-    headers=(),
-    body=b"",
-    length=0,
-    sha256=bytes(32),
-)
+REQUEST = made_request("https://api.imagga.com/v2/tags")
 BY_NAME = {template.name: template for template in TEMPLATES}
 
 
