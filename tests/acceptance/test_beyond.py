@@ -27,6 +27,7 @@ from tests.acceptance.support import (
     png,
     wait_until,
 )
+from tests.imagga_stages import DELETE, UPLOAD, categorize
 
 import haulier
 
@@ -151,30 +152,7 @@ def test_b10_jobs_in_a_chain(project: Project, imagga: Imagga) -> None:
     files = [f"{n}.png" for n in range(4)]
     for number, name in enumerate(files):
         project.write(f"pictures/{name}", png(30, 20, shade=number))
-    upload_id = "{record.upload.result.upload_id}"
-    stages = [
-        {
-            "name": "upload",
-            "endpoint": "upload-image",
-            "params": {"image": "{record.file}"},
-            "files_root": "pictures",
-        },
-        {
-            "name": "categorize",
-            "endpoint": "start-batch",
-            "add": {"params.image_upload_id": upload_id, "params.categorizer_id": "personal_photos"},
-            "batching": {
-                "item": ["params"],
-                "grouping": {"name": "property", "property_name": "/categories"},
-            },
-        },
-        {
-            "name": "delete",
-            "endpoint": "delete-upload",
-            "params": {"uploadId": upload_id},
-            "after": "settled",
-        },
-    ]
+    stages = [UPLOAD, categorize(), DELETE]
     chain = {name: value for name, value in imagga.to("").items() if name != "endpoint"}
     outputs = [{"to": "jsonl", "path": "out.jsonl", "answer": True}]
     project.destination(

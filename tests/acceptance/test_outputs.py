@@ -22,6 +22,7 @@ from tests.acceptance.support import (
     wait_until,
 )
 from tests.acceptance.test_features import pictures, to
+from tests.imagga_stages import DELETE, UPLOAD, UPLOAD_ID
 
 import haulier
 
@@ -211,22 +212,7 @@ def _run_until(project: Project, name: str, holds: Any) -> None:
         process.wait()
 
 
-_UPLOAD_ID = "{record.upload.result.upload_id}"
-_UPLOAD_TAG_DELETE = [
-    {
-        "name": "upload",
-        "endpoint": "upload-image",
-        "params": {"image": "{record.file}"},
-        "files_root": "pictures",
-    },
-    {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": _UPLOAD_ID}},
-    {
-        "name": "delete",
-        "endpoint": "delete-upload",
-        "params": {"uploadId": _UPLOAD_ID},
-        "after": "settled",
-    },
-]
+_TAG = {"name": "tag", "endpoint": "tag-image", "params": {"image_upload_id": UPLOAD_ID}}
 
 
 def test_b11_a_chain_uploads_tags_and_deletes_in_one_run(project: Project, imagga: Imagga) -> None:
@@ -241,7 +227,7 @@ def test_b11_a_chain_uploads_tags_and_deletes_in_one_run(project: Project, imagg
             "credential": imagga_credential(project, imagga),
             "key": "sku",
             "limits": {"requests_per_second": 60, "max_in_flight": 2},
-            "stages": _UPLOAD_TAG_DELETE,
+            "stages": [UPLOAD, _TAG, DELETE],
             "outputs": [{"to": "jsonl", "path": "out/gallery.jsonl"}],
         },
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.imagga_stages import DELETE, UPLOAD, categorize
 
 import haulier
 from haulier.runs.jobs.questions import Questioner
@@ -28,7 +29,6 @@ from haulier_imagga.emulator.service import Settings
 
 PICTURES = Path(__file__).parents[3] / "examples" / "pictures"
 FILES = sorted(path.name for path in PICTURES.iterdir())
-UPLOAD_ID = "{record.upload.result.upload_id}"
 
 
 class Served:
@@ -46,30 +46,7 @@ class Served:
             "key": "file",
             "retry": {"attempts": 3, "base_s": 0.01, "cap_s": 0.05},
             "limits": {"requests_per_second": 1000, "max_in_flight": 1},
-            "stages": [
-                {
-                    "name": "upload",
-                    "endpoint": "upload-image",
-                    "params": {"image": "{record.file}"},
-                    "files_root": "pictures",
-                },
-                {
-                    "name": "categorize",
-                    "endpoint": "start-batch",
-                    "add": {"params.image_upload_id": UPLOAD_ID, "params.categorizer_id": "personal_photos"},
-                    "batching": {
-                        "size": size,
-                        "item": ["params"],
-                        "grouping": {"name": "property", "property_name": "/categories"},
-                    },
-                },
-                {
-                    "name": "delete",
-                    "endpoint": "delete-upload",
-                    "params": {"uploadId": UPLOAD_ID},
-                    "after": "settled",
-                },
-            ],
+            "stages": [UPLOAD, categorize(size=size), DELETE],
             "outputs": [{"to": "jsonl", "path": "out.jsonl", "answer": True}],
             **settings,
         }
