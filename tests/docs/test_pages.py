@@ -68,6 +68,24 @@ def test_every_module_that_a_page_of_the_house_names_is_there() -> None:
     assert [name for name in named if not any((root / name).is_file() for root in roots)] == []
 
 
+def test_every_folder_of_the_tree_stands_on_the_page_of_the_house() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    core, tests = REPOSITORY / "core" / "src" / "haulier", REPOSITORY / "tests"
+    rooms = {module.parent.relative_to(core) for module in core.glob("*/**/__init__.py")}
+    folders = {path.name for path in REPOSITORY.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    folders -= {"build", "dist"}
+    wanted = {
+        f"`{room}/`" if len(room.parts) == 1 or room.parts[0] != "runs" else f"`{room.name}/`"
+        for room in rooms
+    }
+    wanted |= {f"`{name}/`" for name in folders}
+    wanted |= {
+        f"`tests/{path.name}`" for path in tests.iterdir() if path.is_dir() and path.name[0] not in "._"
+    }
+    assert len(rooms) > 25
+    assert sorted(one for one in wanted if one not in page) == []
+
+
 def test_the_generated_pages_are_current() -> None:
     done = subprocess.run(
         [sys.executable, "tools/write_reference.py", "--check"],
