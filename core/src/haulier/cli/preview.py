@@ -97,30 +97,34 @@ def command(
         marked = credential_marks(ready, shown.samples)
         return shown, marked, _saved(shown, folder, needed=curl)
 
-    def lines(shown: Preview, marked: list[Marks], files: Mapping[int, Path]) -> Iterator[str]:
-        for one, marks in zip(shown.samples, marked, strict=True):
-            yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
-        yield from _later_lines(shown)
-        # What is no command is a comment, so that a shell can be handed the whole.
-        yield from (f"# {' '.join(line.split())}" if curl else line for line in _rejected_lines(shown))
-
     if watch:
         _check_watch(records, as_json=as_json)
 
         def all_lines() -> list[str]:
             shown, marked, files = made()
-            return [*lines(shown, marked, files), *_warnings(shown, marked)]
+            shown_lines = _lines(shown, marked, files, curl=curl, full=full)
+            return [*shown_lines, *_warnings(shown, marked)]
 
         return _watched(destination, records, all_lines)
     shown, marked, files = made()
     if as_json:
         _print_json(shown, marked, files)
         return None
-    for line in lines(shown, marked, files):
+    for line in _lines(shown, marked, files, curl=curl, full=full):
         out(line)
     for warning in _warnings(shown, marked):
         say(warning)
     return None
+
+
+def _lines(
+    shown: Preview, marked: list[Marks], files: Mapping[int, Path], *, curl: bool, full: bool
+) -> Iterator[str]:
+    for one, marks in zip(shown.samples, marked, strict=True):
+        yield from _curl_lines(one, marks, files) if curl else _sample_lines(one, marks, files, full=full)
+    yield from _later_lines(shown)
+    # What is no command is a comment, so that a shell can be handed the whole.
+    yield from (f"# {' '.join(line.split())}" if curl else line for line in _rejected_lines(shown))
 
 
 def _check_how_many(sample: int | None) -> None:

@@ -111,7 +111,8 @@ class HttpxLanes:
             self._made.append(lane)
         return lane
 
-    async def _exchange(self, lane: _Lane, request: Request, added: Added) -> Response:
+    def _outgoing(self, lane: _Lane, request: Request, added: Added) -> httpx.Request:
+        """The request as httpx has it, for this lane."""
         target, headers = head_of(request, added)
         body = request.body
         check_files(body)
@@ -130,6 +131,10 @@ class HttpxLanes:
             outgoing.extensions["target"] = target.encode("ascii")
         else:  # where the extension would be the target of CONNECT, too
             outgoing.url = _Exact(origin, target)
+        return outgoing
+
+    async def _exchange(self, lane: _Lane, request: Request, added: Added) -> Response:
+        outgoing = self._outgoing(lane, request, added)
         try:
             response = await lane.handle_async_request(outgoing)
         except _BEFORE_SENDING as error:
