@@ -57,7 +57,7 @@ class Condition(_Written):
 
     at: Place = Field(description="JSON pointer into the body, or `header:NAME`")
     values: list[StatusWord] = Field(
-        default_factory=list,
+        default=[],
         alias="is",
         description="the value, or the values, that it must have; small and capital letters count as the same",
     )

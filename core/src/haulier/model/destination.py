@@ -100,7 +100,7 @@ class Batching(Written):
         default=None, description="seconds a record waits for company at most, where the input is slow"
     )
     group_by: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="attributes, such as `country` or `address.city`: records that differ in one never share a batch",
     )
     grouping: GroupingChoice = Field(
@@ -199,11 +199,11 @@ class Call(Written):
         default=False, description="let a written Authorization header stand instead of the credential"
     )
     exclude: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="attributes kept out of body and query, any number; still usable in expressions",
     )
     include: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="the attributes that are sent, where not all are; paths such as `a.b` lead into nested ones",
     )
     rename: Mapping[str, str] = Field(
@@ -233,7 +233,7 @@ class Call(Written):
         description="a request that may have arrived and got no answer: `resend` it with the same bytes and key, or "
         "`park` its records as in doubt",
     )
-    outputs: list[OutputChoice] = Field(default_factory=list)
+    outputs: list[OutputChoice] = Field(default=[])
     save_body: str | None = Field(
         default=None,
         description="folder, below the project's, for answers that are files; each run makes one of its own in it",

@@ -35,7 +35,7 @@ class Fetch(Written):
         default=3, description="tries for each file that got no answer, or 408, 425, 429 or a 5xx"
     )
     allow: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="what may be fetched from besides public addresses: names such as `pictures.intern`, "
         "`localhost:8000`, or networks such as `10.1.0.0/16`",
     )

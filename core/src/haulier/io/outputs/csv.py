@@ -27,7 +27,7 @@ class CsvSettings(Settings):
         "line; a list of these names its columns after them"
     )
     include: list[str] = Field(
-        default_factory=list, description="attributes of the record to carry on besides those sent"
+        default=[], description="attributes of the record to carry on besides those sent"
     )
     when: Condition | None = Field(
         default=None, description="only lines that say so: `{at: /state, is: delivered}`"

@@ -40,7 +40,7 @@ class JsonlSettings(Settings):
 
     path: str = Field(min_length=1, description="the file to append to, below the project's folder")
     include: list[str] = Field(
-        default_factory=list, description="attributes of the record to carry on besides those sent"
+        default=[], description="attributes of the record to carry on besides those sent"
     )
     answer: bool = Field(
         default=False, description="carry the whole answer on: parsed body, and headers of interest"

@@ -38,7 +38,7 @@ class WebhookSettings(Settings):
         default="", description="more headers, `a:1,b:2` or a mapping, without expressions"
     )
     include: list[str] = Field(
-        default_factory=list, description="attributes of the record to carry on besides those sent"
+        default=[], description="attributes of the record to carry on besides those sent"
     )
     answer: bool = Field(
         default=True, description="carry the answer on: parsed body, and headers of interest"

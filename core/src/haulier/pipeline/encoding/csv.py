@@ -38,7 +38,7 @@ class CsvSettings(MediaSettings):
     """Settings of `csv`."""
 
     columns: list[str] = Field(
-        default_factory=list,
+        default=[],
         description="the columns in this order; empty: the attributes of the first record of the body that has any",
     )
     missing: Literal["refuse", "fill"] = Field(
