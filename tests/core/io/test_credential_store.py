@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from haulier.errors import ConfigurationError, CredentialError
@@ -20,7 +21,8 @@ from haulier.io.credentials import (
     resolve_values,
 )
 from haulier.io.project import Project
-from haulier.model.parts import CredentialType
+from haulier.model.parts import CredentialType, Token, TokenRequest
+from haulier.runs.credentials.authority import Authority, Wallet
 
 posix = pytest.mark.skipif(os.name != "posix", reason="mode bits are POSIX's")
 TYPES: dict[str, CredentialType] = {each.name: each for each in credential_types()}
@@ -67,11 +69,21 @@ def test_what_is_stored_is_listed_without_values_and_comes_back_resolved(
 def test_no_repr_shows_a_value(store: CredentialStore) -> None:
     added = store.add("prod", TYPES["basic"], PAIR, [ORIGIN])
     resolved = store.resolve("prod", TYPES["basic"])
-    shown = "".join(
-        map(repr, (store, added, added.values, resolved, resolved.settings, store.list(), vars(added)))
+    inside = msgspec.structs.asdict(added)
+    shown = (
+        f"{store!r} {added!r} {added.values!r} {resolved!r} {resolved.settings!r} {store.list()!r} {inside!r}"
     )
     assert "acc_77" not in shown
     assert "s3cr3t" not in shown
+
+
+def test_no_repr_shows_a_token_or_what_it_is_asked_for_with() -> None:
+    token = Token(value="s3cr3t", expires_at=5.0)
+    asked = TokenRequest(url="https://a/?s3cr3t", headers=(("Authorization", "s3cr3t"),), body=b"s3cr3t")
+    assert repr((token, asked, Wallet(token=token).token)) == (
+        "(Token(expires_at=5.0), TokenRequest(method='POST'), Token(expires_at=5.0))"
+    )
+    assert "s3cr3t" not in repr(Authority(name="prod", wallet=Wallet(token=token)))
 
 
 @posix

@@ -10,10 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.credentials.bound import origin_of
@@ -26,18 +27,19 @@ __all__ = ["Credential", "CredentialStore", "StoredRow"]
 _VERSION = 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A stored credential. type: name of its credential type; origins: canonical, never empty."""
 
     name: str
     type: str
-    values: Mapping[str, SecretRef] = field(repr=False)
+    values: Mapping[str, SecretRef]
     origins: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Credential(name={self.name!r}, type={self.type!r}, origins={self.origins!r})"
 
-@dataclass(frozen=True, kw_only=True)
-class StoredRow:
+
+class StoredRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a listing. values: field -> where its value is: `stored`, `env:NAME` or `file:PATH`."""
 
     name: str

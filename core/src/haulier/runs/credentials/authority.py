@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import msgspec
 
 from haulier.errors import CredentialError
 from haulier.io.credentials import (
@@ -37,18 +38,17 @@ CredentialLike: TypeAlias = "str | Mapping[str, Any] | None"
 _NOTHING = Added()
 
 
-@dataclass
-class Wallet:
+class Wallet(msgspec.Struct):
     """The token that all requests of a run share. It is not acquired yet where `value` is empty.
 
     renew_at: of the clock that never goes back, when it is to be acquired anew. proven: something was answered
     otherwise than with 401 since it was acquired in place of one that was not accepted. redactors: hear of each token.
     """
 
-    token: Token = field(default_factory=lambda: Token(value=""))
+    token: Token = msgspec.field(default_factory=lambda: Token(value=""))
     renew_at: float = 0.0
     proven: bool = True
-    redactors: list[Redactor] = field(default_factory=list)
+    redactors: list[Redactor] = []
 
     def keep(self, token: Token, renew_at: float) -> None:
         """This one from now on."""
@@ -57,8 +57,7 @@ class Wallet:
         self.token, self.renew_at = token, renew_at
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(msgspec.Struct, frozen=True, eq=False):
     """What authenticates the requests of a run. name: of the credential, empty without one.
 
     yields: a header written in the destination stands instead of the credential's (`override_authorization`).
@@ -67,12 +66,15 @@ class Authority:
     """
 
     name: str = ""
-    type: CredentialType | None = field(default=None, repr=False)
-    credential: ResolvedCredential | None = field(default=None, repr=False)
+    type: CredentialType | None = None
+    credential: ResolvedCredential | None = None
     yields: bool = False
     stored: bool = False
     checked: bool = False
-    wallet: Wallet = field(default_factory=Wallet, repr=False, compare=False)
+    wallet: Wallet = msgspec.field(default_factory=Wallet)
+
+    def __repr__(self) -> str:
+        return f"Authority(name={self.name!r}, yields={self.yields}, stored={self.stored}, checked={self.checked})"
 
     @property
     def acquires(self) -> bool:

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -194,7 +193,7 @@ def check_credential(
     )
     at = Site(destination=destination, root=folder.root, in_code=True, _state=(folder.root, None))
     resolved = resolve(destination, registry)
-    authority = replace(authority_of(at, resolved, registry, values), checked=True)
+    authority = msgspec.structs.replace(authority_of(at, resolved, registry, values), checked=True)
     request = pick_sample([resolved], RunFacts(PREVIEW_RUN_ID, time.time()), Intake([{}]), folder.root, 0)
     answer = LoopThread(lambda: _try(request, resolved, authority)).result()
     if kind.learn is None or answer.verdict != "delivered" or answer.status is None:
