@@ -160,6 +160,45 @@ def test_bodies_are_compressed_the_same_way_always_and_hashed_as_they_go_out(fol
     )
 
 
+@pytest.mark.parametrize(
+    ("template", "settings", "told"),
+    [
+        ('{{"v": {record.v}, "of": [{record.w}]}}', {}, []),
+        ('{{"v": "{record.v}", "w": {record.w}}}', {}, ["{record.v}"]),
+        (
+            '{{"say \\"": "dear {record.v}, {record.w} or {record.v}: {run.id}"}}',
+            {},
+            ["{record.v}", "{record.w}"],
+        ),
+        ("{record.v}", {"begin": '{"all": "'}, ["{record.v}"]),
+        ('"{record.v}"', {"escape": "none"}, []),
+        ("'{record.v}'", {}, []),
+    ],
+)
+def test_a_value_that_would_have_quotes_twice_is_warned_of(
+    template: str, settings: dict[str, Any], told: list[str]
+) -> None:
+    written = {"template": template, "escape": "json", **settings}
+    made = destination(URL, request={"content_format": "text"}, format_settings=written)
+    assert haulier.check(made).warnings == tuple(
+        f"format_settings.template: {one} stands between quotes, and `escape: json` gives a text quotes of its own; "
+        "take those around it out, or make what stands between them one attribute, with `add`"
+        for one in told
+    )
+
+
+def test_the_way_out_of_quotes_that_stand_twice_is_one() -> None:
+    made = destination(
+        URL,
+        request={"content_format": "text"},
+        format_settings={"template": '{{"v": {record.told}}}', "escape": "json"},
+        add={"told": 'dear {record.v}, "{record.w}"'},
+    )
+    (sample,) = haulier.preview(made, [{"v": 'a"b', "w": "\n"}]).samples
+    assert isinstance(sample.body, bytes)
+    assert json.loads(sample.body) == {"v": 'dear a"b, "\n"'}
+
+
 @pytest.mark.parametrize(("takes", "told"), [(True, 0), (None, 1), (False, None)])
 def test_an_endpoint_says_whether_it_takes_compressed_bodies(takes: bool | None, told: int | None) -> None:
     made = destination_from(

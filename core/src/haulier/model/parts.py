@@ -134,6 +134,7 @@ class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
     carries_batches: whether a list of records makes sense in it; files: whether it can carry a FilePart.
     expressions: names of settings that are texts with expressions in them. Only references to records are left in the
     settings that `encode` is handed: the facts of the run are filled in before.
+    warnings: settings -> what their author should know, each in words; None where there is nothing to look for.
 
     Raises DestinationError where no payload of this shape can be carried: it is tried on one empty record before a run
     begins. RecordError where values of a record do not fit; for a batch it names the items at fault in `each`.
@@ -150,6 +151,7 @@ class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
     needs: Needs = "values"
     charset: str = ""
     expressions: tuple[str, ...] = ()
+    warnings: Callable[[Any], Sequence[str]] | None = None
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True):

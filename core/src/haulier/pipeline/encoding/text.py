@@ -26,6 +26,7 @@ __all__ = ["TEXT", "TextSettings", "encode"]
 _MEDIA_TYPE = "text/plain; charset=utf-8"
 # Where str.splitlines and some services begin a new line.
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_QUOTE_OR_ESCAPED = re.compile(r'\\.|"', re.DOTALL)
 _Escape: TypeAlias = Literal["none", "json", "xml", "url"]
 _LineBreaks: TypeAlias = Literal["keep", "space", "refuse"]
 _Absent: TypeAlias = Literal["refuse", "empty"]
@@ -92,6 +93,30 @@ def encode(payload: Payload, settings: TextSettings) -> Body:
         raise RecordError("a value holds half a surrogate pair: mend the text") from error
 
 
+def quoted_twice(settings: TextSettings) -> tuple[str, ...]:
+    """Warnings about values that bring JSON's quotes along and stand between quotes already."""
+    if settings.escape != "json":
+        return ()
+    expression = parse(settings.template, place="format_settings.template")
+    inside = _quotes(settings.begin) % 2 == 1
+    found: dict[str, None] = {}
+    for part in expression.parts:
+        if isinstance(part, str):
+            inside ^= _quotes(part) % 2 == 1
+        elif inside and part.kind == "record":
+            found[str(part)] = None
+    return tuple(
+        f"format_settings.template: {one} stands between quotes, and `escape: json` gives a text quotes of its own; "
+        "take those around it out, or make what stands between them one attribute, with `add`"
+        for one in found
+    )
+
+
+def _quotes(text: str) -> int:
+    """How many quotes there are that begin or end a text of JSON."""
+    return sum(found == '"' for found in _QUOTE_OR_ESCAPED.findall(text))
+
+
 @lru_cache(maxsize=64)
 def _compiled(
     template: str, escape: _Escape, line_breaks: _LineBreaks, absent: _Absent, booleans: str
@@ -154,4 +179,5 @@ TEXT = ContentEncoder(
     needs="members",
     charset="utf-8",
     expressions=("template",),
+    warnings=quoted_twice,
 )

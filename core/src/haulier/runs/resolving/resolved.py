@@ -126,7 +126,13 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         empty = empty_columns(self.destination.outputs) if self.batching is not None else ()
         again = (_OK_AGAIN,) if self.destination.verdicts.get(200) == "retry" else ()
         vain = (_NOTHING_TO_HALVE,) if self.destination.all_or_nothing and not self._halvable else ()
-        return (*self.pieces.warnings, *empty, *again, *vain)
+        look = self.encoder.warnings
+        of_format = (
+            guarded(look, f"content format {self.encoder.name}")(self.encoder_settings)
+            if look is not None
+            else ()
+        )
+        return (*self.pieces.warnings, *of_format, *empty, *again, *vain)
 
     @property
     def _halvable(self) -> bool:
