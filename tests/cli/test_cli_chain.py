@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
-from tests.cli.running import Answer, Project, Server
+from tests.cli.running import Answer, Project, Server, wait_for
 
 CHAIN = """\
 key: id
@@ -90,7 +91,11 @@ def test_a_replay_says_before_it_sends_that_records_begin_at_the_first_stage_aga
 
 
 def test_a_chain_that_is_paused_goes_on_in_every_stage(project: Project, server: Server) -> None:
+    paused = threading.Event()
+
     def slow(path: str, body: bytes) -> Answer:
+        if len(server.seen) >= 20:
+            assert paused.wait(60)
         time.sleep(0.01)
         return service(path, body)
 
@@ -98,11 +103,10 @@ def test_a_chain_that_is_paused_goes_on_in_every_stage(project: Project, server:
     server.reply = slow
     project.run("activate", "gallery")
     process = project.start("run", "gallery", "--records", "in.jsonl")
-    until = time.monotonic() + 40
-    while len(server.seen) < 20 and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: len(server.seen) >= 20)
     assert project.run("pause", "gallery").code == 0
-    assert process.wait(30) == 3
+    paused.set()
+    assert process.wait(60) == 3
     stopped = project.run("report", "gallery", "--json").json
     assert stopped["state"] == "stopped"
     assert 0 < stopped["stages"][1]["delivered"] < 200

@@ -58,7 +58,7 @@ AFTER_THE_BODY = {
     "half a head": Broken(Cut(b"HTTP/1.1 200 OK\r\nContent-Le")),
     "half a body": Broken(Cut(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), 200),
     "half a chunk": Broken(Cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{"), 200),
-    "silence": Broken(Stall(30), timeout_s=0.4),
+    "silence": Broken(Stall(30), timeout_s=1.0),
 }
 
 
@@ -73,6 +73,7 @@ def test_whoever_read_the_whole_body_was_sent_to(sender: Sender, name: str, used
 
     with Wire(first_well) as wire:
         *before, last = sender.exchange(*[request(wire.url)] * (1 + used), timeout_s=broken.timeout_s)
+        wire.wait(1 + used)
         whole_bodies = len(wire.asked) - len(before)
         assert all(isinstance(one, Response) for one in before)
         assert isinstance(last, TransportError)
@@ -88,7 +89,7 @@ def test_silence_after_the_first_byte_of_an_answer_is_a_time_out_too(sender: Sen
         read_request(taken)
 
     with Serving(begin) as server:
-        error = sender.failure(request(server.url), timeout_s=0.4)
+        error = sender.failure(request(server.url), timeout_s=1.0)
     assert (error.sent, error.status) == ("maybe", 200)
     assert "no answer in time (`timeout_s` says how long to wait)" in str(error)
 
@@ -126,7 +127,7 @@ def test_a_server_that_reads_slowly_but_steadily_is_waited_for(sender: Sender) -
         read = 0
         while read < length:
             read += len(taken.recv(1 << 16))
-            time.sleep(0.02)
+            time.sleep(0.012)
         taken.sendall(answer())
         read_request(taken)
 

@@ -35,7 +35,7 @@ class Sender:
     make: Callable[..., Transport]
     new_loop: Callable[[], asyncio.AbstractEventLoop]
 
-    def open(self, *, lanes: int = 1, timeout_s: float = 5.0, **options: object) -> Transport:
+    def open(self, *, lanes: int = 1, timeout_s: float = 30.0, **options: object) -> Transport:
         return self.make(lanes=lanes, timeout_s=timeout_s, **options)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -43,15 +43,25 @@ class Sender:
             return runner.run(main)
 
     def exchange(
-        self, *requests: Request, added: Added = NOTHING_ADDED, pause_s: float = 0.0, **options: object
+        self,
+        *requests: Request,
+        added: Added = NOTHING_ADDED,
+        pause_s: float = 0.0,
+        ready: Callable[[int], bool] = lambda number: True,
+        **options: object,
     ) -> list[Response | TransportError]:
-        """Each request after the other over one transport; what came of it."""
+        """Each request after the other over one transport; what came of it.
+
+        ready: whether the next one may begin, by its number; pause_s: how long it waits then.
+        """
 
         async def main() -> list[Response | TransportError]:
             transport = self.open(**options)  # type: ignore[arg-type]
             found: list[Response | TransportError] = []
             try:
                 for number, one in enumerate(requests):
+                    while number and not ready(number):  # noqa: ASYNC110 - another thread knows
+                        await asyncio.sleep(0.005)
                     if number:
                         await asyncio.sleep(pause_s)
                     try:

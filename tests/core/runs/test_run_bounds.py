@@ -28,14 +28,6 @@ def ids(wire: Wire) -> list[list[int]]:
     return [[record["id"] for record in json.loads(asked.body)] for asked in wire.asked]
 
 
-def until(wire: Wire, requests: int) -> None:
-    """Return when so many have come; the time out is for a machine under load, and for what never comes."""
-    end = time.monotonic() + 60
-    while len(wire.asked) < requests:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_records_written_to_a_run_wait_no_longer_than_max_wait() -> None:
     """The run stays open, and nothing more is written: only the time sends them."""
     with Wire() as wire:
@@ -43,10 +35,10 @@ def test_records_written_to_a_run_wait_no_longer_than_max_wait() -> None:
         with haulier.open_run(url, state="state") as run:
             began = time.monotonic()
             run.write(records(3))
-            until(wire, 1)
+            wire.wait(1)
             assert time.monotonic() - began >= 0.4
             run.write(records(2))
-            until(wire, 2)
+            wire.wait(2)
         assert ids(wire) == [[0, 1, 2], [0, 1]]
         assert run.report is not None
         assert (run.report.delivered, run.report.read) == (5, 5)
@@ -62,7 +54,7 @@ def test_records_from_a_slow_pipe_wait_no_longer_than_max_wait() -> None:
         assert process.stdin is not None
         process.stdin.write(b'{"id":0}\n{"id":1}\n')
         process.stdin.flush()
-        until(wire, 1)
+        wire.wait(1)
         process.stdin.write(b'{"id":2}\n')
         process.stdin.close()
         assert process.wait(60) == 0
@@ -76,7 +68,7 @@ def test_records_of_a_slow_iterator_wait_no_longer_than_max_wait() -> None:
         for number in range(3):
             time.sleep(0.06)
             yield {"id": number}
-        until(wire, 1)
+        wire.wait(1)
         yield {"id": 3}
 
     with Wire() as wire:
@@ -101,7 +93,7 @@ def test_a_full_batch_does_not_wait() -> None:
         url = destination(wire.url, batching={"size": 3, "max_wait": 3600})
         with haulier.open_run(url, state="state") as run:
             run.write(records(3))
-            until(wire, 1)
+            wire.wait(1)
             assert ids(wire) == [[0, 1, 2]]
 
 

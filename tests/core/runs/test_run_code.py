@@ -276,10 +276,7 @@ def test_what_a_program_writes_is_made_by_code_and_flush_waits_for_it() -> None:
             assert sorted(one for body in bodies(wire) for one in body["ids"]) == [0, 1, 2, 3]
             assert rows(Path("state"), "select delivered, read, low_water from run") == [(4, 4, 4)]
             run.write(records(1))
-            end = time.monotonic() + 60
-            while len(wire.asked) < 3:
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            wire.wait(3)
         assert run.report is not None
         assert counts(run.report) == {"delivered": 5}
 
@@ -298,10 +295,7 @@ def test_a_killed_run_loses_nothing_and_repeats_bodies_byte_by_byte() -> None:
     with Wire(delay_s=0.02) as wire:
         written = by_code(wire.url, code, limits={"max_in_flight": 4})
         with subprocess.Popen([sys.executable, "-c", KILLED, json.dumps(written)]) as process:
-            end = time.monotonic() + 60
-            while len(wire.asked) < 12:
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            wire.wait(12)
             process.send_signal(signal.SIGKILL)
         report = haulier.send(written, "in.jsonl", state="state")
         assert (report.state, counts(report)) == ("finished", {"delivered": 300})

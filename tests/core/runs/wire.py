@@ -70,13 +70,17 @@ def answer(
 
 @dataclass
 class Wire:
-    """Use it as a context manager. reply: what each request is answered with; delay_s: before that."""
+    """Use it as a context manager. reply: what each request is answered with; delay_s: before that.
+
+    connections, closed: how many there were, and how many of them are closed on this side.
+    """
 
     reply: Callable[[Asked], Answer] = lambda asked: answer()
     tls: ssl.SSLContext | None = None
     delay_s: float = 0.0
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    closed: int = 0
 
     def __enter__(self) -> Self:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -112,6 +116,13 @@ class Wire:
     def bodies(self) -> list[bytes]:
         return [one.body for one in self.asked]
 
+    def wait(self, requests: int) -> None:
+        """Return when so many whole requests have come; the time is for a machine under load, and what never comes."""
+        until = time.monotonic() + 60
+        while len(self.asked) < requests:
+            assert time.monotonic() < until, f"{len(self.asked)} of {requests} requests came"
+            time.sleep(0.005)
+
     def _start(self, work: Callable[..., None], *values: object) -> None:
         thread = threading.Thread(target=work, args=values, daemon=True)
         self._threads.append(thread)
@@ -146,6 +157,8 @@ class Wire:
                 self._open.discard(taken)
             taken.close()
             plain.close()
+            with self._lock:
+                self.closed += 1
 
     def _read(self, taken: socket.socket, connection: int) -> Asked | None:
         data = b""
