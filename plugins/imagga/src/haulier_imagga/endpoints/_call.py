@@ -7,12 +7,15 @@ from functools import partial
 from typing import Any
 
 from haulier.authoring import EndpointTemplate, Parameter
-from haulier_imagga.answers import judge
+from haulier_imagga.answers import TICKET, judge, judge_job
+from haulier_imagga.jobs import FOLLOW
 from haulier_imagga.parameters import BY_CONTENT, BY_REFERENCE, ONE_CONTENT, ONE_REFERENCE
 
-__all__ = ["DOCS", "image_calls", "imagga_call"]
+__all__ = ["DOCS", "ONE_RECORD", "image_calls", "imagga_call", "imagga_job"]
 
 DOCS = "https://docs.imagga.com/"
+# Of calls that take nothing from records.
+ONE_RECORD = "One call per record: give it one record, such as {}."
 
 imagga_call = partial(
     EndpointTemplate,
@@ -22,6 +25,11 @@ imagga_call = partial(
     # 0 and 1, never true and false: https://github.com/henomis/imagga-go
     booleans="digits",
     read_on=date(2026, 11, 22),
+)
+
+# A call that starts a job, which is followed by its ticket; asked for once more it starts another one.
+imagga_job = partial(
+    imagga_call, takes={"ticket_id": TICKET}, judge=judge_job, ticket=TICKET, follow=FOLLOW, idempotent=False
 )
 
 

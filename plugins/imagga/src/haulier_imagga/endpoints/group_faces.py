@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from haulier_imagga.answers import TICKET, judge_job
-from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.endpoints._call import imagga_job
 from haulier_imagga.jobs import FOLLOW_GROUPS
 
 __all__ = ["GROUP_FACES"]
 
-GROUP_FACES = imagga_call(
+GROUP_FACES = imagga_job(
     name="group-faces",
     title="Create Face Groupings",
     description=(
@@ -25,10 +24,6 @@ GROUP_FACES = imagga_call(
     item_type="text",
     # Asked for by the types of a TypeScript client (public client code, address unknown, read 2026-11-22).
     minimum_records=5,
-    takes={"ticket_id": TICKET},
-    judge=judge_job,
-    ticket=TICKET,
-    idempotent=False,
     follow=FOLLOW_GROUPS,
     notes=(
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haulier_imagga.endpoints._call import DOCS, imagga_call
+from haulier_imagga.endpoints._call import DOCS, ONE_RECORD, imagga_call
 
 __all__ = ["LIST_CATEGORIZERS"]
 
@@ -13,7 +13,7 @@ LIST_CATEGORIZERS = imagga_call(
     method="GET",
     path="/v2/categorizers",
     takes={"categorizers": "/result/categorizers"},
-    notes=("One call per record: give it one record, such as {}.",),
+    notes=(ONE_RECORD,),
     verified=True,
     source=DOCS,
 )

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from haulier_imagga.answers import TICKET, judge_delete, judge_job
-from haulier_imagga.endpoints._call import DOCS, imagga_call
-from haulier_imagga.jobs import FOLLOW
+from haulier_imagga.answers import judge_delete
+from haulier_imagga.endpoints._call import DOCS, ONE_RECORD, imagga_call, imagga_job
 from haulier_imagga.parameters import CALLBACK, ENTRY, INDEX, SIMILAR_BY
 
 __all__ = ["DELETE_SIMILAR_ENTRY", "DELETE_SIMILAR_INDEX", "TRAIN_SIMILAR_IMAGES"]
 
 _PATH = "/v2/similar-images/categories/{categorizer_id}/{index_id}"
 
-TRAIN_SIMILAR_IMAGES = imagga_call(
+TRAIN_SIMILAR_IMAGES = imagga_job(
     name="train-similar-images",
     title="Visual Search: Train",
     description="Starts the training of an index of visual search; until it is done, searches do not see what was fed.",
     method="PUT",
     path=_PATH,
     parameters=(SIMILAR_BY, INDEX, CALLBACK),
-    takes={"ticket_id": TICKET},
-    judge=judge_job,
-    ticket=TICKET,
-    idempotent=False,
-    follow=FOLLOW,
-    notes=("One call per record: give it one record, such as {}.",),
+    notes=(ONE_RECORD,),
     verified=True,
     source=DOCS,
 )
@@ -50,7 +44,7 @@ DELETE_SIMILAR_INDEX = imagga_call(
     parameters=(SIMILAR_BY, INDEX),
     judge=judge_delete,
     irreversible="A deleted index is lost with everything that was fed: all pictures must be sent again.",
-    notes=("One call per record: give it one record, such as {}.",),
+    notes=(ONE_RECORD,),
     verified=True,
     source=DOCS,
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from haulier_imagga.answers import TICKET, judge_job
-from haulier_imagga.endpoints._call import imagga_call
-from haulier_imagga.jobs import FOLLOW
+from haulier_imagga.endpoints._call import imagga_job
 
 __all__ = ["START_BATCH"]
 
-START_BATCH = imagga_call(
+START_BATCH = imagga_job(
     name="start-batch",
     title="Batch of Calls",
     description=(
@@ -23,11 +21,6 @@ START_BATCH = imagga_call(
     # The property is the path of the call that is made for each item.
     batching={"grouping": {"name": "property", "property_name": "/tags"}, "item": ["params"]},
     item_type="object",
-    takes={"ticket_id": TICKET},
-    judge=judge_job,
-    ticket=TICKET,
-    idempotent=False,
-    follow=FOLLOW,
     notes=(
         "Known from one client only. Imagga's documentation does not list it any more; neither the most items of a "
         "batch nor the shape of its result was read in any source. So nothing is told apart in it: each record gets "

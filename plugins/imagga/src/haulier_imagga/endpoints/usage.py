@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haulier_imagga.endpoints._call import imagga_call
+from haulier_imagga.endpoints._call import ONE_RECORD, imagga_call
 from haulier_imagga.parameters import flag
 
 __all__ = ["USAGE"]
@@ -27,7 +27,7 @@ USAGE = imagga_call(
     },
     notes=(
         "Counters were renamed over time; `usage` holds the whole result as it came.",
-        "One call per record: give it one record, such as {}.",
+        ONE_RECORD,
     ),
     verified=True,
     source="https://github.com/henomis/imagga-go",
