@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from haulier.errors import LedgerError, PluginError
 from haulier.io.ledger.protocol import Store
@@ -20,7 +21,7 @@ from haulier.io.transports.protocol import Transport
 from haulier.runs.credentials.accounts import noted
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.driving.book import Book
-from haulier.runs.driving.delivered import LinesOf
+from haulier.runs.driving.course import Course
 from haulier.runs.driving.driver import Driver
 from haulier.runs.driving.joint import Depth, Place
 from haulier.runs.driving.numbering import Numbering
@@ -40,6 +41,22 @@ from haulier.runs.stages.stage_follow import JointTurns, StageFollowing, StageKe
 __all__ = ["Chain"]
 
 _PAUSED = "the destination was paused; activate it and run again to go on"
+
+
+class _Stage(msgspec.Struct, eq=False, kw_only=True):
+    """A stage under way. lines: makes those of its own outputs. durable: commits of its driver that are.
+
+    following: follows its jobs, where it has any beside its driver.
+    """
+
+    leg: Leg
+    course: Course
+    lines: Lines | None
+    book: Book
+    transport: Transport
+    driver: Driver
+    following: StageFollowing | None = None
+    durable: int = 0
 
 
 class Chain:
@@ -67,31 +84,25 @@ class Chain:
         self._loop = asyncio.get_running_loop()
         # The commits that are on their way to the disk: whose each is, and what a follower waits for with it.
         self._order: deque[tuple[int, Commit, asyncio.Future[None] | None]] = deque()
-        self._counts = [0] * len(legs)
         self._durable = 0
         self._numbering = Numbering()
         self._joints = joints_of(orders)
         self._depth = Depth(self._joints)
         self._joined = joined_of(orders, self._run.run_id)
-        self._courses = [
-            course_of(orders, at, self._run.run_key, spooled=spooled, fetched=leg.fetched)
-            for at, leg in enumerate(legs)
-        ]
-        self._first_output = len(orders.destination.outputs) if orders.is_chain else 0
-        self._own: list[Lines | None] = []
-        self._books: list[Book] = []
-        self._transports: list[Transport] = []
-        self._drivers: list[Driver] = []
+        self._stages: list[_Stage] = []
+        self._lost: LedgerError | None = None
         self.stop_reason = self._not_at_end = ""
         self._writer = make_writer(ledger, self._run.id, self._written, before=before)
-        self._lost: LedgerError | None = None
-        for at in range(len(legs)):
-            self._add(at)
-        self._following = [self._following_of(at) for at in range(len(legs))]
+        first_output = len(orders.destination.outputs) if orders.is_chain else 0
+        for at, leg in enumerate(legs):
+            self._stages.append(self._stage(at, first_output, spooled=spooled))
+            first_output += len(leg.resolved.destination.outputs)
+        for at, stage in enumerate(self._stages):
+            stage.following = self._following_of(at)
         self._owing = Owing(
             outputs,
             read=read_back(orders.state_dir, self._run),
-            paid=self._books[0].paid,
+            paid=self._stages[0].book.paid,
             failed=self._output_failed,
         )
         owed = ledger.owing(self._run)
@@ -101,11 +112,11 @@ class Chain:
     def stop(self, reason: str) -> None:
         """Take nothing more in, let what is in flight finish, then end; resumable."""
         self.stop_reason = self.stop_reason or reason
-        for driver in self._drivers:
-            driver.stop(reason)
-        for following in self._following:
-            if following is not None:
-                following.stop(reason)
+        for stage in self._stages:
+            stage.driver.stop(reason)
+        for stage in self._stages:
+            if stage.following is not None:
+                stage.following.stop(reason)
 
     async def run(self) -> str:
         """Drive all stages to their end, or to a stop; why they stopped, or an empty text. All is durable then.
@@ -114,8 +125,9 @@ class Chain:
         """
         self._writer.start()
         # The last one first: what an earlier sitting left of it goes out before anything new.
-        stages: list[Coroutine[Any, Any, None]] = [self._drive(at) for at in reversed(range(len(self._legs)))]
-        tasks = [asyncio.ensure_future(stage) for stage in stages]
+        tasks: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._drive(at)) for at in reversed(range(len(self._stages)))
+        ]
         try:
             await _all(tasks)
             late = await self._owing.finish(
@@ -123,26 +135,29 @@ class Chain:
             )
             if late:
                 self.stop(late)
-            for driver in self._drivers:
-                await driver.flush(last=True)
+            for stage in self._stages:
+                await stage.driver.flush(last=True)
         finally:
             self._writer.close()
             await self._owing.close()
-            for transport in self._transports:
-                await transport.close()
+            for stage in self._stages:
+                await stage.transport.close()
             for joint in set(self._joints):
                 joint.share.close()
         return self._why_stopped()
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _add(self, at: int) -> None:
-        leg, course, orders = self._legs[at], self._courses[at], self._orders
+    def _stage(self, at: int, first_output: int, *, spooled: bool) -> _Stage:
+        """A stage with its driver. first_output: the number of its first own output, among those of all stages."""
+        leg, orders = self._legs[at], self._orders
+        course = course_of(orders, at, self._run.run_key, spooled=spooled, fetched=leg.fetched)
         saved = saved_bodies(leg.resolved, orders.root, self._run.run_id)
-        lines, passing = self._lines(at, saved)
+        lines = lines_of(leg.resolved, orders.registry, leg.row.run_id, saved, first=first_output)
+        passing = self._passing(at, lines) if orders.is_chain else None
         book = Book(
             leg.row,
-            lines=lines,
+            lines=passing if passing is not None else lines,
             redact=self._redact,
             missing=leg.missing,
             follows=follows(orders, at),
@@ -150,26 +165,26 @@ class Chain:
             outbox=self._run.id,
             onward=passing,
         )
-        transport = transport_of(leg.resolved, in_flight=course.max_in_flight, saved=saved)
-        transport = noted(transport, leg.resolved, orders.authorities[at], orders.root)
-        transport = with_tokens(
-            transport, orders.authorities[at], timeout_s=leg.resolved.destination.timeout_s
+        transport = self._transport(at, course, saved)
+        driver = Driver(
+            leg.source,
+            book,
+            transport,
+            course,
+            self._place(at),
+            write=lambda commit: self._write(at, commit),
+            stopped=lambda reason: self._stopped_by(at, reason),
+            settled=orders.on_delivery,
+            durable=lambda commit: self._told_durable(at, commit),
         )
-        self._books.append(book)
-        self._transports.append(transport)
-        self._drivers.append(
-            Driver(
-                leg.source,
-                book,
-                transport,
-                course,
-                self._place(at),
-                write=lambda commit: self._write(at, commit),
-                stopped=lambda reason: self._stopped_by(at, reason),
-                settled=orders.on_delivery,
-                durable=lambda commit: self._told_durable(at, commit),
-            )
-        )
+        return _Stage(leg=leg, course=course, lines=lines, book=book, transport=transport, driver=driver)
+
+    def _transport(self, at: int, course: Course, saved: SavedBodies | None) -> Transport:
+        """What sends the requests of a stage, saves its answers, and learns of its account."""
+        resolved, authority = self._legs[at].resolved, self._orders.authorities[at]
+        transport = transport_of(resolved, in_flight=course.max_in_flight, saved=saved)
+        transport = noted(transport, resolved, authority, self._orders.root)
+        return with_tokens(transport, authority, timeout_s=resolved.destination.timeout_s)
 
     def _place(self, at: int) -> Place:
         leg, feed, later = self._legs[at], self._legs[at].feed, self._later_feed(at)
@@ -186,18 +201,8 @@ class Chain:
         """What feeds the stage that follows; None behind the last one."""
         return self._legs[at + 1].feed if at + 1 < len(self._legs) else None
 
-    def _lines(self, at: int, saved: SavedBodies | None) -> tuple[LinesOf | None, Passing | None]:
-        """What makes the lines of a stage's outputs, and in a chain what makes its records for later stages."""
-        leg, orders = self._legs[at], self._orders
-        own = lines_of(leg.resolved, orders.registry, leg.row.run_id, saved, first=self._first_output)
-        self._own.append(own)
-        self._first_output += len(leg.resolved.destination.outputs)
-        if not orders.is_chain:
-            return own, None
-        passing = self._passing(at, own)
-        return passing, passing
-
     def _passing(self, at: int, own: Lines | None) -> Passing:
+        """What makes the records of a stage of a chain for later ones, and the lines of its outputs."""
         return Passing(
             at,
             [one.resolved for one in self._legs],
@@ -220,7 +225,7 @@ class Chain:
             jobs_reader(orders.state_dir, leg.row),
             leg.trail,
             questioner,
-            self._passing(at, self._own[at]),
+            self._passing(at, self._stages[at].lines),
             write=lambda commit, passing: self._write_followed(at, commit, passing),
             redact=self._redact,
         )
@@ -259,8 +264,8 @@ class Chain:
     def _committed(self, count: int, error: LedgerError | None) -> None:
         if error is not None:
             self._lost = error
-            for driver in self._drivers:
-                driver.committed(0, error)
+            for stage in self._stages:
+                stage.driver.committed(0, error)
             for *_, durable in self._order:
                 if durable is not None and not durable.done():
                     durable.set_exception(error)
@@ -272,21 +277,22 @@ class Chain:
             if commit.owed:  # here, in the ledger's order: drivers are told in another
                 self._owing.durable(commit)
             if durable is None:
-                self._counts[at] += 1
+                self._stages[at].durable += 1
                 told.add(at)
             else:
                 self._told_durable(at, commit)
                 if not durable.done():
                     durable.set_result(None)
         for at in sorted(told, reverse=True):
-            self._drivers[at].committed(self._counts[at], None)
+            stage = self._stages[at]
+            stage.driver.committed(stage.durable, None)
 
     def _told_durable(self, at: int, commit: Commit) -> None:
-        leg, following = self._legs[at], self._following[at]
-        if leg.fetched is not None:
-            leg.fetched.durable(commit)
-        if following is not None:
-            following.durable(commit)
+        stage = self._stages[at]
+        if stage.leg.fetched is not None:
+            stage.leg.fetched.durable(commit)
+        if stage.following is not None:
+            stage.following.durable(commit)
         if not commit.onward:
             return
         for later in self._legs[1:]:
@@ -295,10 +301,10 @@ class Chain:
                 later.feed.durable(count)
 
     async def _drive(self, at: int) -> None:
-        driving, following = self._drivers[at].run(), self._following[at]
+        driver, following = self._stages[at].driver, self._stages[at].following
         if following is None:
-            await driving
-        elif why := await following.beside(driving, self._drivers[at].fail):
+            await driver.run()
+        elif why := await following.beside(driver.run(), driver.fail):
             self._not_at_end = self._not_at_end or why
         if (later := self._later_feed(at)) is not None:
             later.end()
@@ -310,20 +316,20 @@ class Chain:
         self.stop(f"stage `{self._legs[at].resolved.name}`: {reason}" if named else reason)
 
     def _why_stopped(self) -> str:
-        reasons = (self.stop_reason, *(driver.stop_reason for driver in self._drivers), self._not_at_end)
+        reasons = (self.stop_reason, *(stage.driver.stop_reason for stage in self._stages), self._not_at_end)
         return next((reason for reason in reasons if reason), "")
 
     def _output_failed(self, error: Exception) -> None:
         if isinstance(error, PluginError):
-            self._drivers[0].fail(error)
+            self._stages[0].driver.fail(error)
         else:
             self.stop(str(error))
 
     async def _meanwhile(self) -> None:
-        if self._courses[0].paused():
+        if self._stages[0].course.paused():
             self.stop(_PAUSED)
-        for driver in self._drivers:
-            await driver.flush()
+        for stage in self._stages:
+            await stage.driver.flush()
 
 
 async def _all(tasks: Sequence[asyncio.Future[None]]) -> None:
