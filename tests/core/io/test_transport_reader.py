@@ -27,6 +27,9 @@ ANSWERS = [
 def read(reader: AnswerReader, *pieces: bytes, method: str = "POST") -> tuple[Response, bool]:
     """The answer that these pieces make, and whether another one may follow."""
     reader.begin(method)
+    if (quick := reader.at_once(pieces[0])) is not None and len(pieces) == 1:
+        assert quick[1] is None
+        return quick[0], True
     wholes = [reader.feed(piece) for piece in pieces]
     assert wholes == [False] * (len(pieces) - 1) + [True]
     return reader.response(), reader.clean

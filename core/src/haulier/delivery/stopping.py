@@ -44,16 +44,17 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         self.failed.append(began)
         self.in_flight_limit = max(1, min(self.in_flight_limit, in_flight) - 1)
 
-    def success(self, most: int, *, began: float, provisional: int = 0) -> None:
+    def success(self, most: int, *, began: float, provisional: int = 0, count: int = 1) -> None:
         """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`.
 
-        provisional: how many refusals still are, as they came after its request left.
+        provisional: how many refusals still are, as they came after its request left. count: so many succeeded, none of
+        which left before `began`.
         """
-        self.successes += 1
+        self.successes += count
         self._answered(began)
         self.provisional = provisional
         if not self.failed:
-            self.in_flight_limit = min(most, self.in_flight_limit * 2)
+            self.in_flight_limit = min(most, self.in_flight_limit << min(count, most.bit_length()))
 
     def rejection(
         self, reason: str, *, began: float | None = None, general: bool = False, made: bool = True

@@ -27,12 +27,15 @@ class Refused(Exception):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """A head that was read before, of an answer that was whole in one piece and left its connection open."""
+    """A head that was read before, of an answer that was whole in one piece and left its connection open.
+
+    length: of the body. kept_for_s: how long the server keeps the connection, where it says so.
+    """
 
     status: int
     headers: tuple[Header, ...]
-    telling: dict[str, str]
     length: int
+    kept_for_s: int | None
 
 
 class Heads:
@@ -61,30 +64,39 @@ class AnswerReader:
     def __init__(self, heads: Heads, max_bytes: int) -> None:
         self._heads, self._max_bytes = heads, max_bytes
         self._parser = httptools.HttpResponseParser(self)
-        self.begin("")
+        self._method = ""
+        self._forget()
 
     def begin(self, method: str) -> None:
         """The next answer is to a request of this method."""
         self._method = method
+        if self.raw_bytes:
+            self._forget()
+
+    def _forget(self) -> None:
         self._headers: list[Header] = []
         self._telling: dict[str, str] = {}
         self._pieces: list[bytes] = []
-        self._known: Head | None = None
         self.status = self.raw_bytes = self._head_bytes = self._body_bytes = 0
         self.clean = self._whole = self._until_end = self._interim = False
+
+    def at_once(self, data: bytes) -> tuple[Response, int | None] | None:
+        """The answer, where this is all of it and begins with a head that was read before, and how long the server
+        keeps the connection, where it says so; nothing else came then. None: `feed` it.
+        """
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        known = self._heads.known.get(data[:end])
+        if known is None or len(data) != end + known.length or self.raw_bytes or self._method == "HEAD":
+            return None
+        if known.length > self._max_bytes:
+            return None
+        return Response(status=known.status, headers=known.headers, body=data[end:]), known.kept_for_s
 
     def feed(self, data: bytes) -> bool:
         """Read what came; whether the answer is whole. Raises Refused."""
         first = not self.raw_bytes
-        if first:
-            end = data.find(_HEAD_END) + len(_HEAD_END)
-            known = self._heads.known.get(data[:end])
-            if known is not None and len(data) == end + known.length and self._method != "HEAD":
-                self._known, self.status, self.clean = known, known.status, True
-                self._pieces.append(data[end:])
-                return True
-            if data[:7] != b"HTTP/1."[: len(data)]:
-                raise Refused("it does not speak HTTP/1.1")
+        if first and data[:7] != b"HTTP/1."[: len(data)]:
+            raise Refused("it does not speak HTTP/1.1")
         self.raw_bytes += len(data)
         self._parse(data)
         if self._whole:
@@ -103,26 +115,21 @@ class AnswerReader:
 
     def response(self) -> Response:
         """The whole answer, body decompressed. Raises Refused where that fails or takes too much."""
-        if (known := self._known) is not None:
-            headers, telling = known.headers, known.telling
-        else:
-            headers, telling = tuple(self._headers), self._telling
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         if len(body) > self._max_bytes:
             raise Refused(self._too_long())
-        if codings := telling.get("content-encoding"):
+        if codings := self._telling.get("content-encoding"):
             try:
                 body = unpacked(body, [codings], self._max_bytes)
             except TooLong:
                 raise Refused(self._too_long()) from None
             except zlib.error as error:
                 raise Refused(f"its answer is no {codings}: {error}") from None
-        return Response(status=self.status, headers=headers, body=body)
+        return Response(status=self.status, headers=tuple(self._headers), body=body)
 
     def kept_for_s(self) -> int | None:
         """How long the server keeps the connection, where it says so."""
-        telling = self._telling if self._known is None else self._known.telling
-        found = _KEPT_FOR.search(telling["keep-alive"]) if "keep-alive" in telling else None
+        found = _KEPT_FOR.search(self._telling.get("keep-alive", ""))
         return int(found[1]) if found else None
 
     # -- the parser's callbacks --------------------------------------------------------------------------------------
@@ -201,8 +208,10 @@ class AnswerReader:
     def _learn(self, data: bytes) -> None:
         length = self._telling.get("content-length", "")
         end = data.find(_HEAD_END) + len(_HEAD_END)
-        if length.isdecimal() and len(data) == end + int(length) and self._method != "HEAD":
-            self._heads.learn(data[:end], Head(self.status, tuple(self._headers), self._telling, int(length)))
+        packed = "content-encoding" in self._telling
+        if length.isdecimal() and len(data) == end + int(length) and self._method != "HEAD" and not packed:
+            head = Head(self.status, tuple(self._headers), int(length), self.kept_for_s())
+            self._heads.learn(data[:end], head)
 
     def _strays(self, data: bytes) -> bool:
         """Whether line ends follow the answer, which the parser passes over in silence."""

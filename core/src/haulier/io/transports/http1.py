@@ -29,7 +29,7 @@ _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a lon
 _IDLE_S = 4.0  # many servers hang up after 5 s; one that says so in a Keep-Alive header is believed
 _CLOSING_S = 0.5  # how long the last words of TLS may take
 _LOOKS = 8  # straight behind answers of one connection, until it counts as one that stays
-_STRAIGHT_S = 0.0005
+_STRAIGHT_S = 0.01  # a run follows answers once a turn of its loop
 
 
 class Http1:
@@ -90,15 +90,15 @@ class Http1:
         if line is None:
             return None
         self._free -= 1
-
-        def ended(reply: Response | TransportError) -> None:
-            if line.usable:
-                self._keep(line)
-            self._leave()
-            answered(reply)
-
-        line.begin(request.method, head, body, ended)
+        line.begin(request.method, head, body, answered)
+        line.lent = True
         return line
+
+    def returned(self, line: _Line) -> None:
+        """An exchange that was begun is over; its connection may serve the next one."""
+        if line.usable:
+            self._keep(line)
+        self._leave()
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
@@ -147,7 +147,8 @@ class Http1:
                 line.abort()
                 del idle[number]
             elif line.host == host and line.scheme == scheme:
-                return idle.pop(number)
+                del idle[number]
+                return line
         if len(self.lines) >= self._lanes and idle:
             idle.pop(0).abort()  # they go to other servers
         return None
@@ -159,12 +160,12 @@ class Http1:
 
 
 class _Line(asyncio.Protocol):
-    """One connection. usable: whether another request may follow the answer that came."""
+    """One connection. usable: whether another request may follow the answer. lent: the owner hears when it came."""
 
     def __init__(self, owner: Http1, scheme: str, host: str) -> None:
         loop = asyncio.get_running_loop()
         self.scheme, self.host = scheme, host
-        self.usable = self.closed = False
+        self.usable = self.lent = self.closed = False
         self.idle_until = self.answered = 0.0
         self._used = False
         self._looks = _LOOKS
@@ -255,7 +256,7 @@ class _Line(asyncio.Protocol):
 
     def _begin(self, method: str, answered: Callable[[Response | TransportError], None]) -> None:
         self._reader.begin(method)
-        self.usable = False
+        self.usable = self.lent = False
         self._written = False
         self._unwritten = 0
         self._answered = answered
@@ -325,6 +326,12 @@ class _Line(asyncio.Protocol):
         if self._answered is None:
             self.abort()  # nobody asked
             return
+        at_once = self._reader.at_once(data)
+        if at_once is not None and self._is_written():
+            response, kept_for_s = at_once
+            self._used_well(kept_for_s)
+            self._tell(response)
+            return
         self._deadline = self._loop.time() + self._timeout_s
         try:
             if self._reader.feed(data):
@@ -367,14 +374,20 @@ class _Line(asyncio.Protocol):
 
     def _finish(self) -> None:
         response = self._reader.response()
-        if self._reader.clean and self._written and not self._wire.get_write_buffer_size():
-            kept_for_s = self._reader.kept_for_s()
-            self.usable = self._used = True
-            self.answered = self._loop.time()
-            self.idle_until = self.answered + (_IDLE_S if kept_for_s is None else kept_for_s - 1)
+        if self._reader.clean and self._is_written():
+            self._used_well(self._reader.kept_for_s())
         else:
             self.abort()
         self._tell(response)
+
+    def _is_written(self) -> bool:
+        return self._written and not self._wire.get_write_buffer_size()
+
+    def _used_well(self, kept_for_s: int | None) -> None:
+        """Another request may follow. kept_for_s: how long the server keeps the connection, where it says so."""
+        self.usable = self._used = True
+        self.answered = self._loop.time()
+        self.idle_until = self.answered + (_IDLE_S if kept_for_s is None else kept_for_s - 1)
 
     def _fail(self, words: str) -> None:
         status = self._reader.status or None
@@ -385,6 +398,9 @@ class _Line(asyncio.Protocol):
     def _tell(self, reply: Response | TransportError) -> None:
         """Hand on what came of the exchange; the connection may serve the next one before this returns."""
         answered, self._answered = self._answered, None
-        self._go_on()
+        if self._moving is not None:
+            self._go_on()
         if answered is not None:
+            if self.lent:
+                self._owner.returned(self)
             answered(reply)

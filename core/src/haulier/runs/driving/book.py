@@ -152,17 +152,16 @@ class Book:
         """Whether outputs are owed lines of what comes to rest."""
         return self._lines is not None
 
-    def delivered(self, request: Request, attempts: int, response: Response | None) -> None:
+    def delivered(self, requests: Sequence[Request], status: int | None, attempts: int) -> None:
         """`settle` for what nearly all requests come to, where nobody is told of it."""
-        commit = self._commit
-        said = (response.status if response is not None else None, attempts)
-        ids = commit.delivered_at_once.get(said)
-        if ids is None:
-            ids = commit.delivered_at_once[said] = []
-        ids.append(self._first_id | request.number)
-        commit.attempts += attempts
-        del self._unsettled[request.number]
-        count = len(request.positions)
+        commit, first, unsettled = self._commit, self._first_id, self._unsettled
+        commit.delivered_at_once.setdefault((status, attempts), []).extend(
+            [first | request.number for request in requests]
+        )
+        for request in requests:
+            del unsettled[request.number]
+        count = sum([len(request.positions) for request in requests])
+        commit.attempts += attempts * len(requests)
         commit.delivered += count
         self.settled += count
 

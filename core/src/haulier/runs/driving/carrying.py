@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import random
 
 from haulier.delivery.pacing import Pacing
@@ -23,15 +24,26 @@ __all__ = ["Carrier"]
 class Carrier:
     """Carries out the flows of deliveries. wishes: told of what a flow wants after its last attempt for now.
 
+    ended: called after it, with how many there are, where `begin` made the attempts; failed: with what went wrong then.
+
     Made inside the running loop; all methods belong to its thread.
     """
 
-    def __init__(self, transport: Transport, stage: UnderWay, pacing: Pacing, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        stage: UnderWay,
+        pacing: Pacing,
+        wishes: Wishes,
+        *,
+        ended: Callable[[int], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._transport = transport
         self._prompt = transport if isinstance(transport, Prompt) else None
         self._book = stage.book
         self._course = course = stage.course
-        self._takes_any_200 = course.judging.takes_any_200
+        self._plain_200 = course.judging.takes_any_200 and not wishes.settling.tells
         self._authorize = course.authorize
         self._pacing = pacing
         self._rules = stage.rules
@@ -41,7 +53,9 @@ class Carrier:
         self._settle = wishes.settle
         self._wait = wishes.wait
         self._exhausted = wishes.exhausted
+        self._ended, self._failed = ended, failed
         self._exchanges = Overdue(course.longest_s)
+        self._heard: list[tuple[Delivery, Response | TransportError]] = []
         self._loop = asyncio.get_running_loop()
 
     async def watch(self) -> None:
@@ -50,6 +64,7 @@ class Carrier:
 
     def drop(self) -> None:
         """Break off everything under way; nothing more is told of it."""
+        self._heard.clear()
         self._exchanges.drop()
 
     def _flow(self, delivery: Delivery, first: Response | TransportError | None = None) -> Flow:
@@ -66,34 +81,60 @@ class Carrier:
             first=first,
         )
 
-    def begin(self, delivery: Delivery, ended: Callable[[BaseException | None], None]) -> bool:
+    def begin(self, delivery: Delivery) -> bool:
         """Make the first attempt without a task of its own; False where that cannot be, and it is to be carried.
 
-        ended: called when it has come to rest, or waits; with what went wrong, if anything.
+        When it has come to rest, or waits, that is told together with all others of one turn of the loop.
         """
         prompt, request = self._prompt, delivery.request
         if prompt is None or delivery.flow is not None or delivery.spent:
             return False
-
-        def answered(reply: Response | TransportError) -> None:
-            assert exchange is not None
-            self._exchanges.end(exchange)
-            try:
-                self._answered(delivery, reply)
-            except Exception as error:  # noqa: BLE001 - of a plugin's judge, say: it ends the run, not the connection
-                ended(error)
-            else:
-                ended(None)
-
         try:
-            exchange = prompt.begin(request, self._authorize(request), answered)
+            exchange = prompt.begin(request, self._authorize(request), partial(self._hear, delivery))
         except Exception:  # noqa: BLE001 - whoever carries it meets it again, and has it judged or ends the run
             return False
         if exchange is None:
             return False
         self._attempt(delivery, 1)
-        self._exchanges.begin(exchange, delivery.began, request.length)
+        delivery.exchange = exchange
+        self._exchanges.begin(delivery)
         return True
+
+    def _hear(self, delivery: Delivery, reply: Response | TransportError) -> None:
+        self._exchanges.end(delivery)
+        if not self._heard:
+            self._loop.call_soon(self._take_heard)
+        self._heard.append((delivery, reply))
+
+    def _take_heard(self) -> None:
+        """What came in one turn of the loop."""
+        heard, self._heard = self._heard, []
+        if not heard:
+            return  # it was broken off
+        try:
+            self._settle_heard(heard)
+        except Exception as error:  # noqa: BLE001 - called from the loop, where nobody would hear of it
+            self._failed(error)
+        self._ended(len(heard))
+
+    def _settle_heard(self, heard: Sequence[tuple[Delivery, Response | TransportError]]) -> None:
+        """In their order; neighbours of which nothing is to be decided all at once."""
+        now = self._loop.time()
+        plain: list[Delivery] = []
+        for delivery, reply in heard:
+            self._count(delivery, reply, now)
+            if self._plain_200 and type(reply) is Response and reply.status == 200:
+                plain.append(delivery)
+                continue
+            if plain:
+                self._delivered(plain)
+                plain = []
+            try:
+                self._decide(delivery, reply)
+            except Exception as error:  # noqa: BLE001 - of a plugin's judge, say: it ends the run, not the others
+                self._failed(error)
+        if plain:
+            self._delivered(plain)
 
     async def carry(self, delivery: Delivery) -> None:
         """Follow a delivery's flow until it settles, or has to wait."""
@@ -103,8 +144,8 @@ class Carrier:
         wish = flow.send(None)
         while isinstance(wish, Send):
             self._attempt(delivery, wish.number)
-            exchange = Awaited(task)
-            self._exchanges.begin(exchange, delivery.began, request.length)
+            exchange = delivery.exchange = Awaited(task)
+            self._exchanges.begin(delivery)
             reply: Response | TransportError
             try:
                 reply = await self._transport.send(request, self._authorize(request))
@@ -115,19 +156,15 @@ class Carrier:
                     raise
                 reply = broken_off
             finally:
-                self._exchanges.end(exchange)
-            self._count(delivery, reply)
+                self._exchanges.end(delivery)
+            self._count(delivery, reply, self._loop.time())
             wish = flow.send(reply)
         self._end(delivery, wish)
 
-    def _answered(self, delivery: Delivery, reply: Response | TransportError) -> None:
-        """An answer to a first attempt: mostly one that says all, else the flow decides."""
-        self._count(delivery, reply)
-        if self._takes_any_200 and type(reply) is Response and reply.status == 200:
-            self._delivered(delivery, reply)
-        else:
-            delivery.flow = self._flow(delivery, reply)
-            self._end(delivery, delivery.flow.send(None))
+    def _decide(self, delivery: Delivery, reply: Response | TransportError) -> None:
+        """Have the flow decide on what a first attempt came to."""
+        delivery.flow = self._flow(delivery, reply)
+        self._end(delivery, delivery.flow.send(None))
 
     def _attempt(self, delivery: Delivery, number: int) -> None:
         if delivery.since is None:
@@ -137,8 +174,8 @@ class Carrier:
         delivery.tries, delivery.began = number, self._loop.time()
         delivery.refusals = self._settling.refusals
 
-    def _count(self, delivery: Delivery, reply: Response | TransportError) -> None:
-        now, began = self._loop.time(), delivery.began
+    def _count(self, delivery: Delivery, reply: Response | TransportError, now: float) -> None:
+        began = delivery.began
         response: Response | None = None
         if isinstance(reply, Response):
             response = reply

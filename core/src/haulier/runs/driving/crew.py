@@ -19,12 +19,12 @@ __all__ = ["Crew"]
 
 class _Carrier(Protocol):
     """Makes attempts. carry: follows a delivery until it settles or waits. begin: whether it does so without a worker;
-    then it calls what it is given afterwards.
+    then `ended` is called afterwards.
     """
 
     async def carry(self, delivery: Delivery) -> None: ...
 
-    def begin(self, delivery: Delivery, ended: Callable[[BaseException | None], None]) -> bool: ...
+    def begin(self, delivery: Delivery) -> bool: ...
 
 
 class Crew:
@@ -53,6 +53,7 @@ class Crew:
         self._pacing = place.joint.pacing
         self._share = place.joint.share
         self._held = partial(place.depth.held, place.at)
+        self._is_held_up = not place.depth.is_last(place.at)
         self._changed = place.depth.pump
         self._lane = lane
         self._rested = rested
@@ -137,13 +138,11 @@ class Crew:
             waiting.append(self._all_ended.wait())
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    def _unattended_ended(self, error: BaseException | None) -> None:
-        """What was begun without a worker has come to rest, or waits; error: it went wrong."""
-        if error is not None:
-            self._failed(error)
-        self._unattended -= 1
-        self.active -= 1
-        self._joint.active -= 1
+    def ended(self, count: int) -> None:
+        """So many that were begun without a worker have come to rest, or wait."""
+        self._unattended -= count
+        self.active -= count
+        self._joint.active -= count
         self._rested()
         if not self._stopped:
             self._changed()
@@ -157,21 +156,25 @@ class Crew:
         except Exception as error:  # noqa: BLE001 - called from timers, where nobody would hear of it
             self._failed(error)
 
-    def _start(self) -> Delivery | None:
-        """The next delivery, counted as under way; None where none may leave now."""
-        pacing, joint = self._pacing, self._joint
-        if not self._ready or self._stopped or self.active >= self._rules.in_flight_limit:
-            return None
-        if joint.active >= pacing.limit or joint.wanted or self._held():
-            return None
-        now = self._loop.time()
+    def _room(self, now: float) -> int:
+        """How many of those that are ready may leave, one right behind the other."""
+        pacing, joint, rules = self._pacing, self._joint, self._rules
+        room = min(rules.in_flight_limit - self.active, pacing.limit - joint.active, len(self._ready))
+        if room <= 0 or self._stopped or joint.wanted or self._held():
+            return 0
         wait = pacing.wait(now)
         if wait > 0:
             if why := pacing.hopeless(now):
                 self._hopeless(why)
             else:
                 self._pump_in(wait, now)
-            return None
+            return 0
+        # What follows of a start is looked at behind each, where anything does.
+        return 1 if pacing.paced or rules.probing or self._is_held_up else room
+
+    def _start(self, now: float) -> Delivery | None:
+        """The next delivery, where there is room, counted as under way; None where it has to wait all the same."""
+        pacing = self._pacing
         delivery: Delivery | None
         if self._rules.probing:
             delivery = self._to_probe()
@@ -186,14 +189,19 @@ class Crew:
             return None
         pacing.started(now)
         self.active += 1
-        joint.active += 1
+        self._joint.active += 1
         return delivery
 
     def _start_next(self) -> Delivery | None:
         """Start what may leave now, up to the first that needs a worker."""
-        while (delivery := self._start()) is not None and self._begin(delivery, self._unattended_ended):
-            self._unattended += 1
-        return delivery
+        now = self._loop.time()
+        while room := self._room(now):
+            for _ in range(room):
+                delivery = self._start(now)
+                if delivery is None or not self._begin(delivery):
+                    return delivery
+                self._unattended += 1
+        return None
 
     def _hand_out(self) -> None:
         while (delivery := self._start_next()) is not None:

@@ -9,6 +9,7 @@ import msgspec
 
 from haulier.delivery.retry import Exhausted, Flow
 from haulier.io.ledger.rows import NOT_SENT, more_telling
+from haulier.io.transports.protocol import Exchange
 from haulier.model.request import Request
 
 __all__ = ["Budget", "Delivery"]
@@ -33,7 +34,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     to, as `haulier.io.ledger.rows` has it; before: the most telling of those before, of earlier sittings as well.
     refusals: provisional ones of the run when its last attempt began. since: successes of the run when its first
     attempt began. exhausted: left by a first round. splits: budget of halvings, shared by all that came of one batch.
-    lane: what it waits its turn in, or None. task: of the worker that carries it.
+    lane: what it waits its turn in, or None. task: of the worker that carries it. exchange: the last one.
     """
 
     request: Request
@@ -49,6 +50,7 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
     lane: Hashable | None = None
     began: float = 0.0
     task: asyncio.Task[None] | None = None
+    exchange: Exchange | None = None
 
     @property
     def splits(self) -> Budget:

@@ -80,7 +80,9 @@ class Driver:
             changed=self._changed.set,
         )
         self._settling, self._second = wishes.settling, wishes.second
-        self._carrier = Carrier(transport, stage, place.joint.pacing, wishes)
+        self._carrier = Carrier(
+            transport, stage, place.joint.pacing, wishes, ended=self._crew.ended, failed=self.fail
+        )
         self._crew.carry_with(self._carrier)
         place.depth.join(self._crew, self)
 

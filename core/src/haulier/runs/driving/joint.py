@@ -55,9 +55,13 @@ class Depth:
         self._crews.append(crew)
         self._stages.append(stage)
 
+    def is_last(self, at: int) -> bool:
+        """Whether the stage at this place never waits for later ones."""
+        return at + 1 == len(self._joints)
+
     def held(self, at: int) -> bool:
         """Whether the stage at this place must wait for later ones."""
-        if at + 1 == len(self._joints):
+        if self.is_last(at):
             return False
         own, ready = self._joints[at], 0
         for joint, stage in zip(self._joints[at + 1 :], self._stages[at + 1 :], strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from haulier.errors import TransportError
-from haulier.io.transports.protocol import Exchange
+from haulier.runs.driving.delivery import Delivery
 
 __all__ = ["Awaited", "Overdue"]
 
@@ -37,38 +37,37 @@ class Awaited:
 
 
 class Overdue:
-    """Looks after exchanges under way: `begin` and `end` each of them, and `watch` breaks off what takes too long.
+    """Looks after exchanges under way: `watch` breaks off what takes too long.
 
     A request has more time by its length. A timer for each, or a coroutine around each, would cost more.
     """
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
-        self._until: dict[Exchange, float] = {}
+        self._under_way: set[Delivery] = set()
+        self.begin = self._under_way.add  # an exchange of this delivery begins, which holds it
+        self.end = self._under_way.discard  # it is over, whatever came of it
         self._loop = asyncio.get_running_loop()
-
-    def begin(self, exchange: Exchange, now: float, length: int) -> None:
-        """An exchange begins. length: of its body."""
-        self._until[exchange] = now + self._longest_s + length / _SLOWEST
-
-    def end(self, exchange: Exchange) -> None:
-        """It is over, whatever came of it."""
-        self._until.pop(exchange, None)
 
     def drop(self) -> None:
         """End all that are under way, without an answer."""
-        under_way, self._until = list(self._until), {}
-        for exchange in under_way:
-            exchange.drop()
+        under_way = list(self._under_way)
+        self._under_way.clear()
+        for delivery in under_way:
+            if delivery.exchange is not None:
+                delivery.exchange.drop()
 
     async def watch(self) -> None:
         """Break off what takes too long, until cancelled."""
         while True:
             await asyncio.sleep(min(1.0, self._longest_s / _LOOKS))
-            now = self._loop.time()
-            for exchange in [one for one, until in self._until.items() if until < now]:
-                del self._until[exchange]
-                exchange.break_off(
+            latest = self._loop.time() - self._longest_s
+            for delivery in [
+                one for one in self._under_way if one.began + one.request.length / _SLOWEST < latest
+            ]:
+                self._under_way.discard(delivery)
+                assert delivery.exchange is not None
+                delivery.exchange.break_off(
                     TransportError(
                         f"no whole answer in {self._longest_s:,.0f} s, ten times `timeout_s`", sent="maybe"
                     )

@@ -74,11 +74,21 @@ class Settling:
         elif not (verdict.split and self._split(delivery, wish, verdict)):
             self._reject(delivery, wish, verdict.reason)
 
-    def delivered(self, delivery: Delivery, response: Response) -> None:
-        """`settle` for what was delivered whole at its first attempt."""
+    @property
+    def tells(self) -> bool:
+        """Whether somebody is told of what comes to rest."""
+        return self._settled is not None or self._book.told
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """`settle` for what a 200 to its first attempt says all of, where it tells nobody."""
         self._history.forbidden = 0
-        self._success(delivery)
-        self.finish(delivery, DELIVERED, 1, response)
+        if self._provisional or self._unmade or self._rules.failed:
+            for delivery in deliveries:
+                self._success(delivery)
+        else:
+            self._history.succeeded += len(deliveries)
+            self._rules.success(self._most, began=deliveries[0].began, count=len(deliveries))
+        self._book.delivered([delivery.request for delivery in deliveries], 200, 1)
 
     def unsent(self, rejected: Sequence[RejectedRecord]) -> None:
         """Records that never became a request.
@@ -113,8 +123,9 @@ class Settling:
         counted: bool = False,
     ) -> None:
         """All records of a delivery come to rest with one verdict. counted: its attempts are in the book already."""
-        if verdict is DELIVERED and self._settled is None and not counted and not self._book.told:
-            self._book.delivered(delivery.request, attempts, response)
+        if verdict is DELIVERED and not counted and not self.tells:
+            status = response.status if response is not None else None
+            self._book.delivered([delivery.request], status, attempts)
             return
         self._tell([self._book.settle(delivery.request, verdict, attempts, response, counted=counted)])
 

@@ -95,9 +95,9 @@ class Windows:
         """Whether everything written is durable."""
         return self._durable >= self._written
 
-    def rested(self, delivery: Delivery) -> None:
-        """A delivery came to rest, or was laid aside: its body is held no longer."""
-        self._bytes -= delivery.request.length
+    def rested(self, *deliveries: Delivery) -> None:
+        """These came to rest, or were laid aside: their bodies are held no longer."""
+        self._bytes -= sum([delivery.request.length for delivery in deliveries])
 
     def go_on(self) -> None:
         """Something came to rest: what waited for that is brought on its way."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from haulier.delivery.retry import Exhausted, Settle, Wait
 from haulier.model.delivery import Stop
-from haulier.model.request import Request, Response
+from haulier.model.request import Request
 from haulier.runs.driving.course import Source
 from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivered import Delivered
@@ -65,12 +65,13 @@ class Wishes:
             )
         crew.asked(wish.seconds)
 
-    def delivered(self, delivery: Delivery, response: Response) -> None:
-        """`settle` for what nearly all deliveries come to at once."""
-        self._windows.rested(delivery)
-        self.settling.delivered(delivery, response)
-        if delivery.lane is not None:
-            self._crew.settled(delivery)
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """`settle` for what nearly all deliveries come to at once, where nobody is told of it."""
+        self._windows.rested(*deliveries)
+        self.settling.delivered(deliveries)
+        if self._stage.course.lane is not None:
+            for delivery in deliveries:
+                self._crew.settled(delivery)
         self._windows.commit_soon()
 
     def settle(self, delivery: Delivery, wish: Settle) -> None:
