@@ -38,6 +38,16 @@ def test_refusals_that_speak_of_the_address_are_provisional_until_the_next_succe
     )
 
 
+@given(most=st.integers(1, 300), counts=st.lists(st.integers(1, 70), max_size=8))
+def test_successes_told_together_are_as_many_told_one_by_one(most: int, counts: list[int]) -> None:
+    together, one_by_one = StopRules(), StopRules()
+    for began, count in enumerate(counts):
+        for _ in range(count):
+            one_by_one.success(most, began=began)
+        together.success(most, began=began, count=count)
+        assert together == one_by_one
+
+
 def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> None:
     rules = StopRules()
     rules.success(16, began=0)

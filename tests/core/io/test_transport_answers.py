@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import time
@@ -12,7 +13,7 @@ import pytest
 from tests.core.io.transports import Sender, Serving, every_sender, read_request, request
 from tests.core.runs.wire import Answer, Asked, Cut, Wire, answer
 
-from haulier.io.transports.protocol import MAX_HEAD_BYTES, MAX_HEADERS
+from haulier.io.transports.protocol import MAX_HEAD_BYTES, MAX_HEADERS, NOTHING_ADDED
 from haulier.model.request import Response
 
 pytestmark = every_sender
@@ -279,6 +280,33 @@ def test_of_a_server_that_hangs_up_after_many_answers_is_learned(sender: Sender)
     with Serving(*[twenty] * 60) as server:
         found = sender.exchange(*[request(server.url)] * 60)
         assert [type(one) for one in found].count(Response) >= 59
+
+
+def test_a_connection_that_idled_is_looked_at_however_many_answers_it_gave(sender: Sender) -> None:
+    """A server that hung up behind none of hundreds of answers is trusted, but only where it is asked at once."""
+
+    def for_600(taken: socket.socket) -> None:
+        for _ in range(600):
+            assert read_request(taken)
+            taken.sendall(answer())
+
+    def for_one_more(taken: socket.socket) -> None:
+        assert read_request(taken)
+        taken.sendall(answer(body=b'"new"'))
+
+    async def main(url: str) -> Response:
+        transport = sender.open()
+        try:
+            for _ in range(600):
+                await transport.send(request(url), NOTHING_ADDED)
+            time.sleep(0.1)  # noqa: ASYNC251 - so that the loop has seen nothing of what came meanwhile
+            await asyncio.sleep(0)
+            return await transport.send(request(url), NOTHING_ADDED)
+        finally:
+            await transport.close()
+
+    with Serving(for_600, for_one_more) as server:
+        assert sender.run(main(server.url)).body == b'"new"'
 
 
 def test_requests_to_two_servers_do_not_meet(sender: Sender) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -21,6 +20,7 @@ from haulier.io.transports.protocol import (
     check_files,
     pieces_of,
 )
+from haulier.io.transports.turns import Turns
 from haulier.model.request import Added, FilePart, Request, Response
 
 __all__ = ["Http1"]
@@ -54,8 +54,7 @@ class Http1:
         self.timeout_s, self.max_answer_bytes = timeout_s, max_answer_bytes
         self._writer = HeadWriter()
         self._lanes = lanes
-        self._free = lanes
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns(lanes)
         self._dialer = Dialer(timeout_s=timeout_s, closing_s=_CLOSING_S, verify=verify)
         if origin.startswith("https:"):
             self._dialer.context()
@@ -65,10 +64,7 @@ class Http1:
         """One exchange, on the connection that was used last, or a new one."""
         check_files(request.body)
         head, scheme, host = self._writer.write(request, added)
-        if self._free:
-            self._free -= 1
-        else:
-            await self._turn()
+        await self._turns.take()
         try:
             line = self._take(scheme, host) or await self._connect(scheme, host)
             response = await line.exchange(request.method, head, request.body)
@@ -76,20 +72,20 @@ class Http1:
                 self._keep(line)
             return response
         finally:
-            self._leave()
+            self._turns.leave()
 
     def begin(
         self, request: Request, added: Added, answered: Callable[[Response | TransportError], None]
     ) -> _Line | None:
         """Begin a small exchange on an idle connection; None where that cannot be. See `Prompt`."""
         body = request.body
-        if not self._free or not self._idle or type(body) is not bytes or len(body) > _AT_ONCE_BYTES:
+        if not self._turns.free or not self._idle or type(body) is not bytes or len(body) > _AT_ONCE_BYTES:
             return None
         head, scheme, host = self._writer.write(request, added)
         line = self._take(scheme, host)
         if line is None:
             return None
-        self._free -= 1
+        self._turns.free -= 1
         line.begin(request.method, head, body, answered)
         line.lent = True
         return line
@@ -98,7 +94,7 @@ class Http1:
         """An exchange that was begun is over; its connection may serve the next one."""
         if line.usable:
             self._keep(line)
-        self._leave()
+        self._turns.leave()
 
     async def close(self) -> None:
         """Close all connections; what is under way on them fails."""
@@ -107,25 +103,6 @@ class Http1:
             await asyncio.wait(closing, timeout=_CLOSING_S)
         if self.lines:
             await asyncio.wait([line.abort() for line in tuple(self.lines)], timeout=_CLOSING_S)
-
-    async def _turn(self) -> None:
-        # asyncio's Semaphore does the same and costs more than all of this method's callers.
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
 
     def _keep(self, line: _Line) -> None:
         if self.hangups.once(line.host):
