@@ -64,7 +64,10 @@ class Http1:
         """One exchange, on the connection that was used last, or a new one."""
         check_files(request.body)
         head, scheme, host = self._writer.write(request, added)
-        await self._turns.take()
+        if self._turns.free:
+            self._turns.free -= 1
+        else:
+            await self._turns.wait()
         try:
             line = self._take(scheme, host) or await self._connect(scheme, host)
             response = await line.exchange(request.method, head, request.body)

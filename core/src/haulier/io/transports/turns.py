@@ -9,19 +9,17 @@ __all__ = ["Turns"]
 
 
 class Turns:
-    """free: how many may begin without waiting. asyncio's Semaphore does the same and costs more than a small request's
-    whole way through a transport.
+    """free: how many may begin without waiting; whoever does takes one off, and calls `leave` in the end.
+
+    asyncio's Semaphore does the same and costs more than all that a transport does besides.
     """
 
     def __init__(self, count: int) -> None:
         self.free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def take(self) -> None:
-        """Return when it is one's turn; `leave` must follow."""
-        if self.free:
-            self.free -= 1
-            return
+    async def wait(self) -> None:
+        """Return when it is one's turn, where none is free; `leave` must follow."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
