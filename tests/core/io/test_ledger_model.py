@@ -137,7 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def intend(self, request: Request) -> None:
         self.book.expect(request)
-        self.book.intend(request, None)
+        self.book.intend([request], lambda _: None)
         self.waiting[request.number] = request
         self.effects.update(dict.fromkeys(request.positions, State.SENDING))
 

@@ -121,13 +121,16 @@ class Book:
             if request.number not in self._unsettled:
                 self._unsettled[request.number] = _oldest(request)
 
-    def intend(self, request: Request, stored: bytes | None) -> None:
-        """This request, which is expected, may be sent once the next commit is durable."""
-        if self._put_back and (row := self._put_back.pop(request.number, None)) is not None:
-            self._commit.outcomes.remove(row)
-            self._commit.before.append(row)
-        self._commit.intents.append(intent_row(self._run.id, request, stored))
-        self._low_water.found(request.positions)
+    def intend(self, requests: Sequence[Request], stored: Callable[[Request], bytes | None]) -> None:
+        """These requests, which are expected, may be sent once the next commit is durable. stored: see Course."""
+        commit, run = self._commit, self._run.id
+        for request in requests if self._put_back else ():
+            if (row := self._put_back.pop(request.number, None)) is not None:
+                commit.outcomes.remove(row)
+                commit.before.append(row)
+        commit.intents += [intent_row(run, request, stored(request)) for request in requests]
+        for request in requests if self._low_water.has_gaps else ():
+            self._low_water.found(request.positions)
 
     # -- settling ------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,11 @@ class LowWater:
         self.held_back: list[int] = []
         self._missing = list(missing)
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether any of an earlier sitting's gaps is left."""
+        return bool(self._missing)
+
     def found(self, positions: Sequence[int]) -> None:
         """These records are in a request again, or rejected: an earlier sitting's gaps shrink."""
         if self._missing:

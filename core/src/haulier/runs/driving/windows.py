@@ -134,15 +134,18 @@ class Windows:
             self._flush_at.cancel()
 
     def _begin(self) -> None:
-        backlog, window, course, intend = self._backlog, self._window, self._course, self._book.intend
-        most, whole = course.ahead, course.window
-        while backlog and (not most or self._outstanding() - len(backlog) < most):
-            delivery = backlog.popleft()
-            intend(delivery.request, course.stored(delivery.request))
-            window.append(delivery)
-            if len(window) >= whole:
+        backlog, course = self._backlog, self._course
+        while backlog:
+            room = min(course.window - len(self._window), len(backlog))
+            if course.ahead:
+                room = min(room, course.ahead - (self._outstanding() - len(backlog)))
+                if room <= 0:
+                    return
+            begun = [backlog.popleft() for _ in range(room)]
+            self._book.intend([delivery.request for delivery in begun], course.stored)
+            self._window += begun
+            if len(self._window) >= course.window:
                 self.commit()
-                window = self._window
 
     def _flush(self) -> None:
         self._flush_at = None
