@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import textwrap
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.core.runs.carrying import own_garbage
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
 from haulier.io.code.said import MOST_BYTES
@@ -180,7 +180,6 @@ def test_the_loop_is_never_held() -> None:
             sandbox.call(items("attack"), range(1))
 
     async def watch() -> None:
-        gc.disable()  # what was left by other tests would be looked through in the time of this one
         work = [asyncio.to_thread(attack) for _ in range(3)]
         gathered = asyncio.gather(*work)
         while not gathered.done():
@@ -190,11 +189,9 @@ def test_the_loop_is_never_held() -> None:
             ticks.append(time.monotonic() - at)
         await gathered
 
-    try:
+    with own_garbage():
         asyncio.run(watch())
-    finally:
-        gc.enable()
-        sandbox.close()
+    sandbox.close()
     assert max(held) < 0.020
     # On a machine under load a single tick may come late; a loop that was held would have none at all for a second.
     assert sorted(ticks)[int(len(ticks) * 0.9)] < 0.020

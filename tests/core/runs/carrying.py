@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -57,6 +58,17 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     return found[0]
+
+
+@contextmanager
+def own_garbage() -> Iterator[None]:
+    """Within, Python looks for garbage in what was made within: what other tests left costs no time of this one."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def rows(folder: Path, statement: str, name: str = "d") -> list[tuple[Any, ...]]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from tests.core.delivery.simulated import SlidingWindow
@@ -62,27 +65,53 @@ def limited(per_second: int, **headers: str) -> tuple[Callable[[Asked], Answer],
     return reply, refused
 
 
-def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
-    reply, refused = limited(50)
-    with Wire(reply) as wire, waited_for_the_machine() as waited:
-        report = send(wire.url, records(600), limits={"requests_per_second": 50})
-        assert counts(report) == {"delivered": 600}
-        assert refused == []
-        assert wire.asked[-1].at - wire.asked[0].at <= 1.05 * 12 + sum(waited)
+class Limited(NamedTuple):
+    """One run against a service that grants fifty requests in any second."""
+
+    report: haulier.Report
+    asked: list[Asked]
+    refused: list[float]
+    waited_s: float
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry_After": "1"}])
-def test_not_told_it_learns_the_limit(headers: dict[str, str]) -> None:
+def carry_limited(records_count: int, headers: dict[str, str], **written: Any) -> Limited:
     reply, refused = limited(50, **headers)
+    with tempfile.TemporaryDirectory() as state, Wire(reply, delay_s=0.01) as wire:
+        with waited_for_the_machine() as waited:
+            made = destination(wire.url, **written)
+            report = haulier.send(made, records(records_count), state=state)
+        return Limited(report, wire.asked, refused, sum(waited))
+
+
+@cache
+def all_limited() -> dict[str, Limited]:
+    """Runs that do nothing but wait for most of their time, beside each other: told the limit, and left to learn it."""
     # As long as a service grants nothing, five deliveries are to be patient for longer than the second that takes.
-    patient = {"base_s": 0.1, "cap_s": 2}
-    with Wire(reply, delay_s=0.01) as wire, waited_for_the_machine() as waited:
-        report = send(wire.url, records(1000), retry=patient)
-        assert counts(report) == {"delivered": 1000}
-        first = wire.asked[0].at
-        late = [asked for asked in wire.asked if asked.at > first + 1]
-        assert sum(at > first + 1 for at in refused) <= 0.05 * len(late)
-        assert wire.asked[-1].at - first <= 1.25 * 20 + sum(waited)
+    patient = {"retry": {"base_s": 0.1, "cap_s": 2}}
+    with ThreadPoolExecutor(3) as pool:
+        begun = {
+            "told": pool.submit(carry_limited, 600, {}, limits={"requests_per_second": 50}),
+            "not told": pool.submit(carry_limited, 1000, {}, **patient),
+            "not told, Retry-After": pool.submit(carry_limited, 1000, {"Retry_After": "1"}, **patient),
+        }
+        return {name: run.result(60) for name, run in begun.items()}
+
+
+def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
+    run = all_limited()["told"]
+    assert counts(run.report) == {"delivered": 600}
+    assert run.refused == []
+    assert run.asked[-1].at - run.asked[0].at <= 1.05 * 12 + run.waited_s
+
+
+@pytest.mark.parametrize("name", ["not told", "not told, Retry-After"])
+def test_not_told_it_learns_the_limit(name: str) -> None:
+    run = all_limited()[name]
+    assert counts(run.report) == {"delivered": 1000}
+    first = run.asked[0].at
+    late = [asked for asked in run.asked if asked.at > first + 1]
+    assert sum(at > first + 1 for at in run.refused) <= 0.05 * len(late)
+    assert run.asked[-1].at - first <= 1.25 * 20 + run.waited_s
 
 
 def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> None:
