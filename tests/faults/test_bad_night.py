@@ -289,3 +289,59 @@ def test_a_run_stopped_by_max_rejected_goes_on_with_a_greater_one() -> None:
         assert stopped.state == "stopped"
         ended = send(wire, max_rejected=100)
         assert (ended.run_id, counts(ended)) == (stopped.run_id, {"delivered": 30, "rejected": 30})
+
+
+# -- a night in which nobody knows what became of what was sent ------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("dusk", [0, 90], ids=["start", "middle"])
+@pytest.mark.parametrize("said", [answer(500), answer(504), Cut()], ids=["500", "504", "no answer"])
+def test_under_park_a_night_stops_the_run_before_more_than_a_few_are_in_doubt(
+    said: Answer, dusk: int, transport: str
+) -> None:
+    written = {"transport": transport, "unanswered": "park"}
+    with Wire(lambda asked: said if asked.number >= dusk else answer(), delay_s=0.005) as wire:
+        report = send(wire, **written)
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert "requests in a row may have arrived and nobody knows" in report.reason
+        spent = len(wire.asked) - dusk
+        assert 5 <= spent <= 5 + (IN_FLIGHT if dusk else 0)
+        delivered = {"delivered": dusk} if dusk else {}
+        assert counts(report) == {**delivered, "in_doubt": spent, "pending": report.read - dusk - spent}
+        wire.reply = lambda asked: answer()
+        assert counts(send(wire, **written)) == {"delivered": 1200 - spent, "in_doubt": spent}
+        assert len(wire.asked) == 1200
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("size", [1, 6])
+def test_answers_that_are_never_understood_stop_the_run_after_twenty(size: int, transport: str) -> None:
+    written = {
+        "transport": transport,
+        "batching": {"size": size} if size > 1 else False,
+        "outcomes": {**BY_INDEX, "at": "/results"},
+    }
+    with Wire(lambda asked: told(asked, 200)) as wire:
+        report = send(wire, **written)
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert "the answer holds no list of results" in report.reason
+        assert "look at `outcomes`, `success_when` and `verdicts`" in report.reason
+        assert counts(report) == {"in_doubt": 20 * size, "pending": report.read - 20 * size}
+        assert len(wire.asked) == 20
+        ended = send(wire, **{**written, "outcomes": BY_INDEX})
+        assert counts(ended) == {"in_doubt": 20 * size, "delivered": 1200 - 20 * size}
+
+
+def test_a_web_page_that_takes_the_place_of_the_service_stops_the_run() -> None:
+    page = answer(200, b"<!doctype html><p>back soon", media_type="text/html")
+    with Wire(lambda asked: page if asked.number >= 90 else answer(200, b"{}"), delay_s=0.005) as wire:
+        report = send(wire, answers="json")
+        assert (report.state, report.exit_code) == ("stopped", 3)
+        assert "with a web page where JSON was expected" in report.reason
+        assert 20 <= report.in_doubt <= 20 + IN_FLIGHT
+        assert counts(report) == {
+            "delivered": 90,
+            "in_doubt": report.in_doubt,
+            "pending": report.read - 90 - report.in_doubt,
+        }

@@ -104,7 +104,7 @@ def test_a_web_page_where_json_was_declared_is_no_success(page: Response) -> Non
     rules = Judging(answers_json=True)
     assert isinstance(judge(page, rules, succeeded=0), Stop)
     later = judge(page, rules, succeeded=1)
-    assert later == Verdict("unknown", "answered 200 with a web page where JSON was expected")
+    assert later == Verdict("unknown", "answered 200 with a web page where JSON was expected", general=True)
 
 
 def test_a_web_page_is_a_success_where_any_answer_is() -> None:

@@ -128,6 +128,28 @@ def test_by_errors_only_those_listed_failed() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"by": "errors", "at": "/errors", "key": "/id", "status": "/code", "reason": "/text"},
+        {"by": "errors", "at": "/errors", "index": "/at", "status": "/code", "reason": "/text"},
+        {"by": "key", "at": "/errors", "key": "/id", "status": "/code", "reason": "/text"},
+    ],
+)
+def test_of_two_faults_of_one_record_the_one_that_lasts_counts(mapping: Any) -> None:
+    """Both say that it was not taken, and to send it again would be of no use."""
+    bad, busy = {"code": 422, "text": "no price"}, {"code": 503, "text": "busy"}
+    for first, second in [(bad, busy), (busy, bad)]:
+        body = {"errors": [{"id": "a", "at": 0, **first}, {"id": "a", "at": 0, **second}]}
+        assert kinds(mapping, body, count=1, keys=["a"]) == [("rejected", "the service says 422: no price")]
+
+
+def test_a_place_that_is_told_twice_and_not_alike_is_in_doubt() -> None:
+    mapping = {"by": "key", "at": "/r", "key": "/id", "index": "/at", "status": "/code"}
+    body = {"r": [{"at": 0, "code": 200}, {"at": 0, "code": 503}, {"at": 1, "code": 200}]}
+    assert kinds(mapping, body, count=2, keys=["a", "b"]) == [TWICE, GOOD]
+
+
 def test_a_refusal_without_a_list_says_nothing_of_single_records() -> None:
     assert (
         kinds({"by": "errors", "at": "/errors", "index": "/at"}, {"message": "no"}, count=2, status=400)

@@ -114,10 +114,12 @@ def test_retry_after_zero_does_not_hammer() -> None:
 @pytest.mark.parametrize("code", [408, 500, 502, 504])
 def test_parked_where_nobody_knows_whether_it_was_done(code: int) -> None:
     park = Policy(park=True)
-    assert converse(status(code), policy=park)[-1] == Settle(
-        Verdict("unknown", f"the service answered {code}"), 1, status(code)
+    assert converse(status(code), policy=park)[-1] == Exhausted(
+        f"the service answered {code}", True, True, 1, status(code), parked=True
     )
-    assert converse(MAYBE, policy=park)[-1] == Settle(Verdict("unknown", "no answer: silence"), 1, None)
+    assert converse(MAYBE, policy=park)[-1] == Exhausted(
+        "no answer: silence", False, True, 1, None, parked=True
+    )
 
 
 @pytest.mark.parametrize("answer", [NO, status(429), status(503)])

@@ -48,6 +48,39 @@ def test_successes_told_together_are_as_many_told_one_by_one(most: int, counts: 
         assert together == one_by_one
 
 
+def test_answers_that_are_not_understood_count_as_refusals_do() -> None:
+    rules = StopRules()
+    assert [rules.rejection("400") for _ in range(10)] == [""] * 10
+    assert [rules.not_understood("no list", began=0) for _ in range(9)] == [""] * 9
+    assert rules.not_understood("no list", began=0) == (
+        "20 requests were refused or answered in a way that was not understood, and none succeeded meanwhile (the "
+        "last: no list), so it is the service, or a setting that says how its answers are read, rather than the "
+        "records: look at `outcomes`, `success_when` and `verdicts`"
+    )
+
+
+def test_after_a_success_only_what_speaks_of_the_service_counts() -> None:
+    rules = StopRules()
+    rules.success(16, began=0)
+    assert [rules.not_understood("no list", began=0) for _ in range(100)] == [""] * 100
+    assert [rules.not_understood("a web page", began=0, general=True) for _ in range(19)] == [""] * 19
+    rules.success(16, began=0)
+    assert [rules.not_understood("a web page", began=0, general=True) for _ in range(19)] == [""] * 19
+    assert rules.not_understood("a web page", began=0, general=True) != ""
+
+
+def test_five_parked_in_a_row_stop_the_run_and_a_success_between_them_does_not() -> None:
+    rules = StopRules()
+    assert [rules.parked("500", began=0) for _ in range(4)] == [""] * 4
+    rules.success(16, began=1)
+    assert [rules.parked("500", began=2) for _ in range(4)] == [""] * 4
+    assert rules.in_flight_limit == 1
+    assert rules.parked("500", began=2) == (
+        "5 requests in a row may have arrived and nobody knows (500); under `unanswered: park` they are in doubt. "
+        "Run again when the service is well"
+    )
+
+
 def test_five_exhausted_in_a_row_stop_the_run_whatever_succeeded_before() -> None:
     rules = StopRules()
     rules.success(16, began=0)

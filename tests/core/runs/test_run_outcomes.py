@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.carrying import counts, destination, records, rows, within
+from tests.core.runs.carrying import audited, counts, destination, records, rows, within
 from tests.core.runs.wire import Asked, Cut, Wire, answer
 
 import haulier
@@ -172,3 +172,62 @@ def test_an_answer_taken_whose_body_breaks_off_is_delivered_or_in_doubt_by_wheth
         written = {"success_when": {"at": "/ok", "is": True}, "name": "other"}
         assert counts(send(wire, records(3), **written)) == {"delivered": 2, "in_doubt": 1}
         assert len(wire.asked) == 3
+
+
+BY_INDEX = {"by": "index", "at": "/r", "status": "/s"}
+
+
+def half_spoken_of(asked: Asked) -> bytes:
+    """The first record of each batch is refused; the answer does not speak of the others."""
+    return answer(207, b'{"r":[{"s":400}]}')
+
+
+def test_before_the_first_success_a_refusal_beside_records_in_doubt_is_provisional() -> None:
+    with Wire(
+        lambda asked: (
+            half_spoken_of(asked) if asked.number < 3 else answer(200, b'{"r":[{"s":200},{"s":200}]}')
+        )
+    ) as wire:
+        heard: list[tuple[str, tuple[int, ...]]] = []
+
+        def hear(told: haulier.Delivered) -> None:
+            heard.append((told.state.name, tuple(told.positions)))
+
+        made = destination(wire.url, batching={"size": 2}, outcomes=BY_INDEX)
+        with audited(Path("state")) as wrong:
+            report = within(60, lambda: haulier.send(made, records(8), state="state", on_delivery=hear))
+        assert wrong == []
+        assert counts(report) == {"delivered": 2, "rejected": 3, "in_doubt": 3}
+        assert report.attempts == len(wire.asked) == 4
+    assert heard == [
+        ("IN_DOUBT", (1,)),
+        ("IN_DOUBT", (3,)),
+        ("IN_DOUBT", (5,)),
+        ("REJECTED", (0,)),
+        ("REJECTED", (2,)),
+        ("REJECTED", (4,)),
+        ("DELIVERED", (6, 7)),
+    ]
+
+
+def test_twenty_such_answers_stop_the_run_and_what_was_refused_alone_is_sent_again() -> None:
+    Path("in.jsonl").write_text("".join(f'{{"id":{number}}}\n' for number in range(60)))
+    written: dict[str, Any] = {"batching": {"size": 2}, "outcomes": BY_INDEX}
+    with Wire(half_spoken_of) as wire:
+        with audited(Path("state")) as wrong:
+            first = send(wire, "in.jsonl", **written)
+        assert wrong == []
+        assert (first.state, len(wire.asked)) == ("stopped", 20)
+        assert counts(first) == {"in_doubt": 20, "pending": 40}
+        assert rows(Path("state"), "select count(*) from record where state = 4") == [(0,)]
+
+        def well(asked: Asked) -> bytes:
+            return answer(200, json.dumps({"r": [{"s": 200} for _ in ids(asked)]}).encode())
+
+        wire.reply = well
+        report = send(wire, "in.jsonl", **written)
+        assert counts(report) == {"in_doubt": 20, "delivered": 40}
+        again = [ids(asked) for asked in wire.asked[20:]]
+        assert sorted(again) == sorted(
+            [*([2 * at] for at in range(20)), *([at, at + 1] for at in range(40, 60, 2))]
+        )

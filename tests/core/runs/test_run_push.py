@@ -42,6 +42,15 @@ def test_leaving_the_run_carries_everything() -> None:
         assert run.close() == run.report
 
 
+def test_an_empty_run_key_is_refused() -> None:
+    with (
+        Wire() as wire,
+        pytest.raises(ConfigurationError, match=r"^the run key is empty; give it a value, or leave it out$"),
+    ):
+        open_run(wire, run_key="")
+    assert not Path("state").exists()
+
+
 def test_flush_returns_when_all_before_it_is_durable() -> None:
     with Wire(delay_s=0.05) as wire, open_run(wire, batching={"size": 4}) as run:
         run.write(records(6))

@@ -226,7 +226,7 @@ def _redirected(response: Response) -> Stop:
 def _web_page(response: Response, history: History) -> Verdict | Stop:
     told = f"answered {response.status} with a web page where JSON was expected"
     if history.succeeded:
-        return Verdict("unknown", told)
+        return Verdict("unknown", told, general=True)
     return Stop(
         f"the service {told}: look at the URL (`base_url`, `request.url`), a login page or proxy may have answered"
     )

@@ -37,8 +37,11 @@ def map_outcomes(
     failed = mapping.by == "errors"
     verdicts = [DELIVERED if failed else _NOT_SPOKEN_OF] * count
     if mapping.index is not None:
+        said_at: dict[int, list[Verdict]] = {}
         for place, result in _indexed(mapping.index, results, count):
-            verdicts[place] = _verdict(mapping, result, failed=failed)
+            said_at.setdefault(place, []).append(_verdict(mapping, result, failed=failed))
+        for place, told in said_at.items():
+            verdicts[place] = _of_one(told)
         return verdicts
     for key, places, said in _named(mapping, results, keys):
         told = _agreed(key, len(places), [_verdict(mapping, result, failed=failed) for result in said])
@@ -103,14 +106,25 @@ def _named(
 
 def _agreed(key: str, records: int, told: list[Verdict]) -> list[Verdict]:
     """A verdict for each of the records with this key, of what the answer tells of the key."""
-    if len({verdict.kind for verdict in told}) == 1 and (records == 1 or len(told) == records):
-        return told[-records:]
     if records == 1:
-        why = f"the answer speaks of this record {len(told)} times, and not alike"
-    else:
-        shown = key[:_LONGEST_KEY]
-        why = f"{records} records of the batch have the key {shown}; the answer does not say which of them it means"
+        return [_of_one(told)]
+    if len({verdict.kind for verdict in told}) == 1 and len(told) == records:
+        return told
+    shown = key[:_LONGEST_KEY]
+    why = (
+        f"{records} records of the batch have the key {shown}; the answer does not say which of them it means"
+    )
     return [Verdict("unknown", why)] * records
+
+
+def _of_one(told: list[Verdict]) -> Verdict:
+    """What comes of all that the answer tells of one record: of two faults the one that lasts."""
+    kinds = {verdict.kind for verdict in told}
+    if kinds == {"retry", "rejected"}:
+        return next(verdict for verdict in told if verdict.kind == "rejected")
+    if len(kinds) > 1:
+        return Verdict("unknown", f"the answer speaks of this record {len(told)} times, and not alike")
+    return told[-1]
 
 
 def _verdict(mapping: OutcomeMapping, result: Any, *, failed: bool) -> Verdict:

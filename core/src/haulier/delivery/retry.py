@@ -50,7 +50,8 @@ class Settle(msgspec.Struct, frozen=True, gc=False):
 class Exhausted(msgspec.Struct, frozen=True, gc=False):
     """All attempts were spent. answered: the last one was refused (408, 429, 5xx); else nobody knows whether it was.
 
-    spoken: the answer spoke of each record, and wants every one of them again.
+    spoken: the answer spoke of each record, and wants every one of them again. parked: nothing is repeated that may
+    have arrived, so this was the last attempt.
     """
 
     reason: str
@@ -59,6 +60,7 @@ class Exhausted(msgspec.Struct, frozen=True, gc=False):
     attempts: int
     response: Response | None
     spoken: bool = False
+    parked: bool = False
 
 
 Flow: TypeAlias = Generator[Send | Wait | Settle | Exhausted, "Response | TransportError | None", None]
@@ -110,17 +112,27 @@ def deliver(
             yield Settle(came, attempt - spent, response)
             return
         resend = came.resend
-        if attempt >= policy.attempts:
-            yield Exhausted(came.reason, came.answered, resend, attempt - spent, response, spoken=came.spoken)
+        if came.parked or attempt >= policy.attempts:
+            yield Exhausted(
+                came.reason,
+                came.answered,
+                resend,
+                attempt - spent,
+                response,
+                spoken=came.spoken,
+                parked=came.parked,
+            )
             return
         wait_s = came.asked_s or _backoff(policy, attempt, jitter)
         yield Wait(wait_s, came.asked_s > 0, came.reason, resend)
 
 
 class _Again(msgspec.Struct, frozen=True, gc=False):
-    """The request goes out again, if there are attempts left. asked_s: the wait that the service asked for, or 0.
+    """The request goes out again, if there are attempts left and it may be repeated.
 
-    answered, resend, spoken: as in Exhausted.
+    asked_s: the wait that the service asked for, or 0.
+
+    answered, resend, spoken, parked: as in Exhausted.
     """
 
     reason: str
@@ -128,6 +140,7 @@ class _Again(msgspec.Struct, frozen=True, gc=False):
     resend: bool
     asked_s: float = 0.0
     spoken: bool = False
+    parked: bool = False
 
 
 def _of_verdict(
@@ -139,13 +152,12 @@ def _of_verdict(
     if not isinstance(verdict, Verdict) or verdict.kind != "retry":
         return verdict
     status = answer.status
-    if policy.park and status in _UNANSWERED:
-        return Verdict("unknown", verdict.reason)
     return _Again(
         verdict.reason,
         not (resend and status == 409),  # it may be in conflict with itself
         resend or status == 408 or status >= 500,
         max(verdict.wait_s or 0.0, 0.0),  # `Retry-After: 0` is no leave to hammer
+        parked=policy.park and status in _UNANSWERED,
     )
 
 
@@ -154,7 +166,7 @@ def _of_no_answer(error: TransportError, policy: Policy, resend: bool) -> _Again
     if _is_taken(error):
         return Verdict("unknown", str(error))
     if policy.park and error.sent == "maybe":
-        return Verdict("unknown", f"no answer: {error}")
+        return _Again(f"no answer: {error}", False, True, parked=True)
     return _Again(str(error), False, resend or error.sent == "maybe")
 
 

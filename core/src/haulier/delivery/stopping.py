@@ -20,14 +20,15 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
 
     `began` is when the last attempt of a delivery left, by a clock that never goes back. An answer to what left before
     an attempt that failed says nothing of that failure: where a night begins, the last good answers come among the
-    first bad ones. delivered_before: something was, in an earlier sitting.
+    first bad ones. fruitless: requests since the last success whose refusal is provisional, or whose answer was not
+    understood. delivered_before: something was, in an earlier sitting.
     """
 
     stop_after: int = 5
     first_rejections: int = 20
     successes: int = 0
     exhausted_in_a_row: int = 0
-    provisional: int = 0
+    fruitless: int = 0
     in_flight_limit: int = 1
     failed: list[float] = []  # when they left: the attempts that failed, with no answer to anything later
     max_rejected: int | None = None
@@ -52,7 +53,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         """
         self.successes += count
         self._answered(began)
-        self.provisional = provisional
+        self.fruitless = provisional
         if not self.failed:
             self.in_flight_limit = min(most, self.in_flight_limit << min(count, most.bit_length()))
 
@@ -68,19 +69,43 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             self._answered(began)
         if self.successes and not general:
             return ""
-        self.provisional += 1
-        if self.provisional < self.first_rejections:
+        if not self._all_fruitless():
             return ""
         if self.successes:
             return (
-                f"{self.provisional} requests were refused and none succeeded meanwhile, in a way that speaks of the "
+                f"{self.fruitless} requests were refused and none succeeded meanwhile, in a way that speaks of the "
                 f"address rather than of the records (the last: {reason}); where it does speak of a record, say so "
                 "with `verdicts`, such as `verdicts: {404: rejected}`"
             )
-        what = f"the first {self.provisional} requests were all refused"
+        what = f"the first {self.fruitless} requests were all refused"
         if not made:
-            what = f"none of the first {self.provisional} records could be sent"
+            what = f"none of the first {self.fruitless} records could be sent"
         return f"{what}, so it is a setting rather than the records (the last: {reason})"
+
+    def not_understood(self, reason: str, *, began: float, general: bool = False) -> str:
+        """An answer left records in doubt and none was taken: why the run stops now, or an empty text.
+
+        It counts as a refusal does. general: it speaks of the service, as a web page does: it counts after a success,
+        too.
+        """
+        self._answered(began)
+        if (self.successes and not general) or not self._all_fruitless():
+            return ""
+        return (
+            f"{self.fruitless} requests were refused or answered in a way that was not understood, and none succeeded "
+            f"meanwhile (the last: {reason}), so it is the service, or a setting that says how its answers are read, "
+            "rather than the records: look at `outcomes`, `success_when` and `verdicts`"
+        )
+
+    def parked(self, reason: str, *, began: float) -> str:
+        """A delivery got no answer, or none that says what became of it, and is not repeated: why the run stops now."""
+        self._spent(began)
+        if self.exhausted_in_a_row < self.stop_after:
+            return ""
+        return (
+            f"{self.exhausted_in_a_row} requests in a row may have arrived and nobody knows ({reason}); under "
+            "`unanswered: park` they are in doubt. Run again when the service is well"
+        )
 
     def none_made(self, count: int, reason: str) -> str:
         """No record of a stage could be made into a request, and no more come: why the run stops, or an empty text.
@@ -120,9 +145,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         again: it was its second round; since: successes counted when its first attempt began; status: of the last
         answer, None where none came, 0 where nothing was sent; spoken: the answer spoke of each record.
         """
-        self.exhausted_in_a_row += 1
-        self.failed.append(began)
-        self.in_flight_limit = 1
+        self._spent(began)
         if self.exhausted_in_a_row >= self.stop_after:
             what = f"{self.exhausted_in_a_row} deliveries in a row spent all their attempts"
         elif again and self.successes == since:
@@ -133,6 +156,15 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         delivered = self.successes or self.delivered_before
         way_out = _way_out(status, spoken=spoken) if delivered else ""
         return f"{what} ({reason}). Run again when the service is well{way_out}"
+
+    def _all_fruitless(self) -> bool:
+        self.fruitless += 1
+        return self.fruitless >= self.first_rejections
+
+    def _spent(self, began: float) -> None:
+        self.exhausted_in_a_row += 1
+        self.failed.append(began)
+        self.in_flight_limit = 1
 
     def _answered(self, began: float) -> None:
         if self.failed:

@@ -34,7 +34,7 @@ class State(IntEnum):
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What a judge says of the records of a request. wait_s: seconds the service asked to be left alone.
 
-    split: only together were the records refused; halves of them may pass. general: the refusal may speak of the
+    split: only together were the records refused; halves of them may pass. general: it may speak of the service, the
     address or the credential rather than of the records.
     """
 

@@ -176,8 +176,12 @@ class Book:
         response: Response | None,
         *,
         counted: bool = False,
+        part: Request | None = None,
     ) -> list[Delivered]:
-        """Each record of a request comes to rest by its own verdict; those to be asked for again are in a part."""
+        """Each record of a request comes to rest by its own verdict; those to be asked for again are in a part.
+
+        part: the one in which these are by now, as others have come to rest before.
+        """
         groups: dict[tuple[str, str], list[int]] = {}
         for at, verdict in enumerate(verdicts):
             if verdict.kind != "retry":
@@ -186,7 +190,7 @@ class Book:
             (verdict for verdict in verdicts if verdict.kind != "retry"), key=_best, default=verdicts[0]
         )
         row = shown if shown.kind in _STATES else _AGAIN
-        self._close_row(request, row, 0 if counted else attempts, response)
+        self._close_row(part or request, row, 0 if counted else attempts, response)
         return [
             self._rest(request, places, verdicts[places[0]], attempts, response) for places in groups.values()
         ]

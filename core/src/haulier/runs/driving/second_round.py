@@ -34,6 +34,11 @@ class SecondRound:
 
     def exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         """A delivery spent its attempts: it waits for the round, or has had it and comes to rest, or the run stops."""
+        if wish.parked:
+            self._rest(delivery, Verdict("unknown", wish.reason), wish)
+            if why := self._stage.rules.parked(wish.reason, began=delivery.began):
+                self._stage.stop(why)
+            return
         again = delivery.exhausted is not None
         why = self._stage.rules.exhausted(
             wish.reason,
@@ -49,10 +54,7 @@ class SecondRound:
             self._stage.stop(why)
         elif again:
             verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
-            self._windows.rested(delivery)
-            self._settling.finish(delivery, verdict, wish.attempts, wish.response)
-            self._crew.settled(delivery)
-            self._windows.commit_soon()
+            self._rest(delivery, verdict, wish)
         else:
             delivery.exhausted = wish
             self._windows.rested(delivery)
@@ -60,6 +62,12 @@ class SecondRound:
                 self.waiting.append(delivery)
             else:  # others wait for this one, so it cannot wait for all others
                 self._once_more(delivery)
+
+    def _rest(self, delivery: Delivery, verdict: Verdict, wish: Exhausted) -> None:
+        self._windows.rested(delivery)
+        self._settling.finish(delivery, verdict, wish.attempts, wish.response)
+        self._crew.settled(delivery)
+        self._windows.commit_soon()
 
     def _once_more(self, delivery: Delivery) -> None:
         assert delivery.exhausted is not None

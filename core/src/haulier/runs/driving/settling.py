@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from haulier.delivery.retry import Settle
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
@@ -19,6 +21,19 @@ from haulier.runs.driving.under_way import UnderWay
 __all__ = ["Settling"]
 
 _SPLITS_PER_RUN = 2_000
+_TAKEN = ("delivered", "accepted")
+_AGAIN = Verdict("retry")  # of a record that goes on in a part
+
+
+class _Refused(msgspec.Struct, frozen=True, gc=False):
+    """A refusal that does not count yet. number: how many came before; part: stands for its records in the ledger,
+    where others of the request have come to rest.
+    """
+
+    number: int
+    delivery: Delivery
+    wish: Settle
+    part: Request | None = None
 
 
 class Settling:
@@ -50,7 +65,7 @@ class Settling:
         self._again = again
         self._settled = settled
         self._splits = 0
-        self._provisional: list[tuple[int, Delivery, Settle]] = []
+        self._provisional: list[_Refused] = []
         self._unmade: list[RejectedRecord] = []
         self.refusals = 0  # provisional ones that came so far
 
@@ -71,6 +86,7 @@ class Settling:
             self.finish(delivery, verdict, wish.attempts, wish.response)
         elif verdict.kind != "rejected":
             self.finish(delivery, verdict, wish.attempts, wish.response)
+            self._not_understood(delivery, verdict.reason, general=verdict.general)
         elif not (verdict.split and self._split(delivery, wish, verdict)):
             self._reject(delivery, wish, verdict.reason)
 
@@ -137,15 +153,21 @@ class Settling:
         if unmade:
             self._look_at_max_rejected()
         provisional, self._provisional = self._provisional, []
-        for number, delivery, wish in provisional:
-            if until is not None and number >= until:
-                self._provisional.append((number, delivery, wish))
-                continue
-            if isinstance(wish.verdict, Outcomes):
-                told = self._book.settle_apart(
-                    delivery.request, wish.verdict.verdicts, wish.attempts, wish.response, counted=True
+        for refused in provisional:
+            delivery, wish = refused.delivery, refused.wish
+            if until is not None and refused.number >= until:
+                self._provisional.append(refused)
+            elif isinstance(wish.verdict, Outcomes):
+                self._tell(
+                    self._book.settle_apart(
+                        delivery.request,
+                        wish.verdict.verdicts,
+                        wish.attempts,
+                        wish.response,
+                        counted=True,
+                        part=refused.part,
+                    )
                 )
-                self._tell(told)
             else:
                 assert isinstance(wish.verdict, Verdict)
                 self.finish(delivery, wish.verdict, wish.attempts, wish.response, counted=True)
@@ -160,33 +182,59 @@ class Settling:
 
     def _settle_apart(self, delivery: Delivery, wish: Settle, outcomes: Outcomes) -> None:
         verdicts = outcomes.verdicts
-        if any(verdict.kind in ("delivered", "accepted") for verdict in verdicts):
+        if any(verdict.kind in _TAKEN for verdict in verdicts):
             self._success(delivery)
         elif all(verdict.kind == "rejected" for verdict in verdicts) and not self._rules.successes:
             self._reject(delivery, wish, verdicts[0].reason)
             return
-        request, asked_again = (
-            delivery.request,
-            [at for at, one in enumerate(verdicts) if one.kind == "retry"],
-        )
+        request, asked_again = delivery.request, _places(verdicts, "retry")
+        # The others are in doubt, which nothing changes any more; so these stand in a request of their own meanwhile.
+        refused = [] if self._rules.successes else _places(verdicts, "rejected")
+        held = {request.positions[at] for at in refused}
 
         def apart(parts: list[Request] | None) -> None:
-            left = [self._not_again(one) if parts is None else one for one in verdicts]
+            if parts is None:
+                left = [_not_again(one) for one in verdicts]
+            else:
+                told = zip(request.positions, verdicts, strict=True)
+                left = [_AGAIN if position in held else one for position, one in told]
             self._tell(self._book.settle_apart(request, left, wish.attempts, wish.response))
             for part in parts or ():
-                self._again(part, delivery, delivery.tries)
+                if part.positions[0] in held:
+                    self._hold(part, delivery, wish, verdicts)
+                else:
+                    self._again(part, delivery, delivery.tries)
+            self._none_taken(delivery, verdicts)
 
         # Also after the last attempt: they are fewer now, and what becomes of them is for the rules of a bad night.
-        if asked_again:
-            self._with_parts(delivery, [asked_again], apart)
+        if asked_again or refused:
+            self._with_parts(delivery, [places for places in (asked_again, refused) if places], apart)
         else:
             apart(None)
 
-    @staticmethod
-    def _not_again(verdict: Verdict) -> Verdict:
-        if verdict.kind != "retry":
-            return verdict
-        return Verdict("rejected", f"retries exhausted: {verdict.reason}")
+    def _hold(self, part: Request, delivery: Delivery, wish: Settle, verdicts: Sequence[Verdict]) -> None:
+        """These records of a delivery were refused, which does not count yet: they are pending in the ledger."""
+        own = set(part.positions)
+        positions = delivery.request.positions
+        kept = [one if at in own else _AGAIN for at, one in zip(positions, verdicts, strict=True)]
+        self._book.expect(part)
+        self._book.intend([part], self._stage.course.stored)
+        reason = next(one.reason for one in kept if one is not _AGAIN)
+        self._book.put_back(part, reason, 0, delivery.left_status)
+        settle = Settle(Outcomes(kept), wish.attempts, wish.response)
+        self._provisional.append(_Refused(self.refusals, delivery, settle, part))
+        self.refusals += 1
+
+    def _none_taken(self, delivery: Delivery, verdicts: Sequence[Verdict]) -> None:
+        """Count a request of which some records are in doubt and none was taken."""
+        if all(one.kind not in _TAKEN for one in verdicts):
+            unknown = next((one for one in verdicts if one.kind == "unknown"), None)
+            if unknown is not None:
+                self._not_understood(delivery, unknown.reason)
+
+    def _not_understood(self, delivery: Delivery, reason: str, *, general: bool = False) -> None:
+        if why := self._rules.not_understood(reason, began=delivery.began, general=general):
+            self._stop(why)
 
     # -- refused whole -------------------------------------------------------------------------------------------
 
@@ -197,7 +245,7 @@ class Settling:
             if isinstance(verdict, Verdict):
                 self.finish(delivery, verdict, wish.attempts, wish.response)
             return
-        self._provisional.append((self.refusals, delivery, wish))
+        self._provisional.append(_Refused(self.refusals, delivery, wish))
         self.refusals += 1
         self._stage.put_back(delivery, reason)
         if why := self._rules.rejection(reason, began=delivery.began, general=general):
@@ -278,3 +326,14 @@ class Settling:
     def _look_at_max_rejected(self) -> None:
         if why := self._rules.too_many_rejected(self._book.rejected, self._book.settled):
             self._stop(why)
+
+
+def _places(verdicts: Sequence[Verdict], kind: str) -> list[int]:
+    """Where in the request the records with such a verdict stand."""
+    return [at for at, one in enumerate(verdicts) if one.kind == kind]
+
+
+def _not_again(verdict: Verdict) -> Verdict:
+    if verdict.kind != "retry":
+        return verdict
+    return Verdict("rejected", f"retries exhausted: {verdict.reason}")

@@ -230,7 +230,7 @@ def open_run(
     sitting = prepare(
         destination,
         intake,
-        run_key=run_key or uuid.uuid4().hex,
+        run_key=uuid.uuid4().hex if run_key is None else run_key,
         credential=credential,
         state=state,
         on_delivery=on_delivery,
