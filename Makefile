@@ -50,7 +50,7 @@ test: setup  ## run the tests, two at a time; WORKERS=4 takes more
 live-test: setup  ## ask the real Imagga, once each call; needs IMAGGA_API_KEY and IMAGGA_API_SECRET
 	$(BIN)/python -m pytest tests/live -s
 
-crash-test: setup  ## kill the process at every named point and 240 times by chance; HAULIER_SEED=N repeats it
+crash-test: setup  ## kill the process at every named point and 300 times by chance; HAULIER_SEED=N repeats it
 	$(BIN)/python -m pytest tests/crash --numprocesses $(WORKERS) --dist worksteal
 
 check: setup  ## lint, formatting, types, import rules, documentation

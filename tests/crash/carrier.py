@@ -41,7 +41,8 @@ def carry(orders: dict[str, Any]) -> dict[str, Any]:
             return {"state": "finished", "nothing left": True}
     if kind == "stdin":
         return haulier.send(destination, "-", state=state, run_key=key, format="jsonl").to_dict()
-    return haulier.send(destination, records, state=state, run_key=key).to_dict()
+    credential = orders.get("credential")
+    return haulier.send(destination, records, state=state, run_key=key, credential=credential).to_dict()
 
 
 def _push(orders: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +74,7 @@ def serve() -> None:
     seams.install()
     # Everything a sitting imports, and the plugins, are there before it begins.
     for name in (
+        "haulier.io.transports.downloads",
         "haulier.io.transports.http1",
         "haulier.runs.sittings.pushing",
         "haulier.runs.replays.replay",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from haulier.errors import TransportError
+from haulier.io.fetching import Fetcher
 from haulier.io.ledger import compacting, store
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger
@@ -23,6 +24,7 @@ from haulier.io.transports.http1 import Http1
 from haulier.io.transports.httpx_lanes import HttpxLanes
 from haulier.io.transports.protocol import Exchange
 from haulier.model.request import Added, Request, Response
+from haulier.runs.inputs.fetching import FetchedFiles
 from haulier.runs.inputs.spooling import Spool
 from haulier.runs.stages.source import PlanSource
 
@@ -94,6 +96,7 @@ def kinds_of(commits: Sequence[Commit]) -> list[str]:
         "owed": any(commit.owed for commit in commits),
         "paid": any(commit.paid for commit in commits),
         "chunks": any(commit.chunks for commit in commits),
+        "jobs": any(commit.jobs for commit in commits),
     }
     return [kind for kind, there in found.items() if there]
 
@@ -136,6 +139,8 @@ def install() -> None:
     _wrap_ledger()
     _around(Spool, "sync", "spool sync")
     _around(Spool, "end", "spool end")
+    _around_async(Fetcher, "_fetched", "fetching")
+    _around(FetchedFiles, "durable", "letting go of files")
     for transport in (Http1, HttpxLanes):
         _around_async(transport, "send", "exchange")
     _around_begun()

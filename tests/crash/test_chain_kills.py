@@ -19,7 +19,7 @@ from typing import Any, Self
 import pytest
 from tests.crash.auditing import SEED, Tally
 from tests.crash.sittings import Nursery
-from tests.crash.test_kills import KILLS, kill
+from tests.crash.test_kills import KILLS, killed_to_its_end
 
 RECORDS = 150
 REFUSED = frozenset({17, 130})
@@ -170,15 +170,7 @@ def test_a_chain_that_is_killed_at_random_loses_nothing_in_any_stage(
             folder.mkdir()
             with Service() as service:
                 orders = json.loads(orders_for(folder, service.url).read_text())
-                report = None
-                while report is None:
-                    sitting = nursery.begin(folder, orders)
-                    if tally.kills < KILLS:
-                        kill(sitting, chance)
-                    if sitting.end():
-                        tally.kills += 1
-                        tally.phases[sitting.phase] += 1
-                    report = sitting.report
+                report = killed_to_its_end(nursery, folder, orders, chance, tally)
                 tally.lost += missing_in(service)
                 tally.repeated += check(service, report, folder)
     finally:

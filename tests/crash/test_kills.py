@@ -175,6 +175,21 @@ def carry(
     raise AssertionError("it comes to no end")
 
 
+def killed_to_its_end(
+    nursery: Nursery, folder: Path, orders: dict[str, Any], chance: random.Random, tally: Tally
+) -> dict[str, Any]:
+    """Carry the orders out, killed at random while kills are left; the report of the sitting that came to its end."""
+    while True:
+        sitting = nursery.begin(folder, orders)
+        if tally.kills < KILLS:
+            kill(sitting, chance)
+        if sitting.end():
+            tally.kills += 1
+            tally.phases[sitting.phase] += 1
+        if sitting.report is not None:
+            return sitting.report
+
+
 def kill(sitting: Sitting, chance: random.Random) -> None:
     """Kill it at some instant of its life, unless it is over before."""
     dice = chance.random()

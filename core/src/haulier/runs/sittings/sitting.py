@@ -269,9 +269,9 @@ class Sitting:
         if not stop_reason and (owed := _lines_in(ledger.owing(run))):
             stop_reason = f"{owed:,} lines are kept for its outputs; the same call hands them over"
         state = "stopped" if stop_reason else "finished"
-        ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
-        if state == "finished":
+        if state == "finished":  # before its end is durable: nobody looks at a finished run again
             forget_fetched(self._orders.state_dir, run.run_id)
+        ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
         row = _as_it_is(ledger, run)
         note = "" if row.read or stop_reason else "the input holds no records"
         if self._spool is not None and self._spool.broken_off and not stop_reason:
