@@ -10,6 +10,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,8 @@ def fetched(folder: Path, url: str, **rules: Any) -> Fetched:
     """What comes of one URL; this machine is allowed unless the rules say otherwise."""
     rules = {"allow": ["127.0.0.1"], "attempts": 1, "timeout_s": 20, **rules}
     folder.mkdir(exist_ok=True)
-    return Fetcher(Fetch(**rules), folder / "fetched").fetch([Wanted(url, "0.0")])[0]
+    with closing(Fetcher(Fetch(**rules), folder / "fetched")) as fetcher:
+        return fetcher.begin([Wanted(url, "0.0")]).result()[0]
 
 
 def part(folder: Path, url: str, **rules: Any) -> FilePart:
@@ -105,9 +108,8 @@ def test_several_files_are_fetched_at_once_and_come_in_order(tmp_path: Path) -> 
         arrived.wait(30)
         return answer(body=asked.target.encode())
 
-    with Wire(reply) as wire:
-        fetcher = Fetcher(Fetch(allow=["127.0.0.1"]), tmp_path / "fetched")
-        found = fetcher.fetch([Wanted(f"{wire.url}/{number}", str(number)) for number in range(4)])
+    with Wire(reply) as wire, closing(Fetcher(Fetch(allow=["127.0.0.1"]), tmp_path / "fetched")) as fetcher:
+        found = fetcher.begin([Wanted(f"{wire.url}/{number}", str(number)) for number in range(4)]).result()
     assert [b"".join(stream_part(one)) for one in found if isinstance(one, FilePart)] == [
         f"/{number}".encode() for number in range(4)
     ]
@@ -295,19 +297,14 @@ def test_a_server_that_is_not_there_or_says_nothing_whole_is_tried_again(tmp_pat
 def test_closing_breaks_off_what_is_under_way(tmp_path: Path) -> None:
     with Wire(lambda _: Stall(60)) as wire:
         fetcher = Fetcher(Fetch(allow=["127.0.0.1"], timeout_s=60), tmp_path / "fetched")
-        ended = threading.Event()
-
-        def fetch() -> None:
-            try:
-                fetcher.fetch([Wanted(f"{wire.url}/a", "a")])
-            except BaseException:  # noqa: BLE001 - cancelled, in whichever words
-                ended.set()
-
-        threading.Thread(target=fetch, daemon=True).start()
+        under_way = fetcher.begin([Wanted(f"{wire.url}/a", "a")])
         while not wire.asked:
             time.sleep(0.01)
         fetcher.close()
-        assert ended.wait(20)
+        with pytest.raises(CancelledError):
+            under_way.result(20)
+        with pytest.raises(CancelledError):
+            fetcher.begin([Wanted(f"{wire.url}/b", "b")])
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,42 @@ def test_the_first_picture_leaves_long_before_the_last_is_fetched_and_few_are_ke
         assert counts(send(made, pictures(store, 300))) == {"delivered": 300}
         assert wire.asked[0].at < store.asked[150].at
     assert most < 120
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["the first stage", "a later stage"])
+def test_a_slow_picture_holds_back_neither_those_before_it_nor_the_fetching_of_others(later: bool) -> None:
+    """The order of records is kept: what is behind it was fetched meanwhile, and leaves after it."""
+    slow, before, fetched_ahead = 5, 5, 12
+    go_on, sent = threading.Event(), []
+
+    def slowly(asked: Asked) -> bytes:
+        if asked.target == f"/{slow}.png":
+            go_on.wait(60)
+        return picture(asked)
+
+    def upload(asked: Asked) -> bytes:
+        if asked.target == "/upload":
+            sent.append(int(parts(asked)[0][:-4]))
+        return answer()
+
+    with Wire(slowly) as store, Wire(upload) as wire:
+        made = uploading(wire, order="strict", fetch={**FETCH, "timeout_s": 120})
+        if later:
+            first = {"name": "first", "request": {"url": f"{wire.url}/first"}}
+            made["stages"] = [first, {"name": "second", "request": made.pop("request")}]
+        Path("in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in pictures(store, 60)))
+        ended: list[haulier.Report] = []
+        thread = threading.Thread(target=lambda: ended.append(send(made, "in.jsonl")))
+        thread.start()
+        until = time.monotonic() + 50
+        while len(sent) < before or len(store.asked) < slow + fetched_ahead:
+            assert time.monotonic() < until, (sent, len(store.asked))
+            time.sleep(0.005)
+        assert sent == list(range(before))
+        go_on.set()
+        thread.join(60)
+        assert counts(ended[0]) == {"delivered": 120 if later else 60}
+        assert sent == list(range(60))
 
 
 def test_a_destination_that_does_not_say_so_fetches_nothing() -> None:
@@ -201,7 +238,7 @@ def test_a_night_in_which_nothing_can_be_reached_stops_the_run_and_rejects_nobod
         Path("in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in carried))
         first = send(uploading(wire), "in.jsonl")
         assert (first.state, first.read, counts(first)) == ("stopped", 8, {"delivered": 8})
-        assert "files cannot be reached, 8 in a row (the last: " in first.reason
+        assert "files cannot be reached, 5 in a row (the last: " in first.reason
         assert first.reason.endswith(
             "its server answered 503, 1 times); their records were not taken in. Run again when the files can be "
             "reached, or write `fetch: {unreachable: reject}` to have their records rejected"
@@ -216,13 +253,13 @@ def test_a_night_in_which_nothing_can_be_reached_stops_the_run_and_rejects_nobod
 
 
 def test_urls_that_nobody_is_asked_for_tell_nothing_of_the_network() -> None:
-    """Each block has one that is refused by itself; the others are pictures of a bad night."""
+    """One in four is refused by itself; the others are pictures of a bad night."""
     with Wire(lambda _: answer(503)) as store, Wire() as wire:
         carried = pictures(store, 12)
         for one in carried[::4]:
             one["picture"] = "http://user:word@127.0.0.1/"
         report = send(uploading(wire), carried)
-        assert (report.state, report.read) == ("stopped", 0)
+        assert (report.state, report.read, counts(report)) == ("stopped", 1, {"rejected": 1})
 
 
 def test_a_run_is_carried_past_pictures_that_are_gone_for_good_by_saying_so() -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
@@ -26,9 +27,9 @@ from haulier.model.request import FilePart
 if TYPE_CHECKING:
     from haulier.io.transports.downloads import Download, Downloads
 
-__all__ = ["AT_ONCE", "Fetcher"]
+__all__ = ["Fetcher"]
 
-AT_ONCE = 4
+_AT_ONCE = 4
 _MOST_HOPS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _LATER = frozenset((408, 425, 429))
@@ -36,7 +37,8 @@ _FIRST_WAIT_S = 0.5
 
 
 class Fetcher:
-    """Fetches files into a folder for their owner alone, which is made. `close` may be called from any thread.
+    """Fetches files into a folder for their owner alone, which is made; in a thread of its own, which the first file
+    begins and `close` ends. Methods may be called from any thread.
 
     Raises ConfigurationError where there can be no such folder.
     """
@@ -46,64 +48,64 @@ class Fetcher:
         self.folder = private_folder(folder).resolve()
         self._allowed = Allowed(rules.allow)
         self._context = tls_context()
-        self._under_way: tuple[asyncio.AbstractEventLoop, asyncio.Task[list[Fetched]]] | None = None
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = asyncio.Event()
         self._closed = False
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[Fetched]:
-        """What came of each, in order, at most four at once; those that are parts are on the disk when this returns.
+    def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
+        """What will have come of each, in order; at most four files are fetched at once, in the order of the calls.
 
-        Raises LedgerError where they cannot be written, CancelledError once it is closed.
+        Those that are parts are on the disk then. Its result raises LedgerError where they cannot be written, and
+        CancelledError once this is closed.
         """
-        # In a thread of its own: who previews may have an event loop running in this one.
-        with ThreadPoolExecutor(1, thread_name_prefix="haulier-fetch") as thread:
-            try:
-                return thread.submit(asyncio.run, self._all(wanted)).result()
-            except (
-                BaseException
-            ):  # Ctrl-C, too: leaving `thread` would wait for files that nobody wants any more
-                self.close()
-                raise
+        with self._lock:
+            if self._closed:
+                raise CancelledError
+            if self._loop is None:
+                begun: Future[asyncio.AbstractEventLoop] = Future()
+                threading.Thread(target=self._run, args=(begun,), name="haulier-fetch", daemon=True).start()
+                self._loop = begun.result()
+            return asyncio.run_coroutine_threadsafe(self._fetched(wanted), self._loop)
 
     def close(self) -> None:
         """Break off what is under way, and begin nothing more."""
-        self._closed = True
-        if self._under_way is not None:
-            loop, task = self._under_way
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(task.cancel)
+        with self._lock:
+            closed, self._closed = self._closed, True
+            if self._loop is not None and not closed:
+                self._loop.call_soon_threadsafe(self._over.set)
 
-    async def _all(self, wanted: Sequence[Wanted]) -> list[Fetched]:
-        task = asyncio.ensure_future(self._fetched(wanted))
-        self._under_way = (asyncio.get_running_loop(), task)
-        if self._closed:
-            task.cancel()
-        return await task
+    def _run(self, begun: Future[asyncio.AbstractEventLoop]) -> None:
+        asyncio.run(self._serve(begun))
 
-    async def _fetched(self, wanted: Sequence[Wanted]) -> list[Fetched]:
+    async def _serve(self, begun: Future[asyncio.AbstractEventLoop]) -> None:
+        """Keep the connections until it is over; what is under way then is cancelled with its loop."""
         # httpcore takes time to load, which previews need not pay.
         from haulier.io.transports.downloads import Downloads  # noqa: PLC0415
 
-        rules = self._rules
-        downloads = Downloads(
-            lanes=AT_ONCE,
-            timeout_s=rules.timeout_s,
-            most_bytes=rules.max_bytes,
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._downloads = Downloads(
+            lanes=_AT_ONCE,
+            timeout_s=self._rules.timeout_s,
+            most_bytes=self._rules.max_bytes,
             choose=self._allowed.of,
             context=self._context,
         )
-        turns = asyncio.Semaphore(AT_ONCE)
+        begun.set_result(asyncio.get_running_loop())
+        try:
+            await self._over.wait()
+        finally:
+            await self._downloads.close()
 
+    async def _fetched(self, wanted: Sequence[Wanted]) -> list[Fetched]:
         async def one(asked: Wanted) -> Fetched:
-            async with turns:
+            async with self._turns:
                 try:
-                    return await self._one(downloads, asked)
+                    return await self._one(self._downloads, asked)
                 except (RecordError, TransportError) as error:
                     return error
 
-        try:
-            return await asyncio.gather(*map(one, wanted))
-        finally:
-            await downloads.close()
+        return await asyncio.gather(*map(one, wanted))
 
     async def _one(self, downloads: Downloads, asked: Wanted) -> FilePart:
         """A file, tried as often as the rules say."""

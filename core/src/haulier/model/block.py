@@ -40,6 +40,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         out when it is called first, in any thread.
     text: the lines as one text, each with its line feed, where the reader has that at hand; let go of with the digest.
     chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.
+    more: whether the next block was read together with this one, and need not be waited for.
     settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
     """
 
@@ -53,6 +54,7 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     text: bytes | None = None
     chunk: str | None = None
     content: bytes | None = None
+    more: bool = False
     settled: Callable[[], None] | None = None
 
     def place(self, index: int) -> str:

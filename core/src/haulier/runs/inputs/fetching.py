@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
 
@@ -34,9 +35,9 @@ class FetchedFiles:
         self._fetcher = Fetcher(rules, private_folder(state_dir / _FOLDER) / run_id)
         self._paths: dict[int, list[str]] = {}
 
-    def fetch(self, wanted: Sequence[Wanted]) -> list[Fetched]:
-        """What came of each, in order; in the thread that reads."""
-        return self._fetcher.fetch(wanted)
+    def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
+        """What will have come of each, in order."""
+        return self._fetcher.begin(wanted)
 
     def stored(self, request: Request) -> bytes:
         """What the ledger keeps of a request: all of it, its files by their place."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -32,17 +34,26 @@ class FilesOutOfReach(InputError):
 class Fetching(Protocol):
     """Who fetches files that are named by URL."""
 
-    def fetch(self, wanted: list[Wanted]) -> list[Fetched]:
-        """What came of each, in order."""
+    def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
+        """What will have come of each, in order."""
+        ...
+
+    def close(self) -> None:
+        """Fetch nothing more."""
         ...
 
 
 class Unfetched:
     """Fetches nothing: a part without a path stands for each file, in previews."""
 
-    def fetch(self, wanted: list[Wanted]) -> list[Fetched]:
+    def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
         """A part without a path for each, or why its URL cannot be fetched."""
-        return [_unfetched(one.url) for one in wanted]
+        told: Future[list[Fetched]] = Future()
+        told.set_result([_unfetched(one.url) for one in wanted])
+        return told
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 class _Named(NamedTuple):
@@ -53,13 +64,27 @@ class _Named(NamedTuple):
     url: str
 
 
+class _Begun(NamedTuple):
+    """A block whose files are being fetched. fetched: None where nothing is."""
+
+    block: Block
+    found: list[dict[str, FilePart | str]]
+    wanted: list[_Named]
+    fetched: Future[list[Fetched]] | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nothing of it is waited for."""
+        return self.fetched is None or self.fetched.done()
+
+
 class Filing:
     """Finds the files of blocks, in order.
 
-    fetching: fetches those named by URL. known: positions that an earlier sitting took in, for which it need not: what
-    is left of them is in the ledger whole. A file that cannot be reached rejects its record, unless several in a row
-    are so: then nobody knows whether it is them or the network, and FilesOutOfReach ends the input before the first of
-    them.
+    fetching: fetches those named by URL. ahead: of how many blocks at most, while a file of one before them is waited
+    for and more are at hand. known: positions that an earlier sitting took in, for which it need not: what is left of
+    them is in the ledger whole. A file that cannot be reached rejects its record, unless several in a row are so: then
+    nobody knows whether it is them or the network, and FilesOutOfReach ends the input before the first of them.
     """
 
     def __init__(
@@ -69,6 +94,8 @@ class Filing:
         root: Path,
         fetching: Fetching,
         known: PositionSet | None = None,
+        *,
+        ahead: int = 0,
     ) -> None:
         destination = resolved.destination
         self._room: FileRoom | None = None
@@ -79,30 +106,73 @@ class Filing:
         self._fetching = fetching if rules is not None else None
         self._stops = rules is not None and rules.unreachable == "stop"
         self._known = known or PositionSet([])
+        self._under_way: deque[_Begun] = deque()
+        self._ahead = ahead
         self._held: list[Block] = []
         self._failed, self._reached, self._last = 0, False, ""
 
-    def take(self, block: Block) -> list[Block]:
-        """The blocks whose files are known now, this one the last of them; none while one before is held."""
+    @property
+    def waiting(self) -> Future[list[Fetched]] | None:
+        """What is waited for: the files of the oldest block that is under way; None where none is."""
+        return self._under_way[0].fetched if self._under_way else None
+
+    @property
+    def free(self) -> int:
+        """How many more blocks can be taken without waiting."""
+        return self._ahead - len(self._under_way)
+
+    @property
+    def oldest(self) -> int | None:
+        """Position of the first record that was taken and did not go on; None where all did."""
+        if self._held:
+            return self._held[0].first
+        return self._under_way[0].block.first if self._under_way else None
+
+    def take(self, block: Block) -> Iterator[Block]:
+        """The blocks whose files are known by then, this one the last of them; none while one before is held.
+
+        Waits for this one's files where nothing more is at hand, and where so many are fetched ahead already.
+        """
         if not self._columns:
-            return [block]
+            yield block
+            return
         if not block.lines:
-            return [*self.rest(), block]
+            yield from self.rest()
+            yield block
+            return
         found, wanted = self._looked_for(block)
-        fetched = self._fetching.fetch(self._asked(block, wanted)) if wanted and self._fetching else []
-        for named, what in zip(wanted, fetched, strict=True):
+        fetched = self._fetching.begin(self._asked(block, wanted)) if wanted and self._fetching else None
+        self._under_way.append(_Begun(block, found, wanted, fetched))
+        while self._under_way and (not block.more or self.free < 0 or self._under_way[0].is_there):
+            yield from self._ended()
+
+    def ready(self) -> Iterator[Block]:
+        """Those whose files are there by now."""
+        while self._under_way and self._under_way[0].is_there:
+            yield from self._ended()
+
+    def rest(self) -> Iterator[Block]:
+        """All that are under way or held; nothing will show whether files can be reached after all."""
+        while self._under_way:
+            yield from self._ended()
+        if self._held and self._stops and self._failed and not self._reached:
+            raise self._stop()
+        yield from self._released()
+
+    def _ended(self) -> list[Block]:
+        """What goes on once the files of the oldest block are known."""
+        begun = self._under_way[0]
+        fetched = begun.fetched.result() if begun.fetched is not None else []
+        self._under_way.popleft()
+        for named, what in zip(begun.wanted, fetched, strict=True):
             name = self._columns[named.file][0].name
-            found[named.record][name] = what if isinstance(what, FilePart) else f"parameter {name}: {what}"
-        self._held.append(msgspec.structs.replace(block, files=found))
+            begun.found[named.record][name] = (
+                what if isinstance(what, FilePart) else f"parameter {name}: {what}"
+            )
+        self._held.append(msgspec.structs.replace(begun.block, files=begun.found))
         self._tell(fetched)
         if self._stops and self._failed and len(self._held) <= _MOST_HELD:
             return []
-        return self._released()
-
-    def rest(self) -> list[Block]:
-        """Those that are held still; nothing will show whether their files can be reached after all."""
-        if self._held and self._stops and self._failed and not self._reached:
-            raise self._stop()
         return self._released()
 
     def _looked_for(self, block: Block) -> tuple[list[dict[str, FilePart | str]], list[_Named]]:

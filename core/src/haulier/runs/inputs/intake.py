@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import msgspec
+
 from haulier.errors import ConfigurationError
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
@@ -136,14 +138,18 @@ class Shaped:
 
 
 def in_pieces(blocks: Iterable[Block], most: int) -> Iterator[Block]:
-    """The blocks, none of more than `most` records (0: any) but chunks, which are taken in whole."""
+    """The blocks, none of more than `most` records (0: any) but chunks, which are taken in whole.
+
+    Each piece but the last of a block says that more is at hand; the last one as the block does.
+    """
     for block in blocks:
         if not most or len(block.lines) <= most or block.chunk is not None:
             yield block
             continue
         end = block.first + len(block.lines)
         for start in range(block.first, end, most):
-            yield part_of(block, start, min(start + most, end))
+            stop = min(start + most, end)
+            yield msgspec.structs.replace(part_of(block, start, stop), more=block.more or stop < end)
 
 
 def _cut(blocks: Iterable[Block], position: int) -> Iterator[Block]:

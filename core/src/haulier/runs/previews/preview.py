@@ -219,6 +219,8 @@ def planned(
         records = apart_from([stage.name for stage in stages], records)
     blocks = with_files(records, filing)
     with ExitStack() as stack:
+        if fetching is not None:
+            stack.callback(fetching.close)
         carry = carrier_of(resolved, root, facts.started, twice=twice, stack=stack)
         for block in blocks:
             yield from carried_out(planner, planner.feed(block), carry)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from haulier.io.fetching import AT_ONCE
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
@@ -29,6 +28,7 @@ from haulier.runs.stages.working import Crowd
 
 __all__ = ["Leg", "first_leg", "later_leg"]
 
+_AHEAD = 16  # records whose files are fetched while that of an earlier one is waited for
 _MOST_WORKERS = max(1, min(4, os.cpu_count() or 1))  # processes that run code
 
 
@@ -87,7 +87,7 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
     orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
     fetched, filing = _files(orders, resolved, run, facts, left)
     blocks = orders.intake.blocks(
-        cut=run.read if left is not None else 0, most=AT_ONCE if fetched is not None else 0
+        cut=run.read if left is not None else 0, most=1 if fetched is not None else 0
     )
     if orders.is_chain:
         blocks = apart_from([stage.name for stage in orders.stages], blocks)
@@ -108,9 +108,8 @@ def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFac
         start=row.low_water,
         known=row.read,
         trail=trail,
-        shape=filing.take,
-        rest=filing.rest,
-        most=AT_ONCE if fetched is not None else 0,
+        filing=filing,
+        fetches=fetched is not None,
     )
     return _Begun(orders, resolved, row, planner, left, fetched).leg(feed, reading.close, trail=trail)
 
@@ -122,7 +121,7 @@ def _files(
     rules = resolved.fetch
     fetched = FetchedFiles(rules, orders.state_dir, run.run_id) if rules is not None else None
     known = left.known if left is not None else None
-    return fetched, Filing(resolved, facts, orders.root, fetched or Unfetched(), known)
+    return fetched, Filing(resolved, facts, orders.root, fetched or Unfetched(), known, ahead=_AHEAD)
 
 
 def _closing(close: Callable[[], None], fetched: FetchedFiles | None) -> Callable[[], None]:

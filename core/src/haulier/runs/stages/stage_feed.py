@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from itertools import chain
 
 import msgspec
 
 from haulier.errors import LedgerError
+from haulier.io.fetched import Fetched
 from haulier.io.ledger.onward import Onward
 from haulier.model.block import Block
+from haulier.runs.inputs.filing import Filing
+from haulier.runs.inputs.intake import in_pieces
 
 __all__ = ["StageFeed"]
 
@@ -20,10 +25,9 @@ _AT_ONCE = 64  # records a block: few, as they hold what earlier stages answered
 class StageFeed:
     """read: records from a position on, none from the second one on, at most so many; called in another thread.
 
-    shape: a block with what else it needs (files), in that thread too: those that are ready, as some may be held back
-    until the next one; rest: those that are held back at last. most: records a block, 0 for as many as suit. start: the
-    first position to read; known: how many records the ledger had when this sitting began. trail: gets where each
-    record comes from, by position.
+    filing: finds their files, in that thread too; it may hold blocks back. fetches: it fetches some, so each record is
+    a block of its own. start: the first position to read; known: how many records the ledger had when this sitting
+    began. trail: gets where each record comes from, by position.
     """
 
     def __init__(
@@ -33,17 +37,16 @@ class StageFeed:
         start: int,
         known: int,
         trail: dict[int, Onward],
-        shape: Callable[[Block], list[Block]],
-        rest: Callable[[], list[Block]],
-        most: int = 0,
+        filing: Filing,
+        fetches: bool,
     ) -> None:
         self._read = read
         self._position = start
         self._known = known
         self._trail = trail
-        self._shape, self._rest = shape, rest
-        self._most = most or _AT_ONCE
-        self._held_from: int | None = None
+        self._filing, self._fetches = filing, fetches
+        self._watched: Future[list[Fetched]] | None = None
+        self._loop = asyncio.get_running_loop()
         self._announced = self._durable = self._taken = 0
         self._ended = False
         self._flushed: list[Callable[[], None]] = []
@@ -56,17 +59,22 @@ class StageFeed:
 
     @property
     def empty(self) -> bool:
-        """Whether taking the next block would wait."""
+        """Whether taking the next block would wait, for a record or for the files of one."""
+        waiting = self._filing.waiting
+        if waiting is not None and (waiting.done() or self._filing.free <= 0):
+            return not waiting.done()
         return self._position >= self._known and self._taken >= self._durable
 
     @property
     def ready(self) -> bool:
         """Whether there is something to be taken, or the end."""
-        return not self.empty or self._ended or bool(self._flushed)
+        at_rest = self._ended or bool(self._flushed)
+        return not self.empty or (at_rest and self._filing.waiting is None)
 
     async def wait(self, seconds: float | None) -> None:
         """Return when there is something to be taken, after so many seconds (None: however long), or when nudged."""
         self._more.clear()
+        self._watch()
         if not self.ready:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), seconds)
@@ -103,13 +111,10 @@ class StageFeed:
             old = self._position < self._known
             found = await asyncio.to_thread(self._next, self._known if old else None)
             if found is not None:
-                records, blocks = found
-                self._position += len(records)
-                for record in records:  # their texts are in the block
-                    self._trail[record.position] = msgspec.structs.replace(record, text=b"")
-                if not old:
-                    self._taken += len(records)
-                for block in blocks:
+                for block in self._passed_on(*found, old=old):
+                    yield block
+            elif (waiting := self._filing.waiting) is not None:
+                for block in await self._fetched(waiting):
                     yield block
             elif old:
                 raise LedgerError("the ledger lacks records that a stage of the chain has yet to carry")
@@ -126,12 +131,13 @@ class StageFeed:
 
     async def _at_rest(self, flushed: list[Callable[[], None]]) -> list[Block]:
         """What was held back, and a block for each flush that waited until nothing more is to come before it."""
-        held = await asyncio.to_thread(self._rest)
+        held = await asyncio.to_thread(lambda: [*self._filing.rest()])
         self._flushed = self._flushed[len(flushed) :]
         return [*held, *(Block(first=self._position, lines=[], settled=settled) for settled in flushed)]
 
     def _next(self, stop: int | None) -> tuple[list[Onward], list[Block]] | None:
-        records = self._read(self._position, stop, self._most)
+        most = min(_AT_ONCE, self._filing.free) if self._fetches else _AT_ONCE
+        records = self._read(self._position, stop, most) if most > 0 else []
         if not records:
             return None
         block = Block(
@@ -139,11 +145,40 @@ class StageFeed:
             lines=[record.text for record in records],
             faults={at: record.fault for at, record in enumerate(records) if record.fault is not None}
             or None,
+            more=True,
         )
-        blocks = self._shape(block)
-        if blocks:
-            self._held_from = None
-            return records, blocks
-        # It was taken all the same, and stages before this one need not wait for it: an empty block tells them.
-        self._held_from = block.first if self._held_from is None else self._held_from
-        return records, [Block(first=self._held_from, lines=[])]
+        pieces = in_pieces([block], 1 if self._fetches else 0)
+        blocks = [*chain.from_iterable(map(self._filing.take, pieces))]
+        if not blocks:
+            # It was taken all the same, and stages before this one need not wait for it: an empty block tells them.
+            held_from = self._filing.oldest
+            blocks = [Block(first=block.first if held_from is None else held_from, lines=[])]
+        return records, blocks
+
+    def _passed_on(self, records: list[Onward], blocks: list[Block], *, old: bool) -> list[Block]:
+        """The blocks of what was read, which is noted."""
+        self._position += len(records)
+        for record in records:  # their texts are in the block
+            self._trail[record.position] = msgspec.structs.replace(record, text=b"")
+        if not old:
+            self._taken += len(records)
+        return blocks
+
+    async def _fetched(self, waiting: Future[list[Fetched]]) -> list[Block]:
+        """What goes on once these files are there, or something else has come up."""
+        self._watch()
+        if not waiting.done():
+            await self._more.wait()
+        return [*self._filing.ready()]
+
+    def _watch(self) -> None:
+        """Have `_more` set when the files that are waited for are there."""
+
+        def wake(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._more.set)
+
+        waiting = self._filing.waiting
+        if waiting is not None and waiting is not self._watched:
+            self._watched = waiting
+            waiting.add_done_callback(wake)
