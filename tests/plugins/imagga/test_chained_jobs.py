@@ -162,10 +162,32 @@ def test_not_to_follow_is_refused_where_a_later_stage_waits_for_the_result(imagg
     ):
         imagga.send(follow=False)
     assert imagga.calls == []
+
+
+def test_what_the_last_stage_started_is_left_without_following_and_the_next_call_goes_on(
+    imagga: Served,
+) -> None:
+    """Nobody is told of an end before there is one: outputs get each record once, with its result."""
     chain = imagga.chain()
     del chain["stages"][2]
-    report = imagga.send(chain=chain, follow=False)
-    assert (report.state, stages(report)["categorize"]) == ("finished", {"accepted": 6})
+    for _ in range(2):
+        report = imagga.send(chain=chain, follow=False)
+        assert (report.state, report.exit_code, stages(report)["categorize"]) == (
+            "stopped",
+            3,
+            {"accepted": 6},
+        )
+        assert report.reason == (
+            "the jobs of 6 records of stage `categorize` are not at their end yet: run again without --no-follow to "
+            "go on"
+        )
+        assert not Path("out.jsonl").exists() or lines() == []
+    assert "GET /v2/tickets" not in imagga.calls
+    again = imagga.send(chain=chain)
+    assert (again.run_id, again.state) == (report.run_id, "finished")
+    assert stages(again) == {"upload": {"delivered": 6}, "categorize": {"delivered": 6}}
+    assert [(line["key"], line["state"]) for line in lines()] == [(name, "delivered") for name in FILES]
+    assert imagga.calls.count("POST /v2/batches") == 3
 
 
 def test_a_result_that_was_lost_leaves_its_records_in_doubt_and_deletes_nothing_of_theirs(

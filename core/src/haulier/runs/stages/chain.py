@@ -36,7 +36,13 @@ from haulier.runs.stages.charting import course_of, joints_of
 from haulier.runs.stages.legs import Leg
 from haulier.runs.stages.passing import Passing
 from haulier.runs.stages.stage_feed import StageFeed
-from haulier.runs.stages.stage_follow import JointTurns, StageFollowing, StageKeeping, jobs_reader
+from haulier.runs.stages.stage_follow import (
+    JointTurns,
+    StageFollowing,
+    StageKeeping,
+    jobs_reader,
+    left_unfollowed,
+)
 
 __all__ = ["Chain"]
 
@@ -160,7 +166,8 @@ class Chain:
             lines=passing if passing is not None else lines,
             redact=self._redact,
             missing=leg.missing,
-            follows=follows(orders, at),
+            # Records of a chain that wait for a job have not ended, whoever asks for it.
+            follows=True if self._leaves_jobs(at) else follows(orders, at),
             numbering=self._numbering,
             outbox=self._run.id,
             onward=passing,
@@ -231,6 +238,10 @@ class Chain:
         )
         turns = JointTurns(joint, self._depth.pump, self.stop)
         return StageFollowing(orders, at, leg, questioner, keeping, turns, redact=self._redact)
+
+    def _leaves_jobs(self, at: int) -> bool:
+        """Whether a stage of a chain has jobs that are not to be followed in this sitting."""
+        return self._orders.is_chain and follows(self._orders, at) is False
 
     # -- between the stages --------------------------------------------------------------------------------------
 
@@ -304,6 +315,9 @@ class Chain:
         driver, following = self._stages[at].driver, self._stages[at].following
         if following is None:
             await driver.run()
+            if self._leaves_jobs(at):
+                why = await left_unfollowed(self._orders.state_dir, self._legs[at].row)
+                self._not_at_end = self._not_at_end or why
         elif why := await following.beside(driver.run(), driver.fail):
             self._not_at_end = self._not_at_end or why
         if (later := self._later_feed(at)) is not None:

@@ -29,7 +29,7 @@ from haulier.runs.jobs.questions import Questioner
 from haulier.runs.stages.legs import Leg
 from haulier.runs.stages.passing import Passing
 
-__all__ = ["JointTurns", "StageFollowing", "StageKeeping", "jobs_reader"]
+__all__ = ["JointTurns", "StageFollowing", "StageKeeping", "jobs_reader", "left_unfollowed"]
 
 _LOOK_S = 0.01  # how often a place in flight is looked for
 _WAY_OUT = "to begin a new job: haulier dead-letters replay {name} --only in_doubt"
@@ -54,6 +54,18 @@ def jobs_reader(state_dir: Path, row: RunRow) -> ReadJobs:
         return jobs, {one.position: msgspec.structs.replace(one, text=b"") for some in found for one in some}
 
     return read
+
+
+async def left_unfollowed(state_dir: Path, row: RunRow) -> str:
+    """Why a run cannot end where the jobs of a stage are not to be followed; an empty text where there are none."""
+    jobs, _ = await asyncio.to_thread(jobs_reader(state_dir, row), None)
+    return _not_at_end(row.stage, sum(len(job.positions) for job in jobs), "run again without --no-follow")
+
+
+def _not_at_end(stage: str, records: int, way_out: str) -> str:
+    if not records:
+        return ""
+    return f"the jobs of {records:,} records of stage `{stage}` are not at their end yet: {way_out} to go on"
 
 
 class JointTurns:
@@ -208,9 +220,4 @@ class StageFollowing:
             self._turns.give_up()
         if self._follower.stop_reason:
             return self._follower.stop_reason
-        left = self._follower.left
-        return (
-            f"the jobs of {left:,} records of stage `{self._name}` are not at their end yet: run again to go on"
-            if left
-            else ""
-        )
+        return _not_at_end(self._name, self._follower.left, "run again")
