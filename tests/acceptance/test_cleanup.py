@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.acceptance.support import Imagga, Project
+from tests.acceptance.support import Imagga, Project, png, wait_until
 
 from haulier_imagga.emulator import Fault
+from haulier_imagga.emulator.service import Settings
 
 UPLOADS = 12
 
@@ -89,3 +90,44 @@ def test_a_cleanup_that_was_killed_goes_on(
         process.kill()
         process.communicate()
     goes_on(project, command)
+
+
+def test_uploads_of_a_chain_that_was_killed_are_deleted_by_what_the_upload_stage_wrote_down(
+    project: Project, imagga: Imagga
+) -> None:
+    """Nobody goes on with the run, and the job that its pictures wait for never ends."""
+    imagga.emulator.service.settings = Settings(polls=1_000_000)
+    project.add_credential(imagga.url)
+    for number in range(UPLOADS):
+        project.write(f"pictures/{number}.png", png(4, 4, number))
+    project.records({"file": f"{number}.png"} for number in range(UPLOADS))
+    upload_id = "{record.upload.result.upload_id}"
+    uploaded = {"to": "jsonl", "path": "uploads.jsonl"}
+    upload = {"endpoint": "upload-image", "params": {"image": "{record.file}"}, "files_root": "pictures"}
+    job = {
+        "endpoint": "start-batch",
+        "add": {"params.image_upload_id": upload_id},
+        "batching": {"size": UPLOADS},
+    }
+    delete = {"endpoint": "delete-upload", "params": {"uploadId": upload_id}}
+    stages = [
+        {"name": "upload", **upload, "outputs": [uploaded]},
+        {"name": "tag", **job},
+        {"name": "delete", **delete},
+    ]
+    shared = {"connector": "imagga", "base_url": imagga.url, "credential": "imagga-test"}
+    limits = {"requests_per_second": 1_000, "max_in_flight": 4}
+    project.destination("private", {**shared, "limits": limits, "stages": stages})
+    command = ("run", "private", "--records", "records.jsonl", "--activate", "--yes")
+    with subprocess.Popen(
+        [sys.executable, "-m", "haulier", *command], cwd=project.root, env=project.environment
+    ) as process:
+        written = project.root / "uploads.jsonl"
+        wait_until(lambda: written.exists() and written.read_text().count("\n") == UPLOADS)
+        wait_until(lambda: any("/tickets/" in one.path for one in imagga.requests))
+        process.kill()
+    named = ("--credential", "imagga-test", "--base-url", imagga.url, "--yes")
+    counts = project.haulier("imagga", "cleanup", "uploads.jsonl", *named, "--json").json
+    assert (counts["gone"], counts["not_found"], counts["left"]) == (UPLOADS, 0, 0)
+    deleted = {one.path for one in imagga.requests if one.method == "DELETE" and one.status == 200}
+    assert deleted == {f"/v2/uploads/{line['upload_id']}" for line in project.lines("uploads.jsonl")}
