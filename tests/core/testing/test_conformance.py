@@ -89,6 +89,14 @@ def test_a_template_without_a_fault_has_none() -> None:
             },
             "parameter l: 'it' is shown, but is none of its choices",
         ),
+        (
+            {"parameters": (ORDER.model_copy(update={"pattern": "[0-9]+", "example": "seven"}),)},
+            "parameter order: its example 'seven' does not fit its pattern",
+        ),
+        (
+            {"parameters": (ORDER.model_copy(update={"pattern": "[0-9"}),)},
+            "parameter order: its pattern is no regular expression: unterminated character set at position 0",
+        ),
         ({"ticket": "/id"}, "its ticket is not among `takes`, so no output would show it"),
         (
             {"batch": "container"},

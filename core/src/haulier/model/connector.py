@@ -69,6 +69,10 @@ class Parameter(Described):
     )
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str = Field(
+        default="",
+        description="regular expression for the whole of a text; what does not fit is shown `example`",
+    )
     service_default: str = Field(
         default="", description="what the service takes where nothing is sent; never sent by Haulier"
     )

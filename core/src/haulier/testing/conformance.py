@@ -268,6 +268,19 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     for word in (each.strip() for text in shown for each in text.split(",")):
         if parameter.choices and word not in parameter.choices:
             yield f"{word!r} is shown, but is none of its choices"
+    if parameter.pattern:
+        yield from _pattern(parameter)
+
+
+def _pattern(parameter: Parameter) -> Iterator[str]:
+    """What does not fit is told by the example, so that one must fit."""
+    try:
+        fits = re.fullmatch(parameter.pattern, parameter.example)
+    except re.error as error:
+        yield f"its pattern is no regular expression: {error}"
+        return
+    if fits is None:
+        yield f"its example {parameter.example!r} does not fit its pattern"
 
 
 def _judging(endpoint: EndpointTemplate) -> Iterator[str]:

@@ -77,6 +77,8 @@ def _fitting(parameter: Parameter, value: Any) -> Any:
         listed = written if isinstance(written, list) else str(written).split(",")
         chosen = [_chosen(parameter, str(word).strip(), place) for word in listed]
         return chosen if isinstance(written, list) else ",".join(chosen)
+    if parameter.pattern and re.fullmatch(parameter.pattern, str(written)) is None:
+        raise DestinationError(f"{place}: {written!r} does not fit; write it as {parameter.example}")
     return value
 
 

@@ -12,6 +12,7 @@ _OPTIONS = (
     option(
         name="resolution",
         description="Width and height that are wanted, in pixels; several joined by commas. Left out, Imagga chooses.",
+        pattern=r"[1-9]\d*x[1-9]\d*(,[1-9]\d*x[1-9]\d*)*",
         example="500x300",
     ),
     flag(
