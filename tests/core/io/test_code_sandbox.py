@@ -354,6 +354,33 @@ def test_a_number_beyond_a_double_is_the_record_s_fault_and_not_build_s(kind: An
     runner.close()
 
 
+DEEP = msgspec.Raw(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}")
+LONG = msgspec.Raw(b'{"a":' + b"9" * 5_000 + b"}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "told"),
+    [
+        (Sandbox, DEEP, "recursion limit exceeded"),
+        *(
+            (kind, LONG, "Exceeds the limit (4300 digits) for integer string conversion")
+            for kind in (Sandbox, Trusted)
+        ),
+    ],
+)
+def test_a_record_that_python_cannot_read_is_at_fault_alone(kind: Any, bad: msgspec.Raw, told: str) -> None:
+    runner = kind(Program(source="def build(records, context):\n    return records\n"), STARTED)
+    good = msgspec.Raw(b'{"a":1}')
+    with pytest.raises(RecordError) as caught:
+        runner.call([good, bad, good], range(3))
+    ((item, reason),) = caught.value.each
+    assert item is bad
+    assert reason.startswith(f"cannot be handed to code: {told}")
+    assert reason.endswith("; leave it out with `exclude`, or have `types` make it a text")
+    assert runner.call([good], range(1)) == (Portion(payload=text([{"a": 1}])),)
+    runner.close()
+
+
 @pytest.mark.parametrize("kind", [Sandbox, Trusted])
 @pytest.mark.parametrize(
     ("head", "told"),

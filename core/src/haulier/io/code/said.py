@@ -14,7 +14,7 @@ from haulier.errors import RecordError
 from haulier.model.media_type import is_media_type
 from haulier.model.parts import Portion
 
-__all__ = ["MOST_BYTES", "portions_of"]
+__all__ = ["MOST_BYTES", "portions_of", "unread"]
 
 MOST_BYTES = 8 << 20  # of one payload
 
@@ -36,6 +36,16 @@ def portions_of(said: Sequence[tuple[Any, Any, Any]] | None, items: Sequence[Any
             "carries them (for a body `[]`: `Payload([])`), or sort them out before they are sent"
         )
     return tuple(_portion(*one, items) for one in said)
+
+
+def unread(items: Sequence[Any], faults: Sequence[str]) -> tuple[tuple[Any, str], ...]:
+    """Items that code cannot be handed, each with its reason. faults: why each cannot be read, or empty."""
+    told = "cannot be handed to code: {}; leave it out with `exclude`, or have `types` make it a text"
+    return tuple(
+        (item, told.format(fault.partition(";")[0]))
+        for item, fault in zip(items, faults, strict=True)
+        if fault
+    )
 
 
 def _portion(payload: Any, carries: Any, media_type: Any, items: Sequence[Any]) -> Portion:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
-from haulier.io.code.said import portions_of
+from haulier.io.code.said import portions_of, unread
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
@@ -59,7 +59,17 @@ def _said(made):
 _made = build(_json.loads(_records), _json.loads(_context))
 _said(_made)
 """
-_USER, _OURS = "<python-input-1>", "<python-input-2>"
+_READ = """\
+import json as _json
+def _fault(text):
+    try:
+        _json.loads(text)
+    except Exception as error:
+        return str(error)
+    return ""
+[_fault(text) for text in _texts]
+"""
+_USER = "<python-input-1>"
 
 
 class Sandbox:
@@ -87,7 +97,13 @@ class Sandbox:
 
     def call(self, items: Sequence[Any], positions: Positions) -> tuple[Portion, ...]:
         """What `build` makes of a batch; RecordError says where and why it makes nothing."""
-        return portions_of(self._said(items, positions), items)
+        try:
+            said = self._said(items, positions)
+        except self._monty.MontyError as error:
+            # What fails outside of the program may be the reading of a record, and then the others are not at fault.
+            each = () if self._frames(error) else unread(items, self._faults(items))
+            raise RecordError(each[0][1] if each else self._told(error), each=each) from None
+        return portions_of(said, items)
 
     def problems(self) -> list[str]:
         """What a type check finds, each with its line and column."""
@@ -153,14 +169,29 @@ class Sandbox:
             return said
         except self._monty.MontyRuntimeError as error:
             sound = not isinstance(error.exception(), TimeoutError | MemoryError | RecursionError)
-            raise RecordError(self._told(error)) from None
-        except self._monty.MontyError as error:
-            raise RecordError(self._told(error)) from None
+            raise
         finally:
-            if sound and not self._closed:
-                self._free.put(pool)
-            else:
-                _end(pool)
+            self._let_go(pool, sound)
+
+    def _faults(self, items: Sequence[Any]) -> list[str]:
+        """Of each item, why the sandbox cannot read its JSON; empty texts where it can, or does not say."""
+        pool, sound = self._pool(), False
+        texts = [msgspec.json.encode([item]).decode() for item in items]  # as deep as in their batch
+        faults = [""] * len(items)
+        try:
+            with suppress(self._monty.MontyError), self._session(pool, 0) as session:
+                faults = session.feed_run(_READ, inputs={"_texts": texts})
+                sound = True
+        finally:
+            self._let_go(pool, sound)
+        return faults
+
+    def _let_go(self, pool: Monty, sound: bool) -> None:
+        """Keep a worker for the next batch, or end it."""
+        if sound and not self._closed:
+            self._free.put(pool)
+        else:
+            _end(pool)
 
     def _pool(self) -> Monty:
         """A worker process, alone in its pool, so that it can be thrown away by itself."""
@@ -199,12 +230,16 @@ class Sandbox:
             return f"; `memory_mb: {program.memory_bytes >> 20}` is the most for a batch"
         return f"; `recursion: {program.recursion}` is the most" if kind is RecursionError else ""
 
+    def _frames(self, error: MontyError) -> list[Any]:
+        """Where in the program it came from, the innermost last; none where it came from elsewhere."""
+        frames = error.traceback() if hasattr(error, "traceback") else []
+        return [frame for frame in frames if frame.filename == _USER]
+
     def _told(self, error: MontyError) -> str:
         """An error with its place in the program: `code:3:12: KeyError: 'price' at total += r["price"]`."""
         if isinstance(error, self._monty.MontyCrashedError):
             return f"{self._name}: the process of the sandbox died or did not answer: {error}"
-        frames = error.traceback() if hasattr(error, "traceback") else []
-        mine = [frame for frame in frames if frame.filename == _USER]
+        mine = self._frames(error)
         what = " ".join(str(error).split()) + self._way_out(error)
         if not mine:
             return f"{self._name}: {what}"

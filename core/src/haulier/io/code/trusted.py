@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from haulier.errors import DestinationError, RecordError
-from haulier.io.code.said import portions_of
+from haulier.io.code.said import portions_of, unread
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
@@ -47,7 +47,11 @@ class Trusted:
     def call(self, items: Sequence[Any], positions: Positions) -> tuple[Portion, ...]:
         """What `build` makes of a batch; RecordError says where and why it makes nothing."""
         names: dict[str, Any] = {"__name__": "haulier_code", "Payload": Payload}
-        records = json.loads(msgspec.json.encode(items))
+        try:
+            records = json.loads(msgspec.json.encode(items))
+        except (ValueError, RecursionError) as error:
+            each = unread(items, [_fault(item) for item in items])
+            raise RecordError(each[0][1] if each else self._told(error), each=each) from None
         try:
             exec(self._code, names)  # noqa: S102 - a person has said twice that this code is trusted
             made = names["build"](records, {"positions": list(positions), "started": self._started})
@@ -71,6 +75,15 @@ class Trusted:
             return f"{self._name}: {what}"
         line, column = mine[-1].lineno or 1, (mine[-1].colno or 0) + 1
         return f"{self._name}:{line}:{column}: {what} at {self._source[line - 1].strip()}"
+
+
+def _fault(item: Any) -> str:
+    """Why an item cannot be read as it is in its batch, or an empty text."""
+    try:
+        json.loads(msgspec.json.encode([item]))
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
 
 
 def _said(made: Any) -> list[tuple[Any, Any, Any]] | None:
