@@ -28,9 +28,6 @@ HEAVY = (
 )
 
 
-FOR_SENDING = ("asyncio", "ssl", "httpx", "httptools", "uvloop", "sqlite3", "haulier.io.ledger")
-
-
 def every_command(group: LazyGroup, name: str = "haulier") -> Iterator[tuple[str, Listed, click.Command]]:
     for section in group._sections:
         for word, listed in section.commands.items():
@@ -57,47 +54,6 @@ def test_help_imports_no_plugin_no_http_client_and_no_model(tmp_path: Path) -> N
     )
     assert ended.stdout.splitlines()[-1] == "loaded []"
     assert "imagga        from haulier-imagga" in ended.stdout
-
-
-def test_a_preview_imports_nothing_that_only_sending_needs(project: Project) -> None:
-    project.destination("d", "request: {method: POST, url: 'http://localhost/x'}")
-    (project.root / "in.jsonl").write_text('{"id":1}\n')
-    code = (
-        "import sys\nfrom haulier.cli import main\n"
-        "try:\n    main(['preview', 'd', '--records', 'in.jsonl'])\nexcept SystemExit as ended:\n"
-        f"    print(ended.code, sorted(set(sys.modules) & set({FOR_SENDING!r})))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=project.root
-    )
-    assert ended.stdout.splitlines()[-1] == "0 []"
-
-
-def test_a_preview_reads_its_destination_once(project: Project) -> None:
-    project.destination("d", "request: {method: POST, url: 'http://localhost/x'}")
-    (project.root / "in.jsonl").write_text('{"id":1}\n')
-    code = (
-        "import sys\nfrom haulier.cli import main\nopened = []\n"
-        "sys.addaudithook(lambda event, told: event == 'open' and opened.append(str(told[0])))\n"
-        "try:\n    main(['preview', 'd', '--records', 'in.jsonl'])\nexcept SystemExit as ended:\n"
-        "    print(ended.code, sum(one.endswith('d.yaml') for one in opened))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=project.root
-    )
-    assert ended.stdout.splitlines()[-1] == "0 1"
-
-
-def test_nothing_is_looked_through_for_cycles_when_the_process_ends(tmp_path: Path) -> None:
-    code = (
-        "import gc\nfrom haulier.cli import main\n"
-        "try:\n    main(['--version'])\nexcept SystemExit as ended:\n"
-        "    print(ended.code, gc.get_freeze_count() > len(gc.get_objects()))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert ended.stdout.splitlines()[-1] == "0 True"
 
 
 def test_help_lists_every_command_of_the_plan(project: Project) -> None:
