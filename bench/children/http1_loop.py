@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main(bodies_of(options.path, options.batch), options.url, options.in_flight))
+    gc.freeze()

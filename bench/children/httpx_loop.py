@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,4 @@ if __name__ == "__main__":
     parser.add_argument("way", choices=["lanes", "client"])
     options = parser.parse_args()
     asyncio.run(main(bodies_of(options.path, options.batch), options.url, options.in_flight, options.way))
+    gc.freeze()

@@ -6,6 +6,7 @@ send.py PATH BATCH URL STATE [--exclude NAME] [--in-flight N] [--per-second N] [
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +94,7 @@ def main() -> None:
         transport=options.transport,
     )
     report = send(destination, options.path, state=options.state)
+    gc.freeze()  # the process ends as `haulier run` does; so do the bare loops
     if report.state != "finished":
         sys.exit(f"the run is {report.state}: {report.reason}")
 
