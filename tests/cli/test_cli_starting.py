@@ -12,8 +12,12 @@ from tests.cli.running import Project
 _PROGRAM = """
 import gc, sys
 from haulier.cli import main
-opened = []
+opened, looks = [], []
+def importing():  # the rooms that a preview needs: the one that is imported first is not whole
+    first = sys.modules.get("haulier.runs.previews.marking")
+    return first is not None and not hasattr(first, "credential_marks")
 sys.addaudithook(lambda event, told: event == "open" and opened.append(str(told[0])))
+gc.callbacks.append(lambda phase, _: looks.append(phase == "start" and importing()))
 try:
     main(sys.argv[2:])
 except SystemExit as ended:
@@ -49,9 +53,8 @@ def previewed(project: Project, asked: str) -> str:
         pytest.param("sum(one.endswith('d.yaml') for one in opened)", "1", id="reads its destination once"),
         # A dataclass takes 0.5 ms to make, a struct a fortieth of it.
         pytest.param(_DATACLASSES, "[]", id="makes no dataclass"),
-        pytest.param(
-            "gc.get_freeze_count() > len(gc.get_objects())", "True", id="ends without a look for cycles"
-        ),
+        pytest.param("sum(looks)", "0", id="imports without a look for cycles"),
+        pytest.param("len(gc.get_objects()) < 1000", "True", id="ends without a look for cycles"),
     ],
 )
 def test_a_preview(project: Project, asked: str, told: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from haulier.cli.importing import importing
 from haulier.cli.options import (
     base_url_option,
     destination_argument,
@@ -37,7 +38,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Count requests, bytes and time of a run; sends nothing."""
-    from haulier.runs.previews.planning import plan
+    with importing():
+        from haulier.runs.previews.planning import plan
 
     made = plan(destination, records, params=params, base_url=base_url, format=format, limit=limit)
     if as_json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from haulier.cli.importing import importing
 from haulier.cli.options import (
     WholeNumber,
     base_url_option,
@@ -83,8 +84,9 @@ def command(
     Made by the very code that runs use, from the settings as they are now. What is made of a run's id or start is
     marked as varying: it differs from run to run. Files that records name by URL are fetched with --fetch only.
     """
-    from haulier.runs.previews.marking import credential_marks
-    from haulier.runs.previews.preview import prepared, preview_of
+    with importing():
+        from haulier.runs.previews.marking import credential_marks
+        from haulier.runs.previews.preview import prepared, preview_of
 
     _check_how_many(wanted["sample"])
     if fetch:

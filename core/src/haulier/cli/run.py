@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from haulier.cli.carrying import carry
+from haulier.cli.importing import importing
 from haulier.cli.options import (
     base_url_option,
     destination_argument,
@@ -74,8 +75,9 @@ def command(
     Ends with 0 all delivered, 2 nothing sent for what is set wrongly, 3 stopped and resumable, 4 some rejected,
     5 some in doubt or accepted, 130 or 143 interrupted.
     """
-    from haulier.runs.destinations.switching import gate
-    from haulier.runs.sittings.sending import prepare
+    with importing():
+        from haulier.runs.destinations.switching import gate
+        from haulier.runs.sittings.sending import prepare
 
     if (records is None) == (resume is None):
         raise ConfigurationError("give the records with --records FILE, or --resume RUN; one of the two")
