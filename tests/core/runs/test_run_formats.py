@@ -112,6 +112,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "content encoding": ({"headers": "Content-Encoding:br"}, "write `compress: gzip`"),
     "key": ({"headers": "Idempotency-Key:1"}, "write `idempotency_key: false` in `request`"),
+    "no body for records": (
+        {"request": {"content_format": "none"}},
+        "content_format: none sends no body, but records are to stand in it; choose another format, or write "
+        "`attributes: none` in `request`",
+    ),
+    "no body for a value": (
+        {"request": {"content_format": "none", "attributes": "none", "body": {"n": 1}}},
+        "content_format: none sends no body, but n is to stand in it; choose another format, or leave that out",
+    ),
     "compressed nothing": (
         {"request": {"method": "GET"}, "compress": "gzip"},
         "compress: this request has no body; leave it out",
@@ -137,6 +146,15 @@ def test_what_cannot_be_is_refused_at_check_with_its_place(kind: str) -> None:
     except ConfigurationError as error:
         problems = (str(error),)
     assert words in " ".join(problems)
+
+
+def test_a_parameter_of_an_endpoint_is_not_lost_by_a_format_without_body() -> None:
+    made = {"name": "d", "connector": "imagga", "endpoint": "extract-colors-file", "content_format": "none"}
+    (told,) = haulier.check({**made, "params": {"image_base64": "{record.b}"}}).problems
+    assert told == (
+        "destination `d`: content_format: none sends no body, but image_base64 is to stand in it; choose another "
+        "format, or leave that out"
+    )
 
 
 def test_bodies_are_compressed_the_same_way_always_and_hashed_as_they_go_out(folder: Path) -> None:

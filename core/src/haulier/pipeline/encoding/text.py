@@ -55,7 +55,10 @@ class TextSettings(MediaSettings):
     )
     absent: _Absent = Field(
         default="refuse",
-        description="an attribute that is missing or null. `refuse`: the record is rejected; `empty`: no text",
+        description=(
+            "an attribute that is missing, or null where `escape` is not `json`. `refuse`: the record is rejected; "
+            "`empty`: no text"
+        ),
     )
     booleans: Booleans = "words"
     media_type: TextMediaType = media_type_field(_MEDIA_TYPE)

@@ -17,6 +17,7 @@ from haulier.runs.resolving.pieces import Pieces
 __all__ = [
     "check_expressions",
     "check_headers",
+    "check_no_body",
     "check_shape",
     "settings_for_run",
     "settings_vary",
@@ -54,6 +55,18 @@ def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any, place
         pass
     except ConfigurationError as error:
         raise DestinationError(f"{place}: {error}") from error
+
+
+def check_no_body(pieces: Pieces, encoder: ContentEncoder) -> None:
+    """DestinationError where no body is sent, and something is to stand in it."""
+    if encoder.name != "none":
+        return
+    told = "content_format: none sends no body, but {} to stand in it; choose another format, or {}"
+    if pieces.body:
+        raise DestinationError(told.format(f"{pieces.body[0].name} is", "leave that out"))
+    if pieces.attributes == "body":
+        way = "write `attributes: none` in `request`" if pieces.template is None else "leave it out"
+        raise DestinationError(told.format("records are", way))
 
 
 def check_headers(pieces: Pieces, encoder: ContentEncoder) -> None:

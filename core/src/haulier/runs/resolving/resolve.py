@@ -19,7 +19,13 @@ from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
 from haulier.runs.resolving.by_hand import pieces_by_hand
 from haulier.runs.resolving.by_template import pieces_by_template
-from haulier.runs.resolving.formatting import check_expressions, check_headers, check_shape, with_compression
+from haulier.runs.resolving.formatting import (
+    check_expressions,
+    check_headers,
+    check_no_body,
+    check_shape,
+    with_compression,
+)
 from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.ordered import check_order
 from haulier.runs.resolving.pieces import Pieces
@@ -114,6 +120,7 @@ def _assembled(
     )
     check_expressions(encoder, settings)
     check_headers(pieces, encoder)
+    check_no_body(pieces, encoder)
     pieces = with_compression(destination, pieces, encoder)
     _check_files(destination, pieces, encoder, registry)
     check_order(destination, batches=pieces.batching is not None or pieces.whole)
