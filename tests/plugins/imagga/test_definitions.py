@@ -421,3 +421,23 @@ def test_a_path_into_an_answer_that_is_nearly_a_known_one_is_asked_about(path: s
     warnings = haulier.check({"name": "chain", "connector": "imagga", "stages": stages}).warnings
     told = f"stage `tag`: {{record.{path}}}: the answer of stage `upload` is known to have {meant}; is that meant?"
     assert warnings == ((told,) if meant else ())
+
+
+@pytest.mark.parametrize(
+    ("written", "bodies"),
+    [
+        (None, ['{"/tags":[{"params":{"n":0}},{"params":{"n":1}}]}']),
+        ({"size": 1}, ['{"/tags":[{"params":{"n":0}}]}', '{"/tags":[{"params":{"n":1}}]}']),
+        (
+            {"grouping": {"name": "property", "property_name": "/colors"}},
+            ['{"/colors":[{"params":{"n":0}},{"params":{"n":1}}]}'],
+        ),
+    ],
+)
+def test_batching_that_says_a_part_leaves_the_rest_as_the_call_has_it(
+    written: dict[str, Any] | None, bodies: list[str]
+) -> None:
+    made = {"name": "b", "connector": "imagga", "endpoint": "start-batch"}
+    records = [{"params": {"n": number}} for number in range(2)]
+    shown = haulier.preview(made | ({"batching": written} if written else {}), records, n=2)
+    assert [one.body.decode() for one in shown.samples if isinstance(one.body, bytes)] == bodies

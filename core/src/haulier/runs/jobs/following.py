@@ -291,7 +291,7 @@ def prepare_follow(
     if site.destination.stages is not None:
         raise ConfigurationError(
             f"destination `{site.destination.name}` is a chain, whose jobs are followed while it runs: go on with the "
-            "command that began the run"
+            "command that began the run, without --no-follow"
         )
     if resolved.template is None or resolved.template.follow is None:
         raise ConfigurationError(

@@ -140,7 +140,7 @@ def _check_base(base_path: str, template: EndpointTemplate) -> None:
 
 
 def _batching(destination: Destination, template: EndpointTemplate) -> tuple[Batching | None, list[str]]:
-    """The batching that results, and what to tell of it."""
+    """The batching that results, the template's where the destination says nothing else; and what to tell of it."""
     written = destination.batching
     default = Batching.model_validate(dict(template.batching)) if template.batching is not None else None
     if template.batch == "unit":
@@ -150,15 +150,15 @@ def _batching(destination: Destination, template: EndpointTemplate) -> tuple[Bat
                 "leave `batching` out"
             )
         return None, []
-    if template.batch == "whole" and default is not None:
-        given = written.model_dump(exclude_unset=True) if isinstance(written, Batching) else {}
-        told = [
-            f"endpoint {template.name} is one call for the whole input: batching.{name} is not used"
-            for name in ("size", "max_bytes", "max_wait", "group_by")
-            if name in given
-        ]
-        merged = default.model_copy(update={name: getattr(written, name) for name in given})
-        return merged.model_copy(update={"group_by": []}), told
-    if written is True:
-        return default or Batching(), []
-    return written or default, []
+    if default is None:
+        return Batching() if written is True else written or None, []
+    given = written.model_fields_set if isinstance(written, Batching) else set()
+    merged = default.model_copy(update={name: getattr(written, name) for name in given})
+    if template.batch != "whole":
+        return merged, []
+    told = [
+        f"endpoint {template.name} is one call for the whole input: batching.{name} is not used"
+        for name in ("size", "max_bytes", "max_wait", "group_by")
+        if name in given
+    ]
+    return merged.model_copy(update={"group_by": []}), told
