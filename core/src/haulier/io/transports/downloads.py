@@ -23,6 +23,7 @@ from haulier.io.transports.unpacking import TooLong, unpacked
 __all__ = ["Download", "Downloads"]
 
 _CLOSING_S = 0.5
+_IDLE_S = 5.0  # servers hang up on connections that are kept for longer
 _PORTS = {"http": 80, "https": 443}
 _HEADERS = [("User-Agent", "haulier"), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
 _PACKED = ("gzip", "x-gzip", "deflate", "identity", "")
@@ -56,7 +57,10 @@ class Downloads:
     ) -> None:
         dialer = Dialer(timeout_s=timeout_s, closing_s=_CLOSING_S, verify=context, choose=choose)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context, max_connections=lanes, network_backend=Network(dialer)
+            ssl_context=context,
+            max_connections=lanes,
+            keepalive_expiry=_IDLE_S,
+            network_backend=Network(dialer),
         )
         self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
         self._most_bytes = most_bytes
