@@ -87,9 +87,12 @@ def test_f47_a_slow_or_dead_webhook_holds_no_delivery_up(project: Project, serve
     """Deliveries and the file go their own pace; the run stops when patience ends, and the next hands over the rest."""
     project.records([{"id": number} for number in range(100)])
     with RecordingServer(lambda _: Reply(500)) as hook:
-        webhook = {"to": "webhook", "url": hook.url, "patience_s": 1}
-        outputs = [webhook, {"to": "jsonl", "path": "out/lines.jsonl"}]
-        project.destination("hooked", to(server, key="id", outputs=outputs))
+
+        def hooked(patience_s: int) -> dict[str, Any]:
+            webhook = {"to": "webhook", "url": hook.url, "patience_s": patience_s}
+            return to(server, key="id", outputs=[webhook, {"to": "jsonl", "path": "out/lines.jsonl"}])
+
+        project.destination("hooked", hooked(patience_s=1))
         run = ("run", "hooked", "--records", "records.jsonl", "--activate")
         ended = project.haulier(*run, code=3)
         assert "output 1 (webhook) took nothing for 1 s" in ended.said
@@ -97,6 +100,7 @@ def test_f47_a_slow_or_dead_webhook_holds_no_delivery_up(project: Project, serve
         assert (len(server.seen), len(project.lines("out/lines.jsonl"))) == (100, 100)
         hook.clear()
         hook.answer = lambda _: Reply(200)
+        project.destination("hooked", hooked(patience_s=30))
         assert project.haulier(*run, "--json").json["state"] == "finished"
         assert sorted(seen.json["key"] for seen in hook.seen) == list(range(100))
         assert (len(server.seen), len(project.lines("out/lines.jsonl"))) == (100, 100)

@@ -217,20 +217,22 @@ def on_terminal(project: Project, words: list[str], answers: list[str]) -> tuple
         env=project.environment(),
     )
     os.close(theirs)
-    shown, waiting, until = "", list(answers), time.monotonic() + 30
+    shown, waiting, until = "", list(answers), time.monotonic() + 60
+    answered = 0  # what was shown before the last answer; what is shown until it is read asks for no other
     while time.monotonic() < until:
-        if not select.select([ours], [], [], 0.4)[0]:
+        if not select.select([ours], [], [], 0.1)[0]:
             # Nothing more comes: it waits for an answer, or is at work.
             if process.poll() is not None:
                 break
-            if waiting and shown.endswith(": "):
+            if waiting and len(shown) > answered and shown.endswith(": "):
+                answered = len(shown)
                 os.write(ours, waiting.pop(0).encode() + b"\n")
             continue
         try:
             shown += os.read(ours, 65536).decode()
         except OSError:
             break
-    code = process.wait(10)
+    code = process.wait(60)
     os.close(ours)
     return shown, code
 

@@ -94,7 +94,7 @@ def all_limited() -> dict[str, Limited]:
             "not told": pool.submit(carry_limited, 1000, {}, **patient),
             "not told, Retry-After": pool.submit(carry_limited, 1000, {"Retry_After": "1"}, **patient),
         }
-        return {name: run.result(60) for name, run in begun.items()}
+        return {name: run.result(120) for name, run in begun.items()}
 
 
 def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
