@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.core.io.test_ledger_store import new_run, row_of
 from tests.core.runs.carrying import counts, destination, within, write_records
-from tests.core.runs.wire import Wire, answer
+from tests.core.runs.wire import Asked, Wire, answer
 
 import haulier
 from haulier.errors import HaulierError, LedgerError
@@ -131,6 +131,38 @@ def test_a_run_on_a_full_disk_stops_with_words_and_loses_nothing(
         assert 0 < len(first) < 5000
         report = within(60, lambda: haulier.send(made, "in.jsonl", state="state"))
         assert counts(report) == {"delivered": 5000}
+        assert {json.loads(body)["id"] for body in wire.bodies} == set(range(5000))
+
+
+# -- a ledger that is taken away -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["gone", "another in its place"])
+def test_a_run_whose_ledger_is_taken_away_sends_nothing_more_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    """SQLite would go on to write the file that nobody can find any more, and the run would end well."""
+    monkeypatch.chdir(tmp_path)
+    write_records(Path("in.jsonl"), 5000)
+    folder = Path("state/d")
+
+    def take_away(asked: Asked) -> bytes:
+        if asked.number == 40:
+            folder.rename("away")
+            if replaced:
+                Ledger.create(folder).close()
+        return answer()
+
+    with Wire(take_away) as wire:
+        made = destination(wire.url, limits={"max_in_flight": 4})
+        with pytest.raises(LedgerError, match="was taken away while it was written, so nothing more is sent"):
+            within(60, lambda: haulier.send(made, "in.jsonl", state="state"))
+        assert len(wire.asked) < 1000
+        shutil.rmtree(folder, ignore_errors=True)
+        Path("away").rename(folder)
+        assert counts(within(60, lambda: haulier.send(made, "in.jsonl", state="state"))) == {
+            "delivered": 5000
+        }
         assert {json.loads(body)["id"] for body in wire.bodies} == set(range(5000))
 
 

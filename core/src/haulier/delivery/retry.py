@@ -130,9 +130,7 @@ def deliver(
 class _Again(msgspec.Struct, frozen=True, gc=False):
     """The request goes out again, if there are attempts left and it may be repeated.
 
-    asked_s: the wait that the service asked for, or 0.
-
-    answered, resend, spoken, parked: as in Exhausted.
+    asked_s: the wait that the service asked for, or 0. answered, resend, spoken, parked: as in Exhausted.
     """
 
     reason: str

@@ -1,13 +1,17 @@
-"""Where a ledger may stand: not on a network file system, whose locks and shared memory do not reach other hosts."""
+"""Where a ledger may stand: not on a network file system, whose locks and shared memory do not reach other hosts.
+
+And whether it still stands there: a file that was taken away goes on to be written, and is gone at the end.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from haulier.errors import LedgerError
 
-__all__ = ["check_place", "file_system_of"]
+__all__ = ["FileInPlace", "check_place", "file_system_of"]
 
 MOUNTS = Path("/proc/self/mounts")
 # https://www.sqlite.org/wal.html: "WAL does not work over a network filesystem."
@@ -34,6 +38,26 @@ def check_place(folder: Path) -> None:
             f"{folder} is on a network file system ({kind}), where a ledger would not survive a crash; "
             "choose a folder on a local disk with --state"
         )
+
+
+class FileInPlace:
+    """A file as it stands at a path now, to be told from another one that takes its place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._found = self._path.stat()
+
+    def check(self) -> None:
+        """Pass where it still stands there; LedgerError where it was taken away or another is in its place."""
+        try:
+            gone = not os.path.samestat(self._found, self._path.stat())
+        except OSError:
+            gone = True
+        if gone:
+            raise LedgerError(
+                f"the ledger {self._path} was taken away while it was written, so nothing more is sent: put it back "
+                "before you run again; without it, everything goes out again"
+            )
 
 
 def file_system_of(path: Path, mounts: str) -> str:

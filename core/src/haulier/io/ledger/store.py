@@ -17,6 +17,7 @@ from haulier.io.ledger.ids import row_ids
 from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.onward import keep_onward
 from haulier.io.ledger.opening import ledger_path, open_to_write
+from haulier.io.ledger.place import FileInPlace
 from haulier.io.ledger.pruning import Pruned, prune_runs, remove_run
 from haulier.io.ledger.replaying import write_replay
 from haulier.io.ledger.rows import Commit, ReplayRow, RunRow
@@ -35,6 +36,7 @@ class Ledger(LedgerView):
         super().__init__(db, path)
         self._lock = lock
         self._process = os.getpid()
+        self._file = FileInPlace(path)
         self._since: dict[int, float] = {}
 
     @classmethod
@@ -161,6 +163,7 @@ class Ledger(LedgerView):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
+        self._file.check()
         try:
             yield
         except DAMAGED as error:
