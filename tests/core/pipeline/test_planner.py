@@ -19,11 +19,10 @@ from haulier.errors import ConfigurationError
 from haulier.io.destinations import destination_from
 from haulier.io.readers import open_records
 from haulier.io.readers.lines import is_plain
-from haulier.model.block import Block, RejectedRecord
+from haulier.model.block import Block, RejectedRecord, part_of
 from haulier.model.expression import RunFacts
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planner, idempotency_key
-from haulier.runs.inputs.positions import part_of
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
 
@@ -133,6 +132,21 @@ def test_blocks_decide_nothing(way: str, lines: list[bytes], sizes: list[int]) -
     ]
     assert shapes[0] == shapes[1]
     assert sorted(record.position for record in one[1]) == sorted(record.position for record in other[1])
+
+
+@pytest.mark.parametrize("way", SETTINGS)
+def test_a_long_block_comes_to_what_its_records_come_to_one_by_one(way: str) -> None:
+    """Though decoded records are planned some hundred at a time: places and reasons of faults as well."""
+    lines = [json.dumps({"id": number, "side": "left"}).encode() for number in range(700)]
+    for fault in (0, 255, 256, 511, 512, 699):
+        lines[fault] = b'{"id":'
+    long = plan(planner_of(**SETTINGS[way]), blocks_of(lines, [700]))
+    short = plan(planner_of(**SETTINGS[way]), blocks_of(lines, [1]))
+    assert [(list(one.positions), one.url, one.body, one.key, one.number) for one in long[0]] == [
+        (list(one.positions), one.url, one.body, one.key, one.number) for one in short[0]
+    ]
+    assert long[1] == short[1]
+    assert {0, 255, 256, 511, 512, 699} <= {record.position for record in long[1]}
 
 
 @pytest.mark.parametrize("way", SETTINGS)

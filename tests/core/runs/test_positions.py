@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haulier.model.block import Block
-from haulier.runs.inputs.positions import PositionSet, part_of, stretches
+from haulier.model.block import Block, part_of
+from haulier.runs.inputs.positions import PositionSet, stretches
 
 some_ranges = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: range(pair[0], sum(pair)))

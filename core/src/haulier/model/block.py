@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from haulier.model.request import FilePart
 
-__all__ = ["Block", "Chunk", "RejectedRecord"]
+__all__ = ["Block", "Chunk", "RejectedRecord", "part_of", "parts_of"]
 
 Files: TypeAlias = Mapping[str, FilePart | str]
 
@@ -82,3 +82,33 @@ class RejectedRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """The reason for people, with the record it is about: `line 3: ...`, `record 7: ...`."""
         named = self.place and not self.batch
         return self.reason if named else f"{self.place or f'record {self.position}'}: {self.reason}"
+
+
+def part_of(block: Block, start: int, stop: int) -> Block:
+    """The records of a block from position `start` to before `stop`, both inside it; without its digest."""
+    low, high = start - block.first, stop - block.first
+    faults = None
+    if block.faults:
+        faults = {index - low: why for index, why in block.faults.items() if low <= index < high}
+    return Block(
+        first=start,
+        lines=block.lines[low:high],
+        first_line=None if block.first_line is None else block.first_line + low,
+        plain=block.plain,
+        faults=faults,
+        files=None if block.files is None else block.files[low:high],
+    )
+
+
+def parts_of(block: Block, most: int) -> Iterator[Block]:
+    """The block as it is where it has no more than `most` records (0: any number), else in parts that do.
+
+    Each part but the last says that more is at hand; the last one as the block does.
+    """
+    if not most or len(block.lines) <= most:
+        yield block
+        return
+    end = block.first + len(block.lines)
+    for start in range(block.first, end, most):
+        stop = min(start + most, end)
+        yield msgspec.structs.replace(part_of(block, start, stop), more=block.more or stop < end)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haulier.errors import RecordError
-from haulier.model.block import Block, RejectedRecord
+from haulier.model.block import Block, RejectedRecord, parts_of
 from haulier.model.parts import Work
 from haulier.model.request import Header, Positions, Request, joined
 from haulier.pipeline.address import Address
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 __all__ = ["OpenWork", "Planned", "Planner", "idempotency_key"]
+
+_AT_ONCE = (
+    256  # decoded records: they take four times their text, and are encoded before they have left the caches
+)
 
 
 class OpenWork(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +94,7 @@ class Planner:
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._payloads = Payloads(spec)
+        self._at_once = 0 if spec.way == "untouched" else _AT_ONCE
         self._keying = _keying(spec.run_id)
         self._alike: tuple[Address, str, tuple[Header, ...]] | None = None
         self._number = 0
@@ -103,15 +108,11 @@ class Planner:
 
     def feed(self, block: Block, now: float = 0.0) -> Planned:
         """Plan a block; records that still wait for company are held. now: seconds of a clock that never goes back."""
-        rejected: list[RejectedRecord] = []
+        planned = Planned([], [])
         self._lines.note(block)
-        read = self._payloads.read(block)
-        if self._spec.grouping is None:
-            requests = self._units(block, read.items, read.addresses, read.faults, rejected)
-            return Planned(requests, rejected)
-        self._batches.add(block, read, now)
-        _tell(block, read.faults, rejected)
-        return self._begin(self._batches.full(now), Planned([], rejected))
+        for part in parts_of(block, self._at_once):
+            self._add(part, now, planned)
+        return planned
 
     def flush(self) -> Planned:
         """Requests for all records held, full or not; but for a call over the whole input, which `close` ends."""
@@ -223,6 +224,17 @@ class Planner:
         return requests
 
     # -- many records a request ----------------------------------------------------------------------------------
+
+    def _add(self, block: Block, now: float, planned: Planned) -> None:
+        read = self._payloads.read(block)
+        if self._spec.grouping is None:
+            planned.requests.extend(
+                self._units(block, read.items, read.addresses, read.faults, planned.rejected)
+            )
+            return
+        self._batches.add(block, read, now)
+        _tell(block, read.faults, planned.rejected)
+        self._begin(self._batches.full(now), planned)
 
     def _begin(self, cuts: Sequence[Cut], planned: Planned | None = None) -> Planned:
         """Make requests of these batches: at once, or when the work they wait for is done."""

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-import msgspec
-
 from haulier.errors import ConfigurationError
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
 from haulier.io.readers.jsonl import JsonlReader
 from haulier.io.readers.source import STDIN
-from haulier.model.block import Block, Chunk
+from haulier.model.block import Block, Chunk, part_of, parts_of
 from haulier.model.parts import Reader, ReaderType
-from haulier.runs.inputs.positions import PositionSet, part_of
+from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.inputs.spooling import SpoolDoors
 
 __all__ = ["Input", "Intake", "RecordsLike", "Shaped", "in_pieces"]
@@ -138,18 +136,9 @@ class Shaped:
 
 
 def in_pieces(blocks: Iterable[Block], most: int) -> Iterator[Block]:
-    """The blocks, none of more than `most` records (0: any) but chunks, which are taken in whole.
-
-    Each piece but the last of a block says that more is at hand; the last one as the block does.
-    """
+    """The blocks, none of more than `most` records (0: any) but chunks, which are taken in whole; see `parts_of`."""
     for block in blocks:
-        if not most or len(block.lines) <= most or block.chunk is not None:
-            yield block
-            continue
-        end = block.first + len(block.lines)
-        for start in range(block.first, end, most):
-            stop = min(start + most, end)
-            yield msgspec.structs.replace(part_of(block, start, stop), more=block.more or stop < end)
+        yield from parts_of(block, 0 if block.chunk is not None else most)
 
 
 def _cut(blocks: Iterable[Block], position: int) -> Iterator[Block]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from haulier.model.block import Block
-
-__all__ = ["PositionSet", "part_of", "stretches"]
+__all__ = ["PositionSet", "stretches"]
 
 
 class PositionSet:
@@ -59,19 +57,3 @@ def stretches(positions: Sequence[int]) -> list[range]:
         else:
             found.append(range(position, position + 1))
     return found
-
-
-def part_of(block: Block, start: int, stop: int) -> Block:
-    """The records of a block from position `start` to before `stop`, both inside it; without its digest."""
-    low, high = start - block.first, stop - block.first
-    faults = None
-    if block.faults:
-        faults = {index - low: why for index, why in block.faults.items() if low <= index < high}
-    return Block(
-        first=start,
-        lines=block.lines[low:high],
-        first_line=None if block.first_line is None else block.first_line + low,
-        plain=block.plain,
-        faults=faults,
-        files=None if block.files is None else block.files[low:high],
-    )

@@ -18,12 +18,12 @@ import msgspec
 from haulier.errors import ConfigurationError, LedgerError, RunStopped
 from haulier.io.ledger.store import LedgerView
 from haulier.io.readers import open_records
-from haulier.model.block import Block, Chunk
+from haulier.model.block import Block, Chunk, part_of
 from haulier.runs.credentials.authority import CredentialLike
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.driving.loop import LoopThread
 from haulier.runs.inputs.intake import in_pieces
-from haulier.runs.inputs.positions import PositionSet, part_of
+from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.reports.report import Report
 from haulier.runs.resolving.arguments import check_arguments, check_more
 from haulier.runs.resolving.site import DestinationLike, site_of

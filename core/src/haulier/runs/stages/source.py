@@ -10,12 +10,12 @@ import msgspec
 
 from haulier.errors import HaulierError, InputError
 from haulier.io.ledger.rows import Unsettled
-from haulier.model.block import Block
+from haulier.model.block import Block, part_of
 from haulier.model.request import Request
 from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.driving.course import Parked, Taken
-from haulier.runs.inputs.positions import PositionSet, part_of, stretches
+from haulier.runs.inputs.positions import PositionSet, stretches
 from haulier.runs.inputs.stored import restore
 from haulier.runs.stages.working import Crowd
 
