@@ -27,6 +27,7 @@ __all__ = [
     "may_have_arrived",
     "more_telling",
     "pack_positions",
+    "record_rows",
     "unpack_positions",
 ]
 
@@ -183,6 +184,17 @@ class Commit(msgspec.Struct, kw_only=True):
     busy_s: float = 0.0
     waited_s: float = 0.0
 
+    def count(self, state: State, records: int) -> None:
+        """So many records came to this state; fewer than none where they left it."""
+        if state == State.DELIVERED:
+            self.delivered += records
+        elif state == State.ACCEPTED:
+            self.accepted += records
+        elif state == State.REJECTED:
+            self.rejected += records
+        else:
+            self.in_doubt += records
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was accepted, and what is known of its job.
@@ -236,6 +248,14 @@ def intent_row(run: int, request: Request, stored: bytes | None) -> IntentRow:
         stored,
         request.parent,
     )
+
+
+def record_rows(
+    positions: Sequence[int], state: State, number: int, reason: str, texts: Sequence[bytes]
+) -> list[RecordRow]:
+    """The rows of records of one request that were rejected or are in doubt. texts: of each; empty where unknown."""
+    known: Sequence[bytes | None] = texts or [None] * len(positions)
+    return [(position, state, number, reason, text) for position, text in zip(positions, known, strict=True)]
 
 
 def pack_positions(positions: Positions) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from haulier.io.ledger.ids import row_id
-from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row
+from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row, record_rows
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
@@ -230,11 +230,7 @@ class Book:
             records = [records[at] for at in places]
         self._count(state, len(positions))
         if state in (State.REJECTED, State.IN_DOUBT):
-            texts: Sequence[bytes | None] = records or [None] * len(positions)
-            self._commit.records += [
-                (position, state, request.number, reason, text)
-                for position, text in zip(positions, texts, strict=True)
-            ]
+            self._commit.records += record_rows(positions, state, request.number, reason, records)
         told = Delivered(
             number=request.number,
             positions=positions,
@@ -256,27 +252,16 @@ class Book:
         return told
 
     def _count(self, state: State, count: int) -> None:
-        commit = self._commit
         self.settled += count
-        if state == State.DELIVERED:
-            commit.delivered += count
-        elif state == State.ACCEPTED:
-            commit.accepted += count
-        elif state == State.REJECTED:
+        if state == State.REJECTED:
             self.rejected += count
-            commit.rejected += count
-        else:
-            commit.in_doubt += count
+        self._commit.count(state, count)
 
     def park(self, left: Unsettled, reason: str, texts: Sequence[bytes] = ()) -> None:
         """A request of an earlier sitting that is not made again: its records are in doubt, never sent by itself."""
         self._commit.outcomes.append((State.IN_DOUBT, None, 0, reason, None, self._first_id | left.number))
-        kept: Sequence[bytes | None] = texts or [None] * len(left.positions)
         self._count(State.IN_DOUBT, len(left.positions))
-        self._commit.records += [
-            (position, State.IN_DOUBT, left.number, reason, text)
-            for position, text in zip(left.positions, kept, strict=True)
-        ]
+        self._commit.records += record_rows(left.positions, State.IN_DOUBT, left.number, reason, texts)
         if self._lines is not None:
             self._owe(self._lines.parked(left, reason, texts))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from haulier.delivery.follow import Ask, End, Pause, Questions, follow
 from haulier.errors import TransportError
 from haulier.io.ledger.ids import row_id
-from haulier.io.ledger.rows import Commit, Job, RunRow
+from haulier.io.ledger.rows import Commit, Job, RunRow, record_rows
 from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import State
 from haulier.model.parts import Added
@@ -266,23 +266,12 @@ class Follower:
             outcomes=[(state, status or job.status, 0, reason or None, job.ticket, self._id(job))],
             answers=[(status, body.encode() or None, self._id(job))],
         )
-        if job.lost:
-            commit.in_doubt -= count
-        else:
-            commit.accepted -= count
-        if state == State.DELIVERED:
-            commit.delivered += count
-            commit.found = list(job.positions) if job.lost else []
-        else:
-            texts: Sequence[bytes | None] = job.texts or [None] * count
-            commit.records = [
-                (position, state, job.number, reason, text)
-                for position, text in zip(job.positions, texts, strict=True)
-            ]
-            if state == State.REJECTED:
-                commit.rejected += count
-            else:
-                commit.in_doubt += count
+        commit.count(State.IN_DOUBT if job.lost else State.ACCEPTED, -count)
+        commit.count(state, count)
+        if state != State.DELIVERED:
+            commit.records = record_rows(job.positions, state, job.number, reason, job.texts)
+        elif job.lost:
+            commit.found = list(job.positions)
         self._keeping.tell(commit, job, state, reason, end.response)
         await self._keeping.commit(commit)
 
