@@ -12,13 +12,12 @@ from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.files import is_file, media_type_of
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
 
 __all__ = ["History", "Judging", "retry_after"]
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _FORBIDDEN_IN_A_ROW = 5
 _OF_THE_ADDRESS = frozenset({404, 405, 410, 501})
@@ -188,7 +187,7 @@ def _keys(records: Sequence[bytes], key: str | None) -> list[Any]:
     """The value of each record's key; None where there is none."""
     if key is None:
         return [None] * len(records)
-    values = [_members(record).get(key) for record in records]
+    values = [members(record).get(key) for record in records]
     return [decoded(value) if value is not None else None for value in values]
 
 

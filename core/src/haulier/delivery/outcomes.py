@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from haulier.model.answers import Condition, OutcomeMapping, StatusWord
 from haulier.model.delivery import DELIVERED, Verdict
-from haulier.model.json_value import as_text, decoded
-from haulier.model.pointer import pick
+from haulier.model.json_value import NO_JSON, as_text, decoded, is_json
+from haulier.model.pointer import look_up, pick
 from haulier.model.request import Response
 
 __all__ = ["holds", "is_met", "items_of", "map_outcomes", "text_at"]
@@ -75,7 +73,7 @@ def items_of(
 def _results(mapping: OutcomeMapping, response: Response) -> list[Any] | None:
     try:
         found = pick(decoded(response.body), mapping.at)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         return None
     if isinstance(found, list):
         return found
@@ -169,7 +167,7 @@ def _is_one_of(value: Any, listed: Sequence[StatusWord | None]) -> bool:
 def holds(condition: Condition, response: Response) -> bool | None:
     """Whether an answer says what it must; None where its body is no JSON, so that it says nothing."""
     found = _at(condition.at, response)
-    if found is None and not condition.at.startswith("header:") and not _is_json(response.body):
+    if found is None and not condition.at.startswith("header:") and not is_json(response.body):
         return None
     return _meets(found, condition)
 
@@ -183,14 +181,6 @@ def _meets(found: Any, condition: Condition) -> bool:
     return found is None if condition.absent else found is not None and _is_one_of(found, condition.values)
 
 
-def _is_json(body: bytes) -> bool:
-    try:
-        decoded(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
 def text_at(place: str, response: Response) -> str:
     """The text at a place of an answer, an empty one where nothing is there."""
     found = _at(place, response)
@@ -200,7 +190,4 @@ def text_at(place: str, response: Response) -> str:
 def _at(place: str, response: Response) -> Any:
     if place.startswith("header:"):
         return response.header(place.removeprefix("header:").lower())
-    try:
-        return pick(decoded(response.body), place)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return look_up(response.body, place)

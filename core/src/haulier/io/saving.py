@@ -17,7 +17,7 @@ import msgspec
 from haulier.errors import DestinationError, RunStopped
 from haulier.io.transports.protocol import Transport
 from haulier.model.files import is_file, media_type_of
-from haulier.model.json_value import as_text, decoded
+from haulier.model.json_value import as_text, decoded, members
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
 
@@ -36,7 +36,6 @@ _ENDINGS = {
 }
 _SPELT = {"jpeg": "jpg"}  # endings that mean another one of these
 _LONGEST_KEY = 80
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def run_folder(folder: str, run_id: str) -> str:
@@ -103,7 +102,7 @@ class SavedBodies:
         """
         if self._key is None or not request.records:
             return ""
-        value = _members(request.records[0]).get(self._key)
+        value = members(request.records[0]).get(self._key)
         value = decoded(value) if value is not None else None
         if not isinstance(value, str | int | msgspec.Raw):
             return ""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members
 
 __all__ = [
     "Column",
@@ -45,7 +45,6 @@ Column: TypeAlias = Callable[[Sequence[Record]], "list[str | Fault]"]
 
 _MISSING = Fault("missing", absent=True)
 _decode_text: Callable[[bytes], str] = msgspec.json.Decoder(str).decode
-_decode_object: Callable[[msgspec.Raw], dict[str, Any]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _RAW_WORDS = {b"true": True, b"false": False, b"null": None}
 _KINDS: tuple[tuple[type, str], ...] = (
     (str, "text"),
@@ -142,7 +141,7 @@ def _descend(record: Record, path: tuple[str, ...]) -> Any:
     for depth, name in enumerate(path):
         if value.__class__ is msgspec.Raw:
             try:
-                value = _decode_object(value)
+                value = members(value)
             except msgspec.DecodeError:
                 value = decoded(value)
         if value is None:

@@ -10,19 +10,33 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-__all__ = ["HUGE_DIGITS", "as_text", "decoded", "float_or_text"]
+__all__ = [
+    "HUGE_DIGITS",
+    "NO_JSON",
+    "as_text",
+    "decoded",
+    "float_or_text",
+    "is_json",
+    "members",
+    "members_or_none",
+]
 
+# What `decoded` and `members` raise for a text that is no JSON, or is nested too deeply.
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 HUGE_DIGITS = 4_000  # beyond this Python itself refuses to read an integer
 
 _decode: Callable[[bytes | str | Raw], Any] = msgspec.json.Decoder().decode
 _check: Callable[[bytes | str | Raw], Raw] = msgspec.json.Decoder(Raw).decode
+
+# Attribute -> JSON text of an object, which is looked into no further; NO_JSON for anything else.
+members: Callable[[bytes | str | Raw], dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def decoded(text: bytes | str | Raw) -> Any:
     """The value of a JSON text. A number that no double can hold (`1e999`), or an integer of more than HUGE_DIGITS
     digits, is a msgspec.Raw, which is encoded as the text it has.
 
-    Raises msgspec.DecodeError or UnicodeDecodeError for what is no JSON, RecursionError where it is nested too deeply.
+    Raises one of NO_JSON for anything else.
     """
     try:
         return _decode(text)
@@ -30,6 +44,23 @@ def decoded(text: bytes | str | Raw) -> Any:
         _check(text)  # the standard library would let NaN pass
         whole = text if isinstance(text, str) else bytes(text)
         return json.loads(whole, parse_float=float_or_text, parse_int=_integer_or_text)
+
+
+def is_json(text: bytes) -> bool:
+    """Whether a text is a JSON value."""
+    try:
+        decoded(text)
+    except NO_JSON:
+        return False
+    return True
+
+
+def members_or_none(text: bytes | None) -> dict[str, Raw] | None:
+    """The members of a JSON object; None for anything else."""
+    try:
+        return members(text) if text else None
+    except NO_JSON:
+        return None
 
 
 def float_or_text(text: str) -> float | Raw:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
-from haulier.model.json_value import decoded
+from haulier.model.json_value import NO_JSON, decoded
 
 __all__ = ["check_pointer", "look_up", "pick"]
 
@@ -38,5 +36,5 @@ def look_up(body: bytes, pointer: str) -> Any:
     """What the pointer points to in a JSON text; None where it is no JSON or nothing is there."""
     try:
         return pick(decoded(body), pointer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         return None

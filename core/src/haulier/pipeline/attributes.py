@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from haulier.model.block import Block
-from haulier.model.json_value import HUGE_DIGITS, float_or_text
+from haulier.model.json_value import HUGE_DIGITS, NO_JSON, float_or_text, members
 
 __all__ = ["Way", "decode", "drop", "kind_of"]
 
@@ -27,10 +27,9 @@ Way: TypeAlias = Literal["untouched", "shallow", "full"]
 
 
 _check: Callable[[bytes], Any] = msgspec.json.Decoder(msgspec.Raw).decode
-_shallow: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _full: Callable[[bytes], Any] = msgspec.json.Decoder(dict).decode
 _full_any_number: Callable[[bytes], Any] = msgspec.json.Decoder(dict, float_hook=float_or_text).decode
-_DECODERS: dict[Way, Callable[[bytes], Any]] = {"untouched": _check, "shallow": _shallow, "full": _full}
+_DECODERS: dict[Way, Callable[[bytes], Any]] = {"untouched": _check, "shallow": members, "full": _full}
 
 
 def decode(block: Block, way: Way) -> tuple[list[Any], dict[int, str]]:
@@ -42,7 +41,7 @@ def decode(block: Block, way: Way) -> tuple[list[Any], dict[int, str]]:
     if block.plain and not block.faults:
         try:
             return list(map(_DECODERS[way], block.lines)), {}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NO_JSON:
             pass  # some line is malformed: find out which, one by one
     faults = dict(block.faults or {})
     items: list[Any] = []

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from haulier.model.expression import Expression, Fault, RunFacts, value_block
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members
 from haulier.model.paths import written_path
 from haulier.pipeline.attributes import drop
 from haulier.pipeline.types import Type, typed
@@ -24,7 +24,6 @@ __all__ = ["Shape", "Shaper", "TypeAsked"]
 Path: TypeAlias = tuple[str, ...]
 Item: TypeAlias = "dict[str, Any] | None"
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 # Include's tree: name -> what is kept below it; None: all of it.
 _Kept: TypeAlias = "dict[str, Any]"
@@ -262,7 +261,7 @@ def _object(value: Any) -> dict[str, Any] | None:
     """A nested object, one level of it decoded; None where it is something else."""
     if type(value) is Raw:
         data = bytes(value)
-        return _members(data) if data.startswith(b"{") else None
+        return members(data) if data.startswith(b"{") else None
     return value if isinstance(value, dict) else None
 
 

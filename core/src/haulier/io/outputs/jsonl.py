@@ -11,7 +11,7 @@ from pydantic import Field
 
 from haulier.errors import ConfigurationError
 from haulier.model.answers import Condition
-from haulier.model.json_value import decoded
+from haulier.model.json_value import NO_JSON, is_json
 from haulier.model.parts import Doors, OutputType, Settings
 
 __all__ = ["JSONL", "JsonlOutput", "JsonlSettings"]
@@ -94,17 +94,10 @@ class JsonlOutput:
         torn = self._after_last_break(size)
         if not torn:
             return
-        if self._is_whole(torn):
+        if is_json(torn):
             self._file.write(b"\n")  # it only lacks its break: the crash took the last byte
         else:
             self._file.truncate(size - len(torn))
-
-    def _is_whole(self, torn: bytes) -> bool:
-        try:
-            decoded(torn)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        return True
 
     def _after_last_break(self, size: int) -> bytes:
         tail = b""
@@ -120,7 +113,7 @@ class JsonlOutput:
 def _is_line(text: bytes) -> bool:
     try:
         _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         return False
     return True
 

@@ -13,13 +13,13 @@ from haulier.io.readers.jsonl import jsonl_blocks
 from haulier.io.readers.lines import BLANKS, MAX_RECORD_BYTES, is_plain
 from haulier.io.readers.source import ByteStream, Source
 from haulier.model.block import Block
+from haulier.model.json_value import members
 
 __all__ = ["JsonReader"]
 
 # https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7
 _ZIP = b"PK\x03\x04"
 
-_members: Callable[[bytes], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -103,7 +103,7 @@ def _hints(whole: bytes, name: str) -> tuple[str, ...]:
     """That the records may stand inside of the one object that the input is."""
     lists = [
         attribute
-        for attribute, value in (_members(whole).items() if _is_json(whole) else ())
+        for attribute, value in (members(whole).items() if _is_json(whole) else ())
         if re.match(rb"\[\s*\{", value) and attribute.isidentifier()
     ]
     if len(lists) != 1:

@@ -14,7 +14,7 @@ from msgspec import Raw
 from pydantic import Field
 
 from haulier.errors import DestinationError, RecordError
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members
 from haulier.pipeline.encoding.json import json_text
 
 __all__ = [
@@ -36,7 +36,6 @@ Booleans: TypeAlias = Annotated[
     Field(description="`words`: true and false; `digits`: 1 and 0. An endpoint template may set the default"),
 ]
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _elements = msgspec.json.Decoder(list[Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _word = msgspec.json.Decoder(str | bool | None).decode
@@ -50,7 +49,7 @@ def opened(value: Any, attribute: str) -> Any:
     try:
         match text[:1]:
             case b"{":
-                return _members(text)
+                return members(text)
             case b"[":
                 return _elements(text)
             case b"" | b'"' | b"t" | b"f" | b"n":

@@ -40,7 +40,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {name: getattr(self, name) for name in self.__struct_fields__}
+        return msgspec.structs.asdict(self)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {name: getattr(self, name) for name in self.__struct_fields__}
+        return msgspec.structs.asdict(self)
 
 
 def _lines(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from haulier.model.block import Block
+from haulier.model.json_value import members_or_none
 
 __all__ = ["apart_from"]
-
-_decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def apart_from(names: Sequence[str], blocks: Iterator[Block]) -> Iterator[Block]:
@@ -29,9 +27,8 @@ def apart_from(names: Sequence[str], blocks: Iterator[Block]) -> Iterator[Block]
 
 
 def _collision(line: bytes, names: Sequence[str]) -> str:
-    try:
-        record: Mapping[str, Any] = _decode_record(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    record = members_or_none(line)
+    if record is None:
         return ""  # the planner says what is wrong with it
     found = next((name for name in names if name in record), None)
     return (

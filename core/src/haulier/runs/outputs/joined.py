@@ -15,14 +15,12 @@ import msgspec
 
 from haulier.delivery.outcomes import is_met
 from haulier.model.answers import Condition
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members_or_none
 from haulier.model.pointer import pick
 
 __all__ = ["Ended", "Joined", "Wish"]
 
-_decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
-_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +77,7 @@ class Joined:
 
     def lines(self, ended: Ended) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a record that ended."""
-        record = _read(ended.text)
+        record = members_or_none(ended.text)
         answers = {name: record[name] for name in self._takes if record is not None and name in record}
         if ended.answer is not None:
             answers[ended.stage] = msgspec.Raw(ended.answer)
@@ -129,11 +127,3 @@ class Joined:
             return {"text": ended.text.decode("utf-8", "replace")} if ended.text else {}
         names = (name for name in record if name not in self._takes)
         return {"record": {name: record[name] for name in names if self._sent(name) or name in wish.include}}
-
-
-def _read(text: bytes) -> Mapping[str, msgspec.Raw] | None:
-    """The record again; None for a text that is no JSON object."""
-    try:
-        return _decode_record(text) if text else None
-    except _NO_JSON:
-        return None

@@ -18,16 +18,14 @@ from haulier.delivery.outcomes import is_met
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.answers import Condition
 from haulier.model.block import RejectedRecord
-from haulier.model.json_value import decoded
+from haulier.model.json_value import NO_JSON, decoded, members_or_none
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.driving.delivered import Delivered
 
 __all__ = ["Followed", "Joining", "Lines"]
 
-_decode_record = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
-_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # What tells a receiver how to read an answer, how to find it at the service, and how hard it may be pressed.
 _HEADERS = frozenset(
@@ -86,7 +84,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 
     def settled(self, told: Delivered) -> bytes:
         """The line of what came to rest, without its line break."""
-        records = [_read(text) or {} for text in told.records]
+        records = [members_or_none(text) or {} for text in told.records]
         line = self._line(told.number, told.positions, [record.get(self.key or "") for record in records])
         if len(told.positions) < len(told.request.positions):
             line["id"] += f".{told.positions[0]}"
@@ -103,7 +101,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 
     def unsent(self, rejected: RejectedRecord) -> bytes:
         """The line of a record that never became a request; its text where that is no JSON object."""
-        record = _read(rejected.line)
+        record = members_or_none(rejected.line)
         line = self._line(None, [rejected.position], [record.get(self.key or "")] if record else [])
         line["id"] += f"record-{rejected.position}"
         line |= {"state": "rejected", "status": None, "attempts": 0, "reason": rejected.reason}
@@ -116,14 +114,14 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 
         texts: of its records; empty where they are not known.
         """
-        records = [_read(text) or {} for text in texts]
+        records = [members_or_none(text) or {} for text in texts]
         line = self._line(left.number, left.positions, [record.get(self.key or "") for record in records])
         line |= {"state": "in_doubt", "status": left.status, "attempts": left.attempts, "reason": reason}
         return _encode(line | self._records(records))
 
     def followed(self, end: Followed) -> list[bytes]:
         """The lines of a job that was followed: one for each record where its result speaks of them, else one."""
-        records = [_read(text) or {} for text in end.texts]
+        records = [members_or_none(text) or {} for text in end.texts]
         told: dict[str, Any] = {"state": end.state, "status": end.status, "attempts": end.attempts}
         if end.reason:
             told["reason"] = end.reason
@@ -165,7 +163,7 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
             return {}
         try:
             body, parsed = decoded(response.body), True
-        except _NO_JSON:
+        except NO_JSON:
             body, parsed = None, False
         found = {name: pick(body, pointer) for name, pointer in takes.items() if name not in line}
         taken = {name: value for name, value in found.items() if value is not None}
@@ -258,11 +256,3 @@ def _whole(response: Response, *, parsed: bool) -> dict[str, Any]:
         return {"headers": headers}
     told = {"headers": headers, "text": body[:_MOST_TEXT].decode("utf-8", "replace")}
     return told | {"cut": True} if len(body) > _MOST_TEXT else told
-
-
-def _read(text: bytes | None) -> Mapping[str, Any] | None:
-    """The record again; None for a text that is no JSON object."""
-    try:
-        return _decode_record(text) if text else None
-    except _NO_JSON:
-        return None

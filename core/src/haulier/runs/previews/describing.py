@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 
+from haulier.model.json_value import members
 from haulier.runs.resolving.resolved import Resolved
 
 __all__ = ["LaterStage", "first_stage_alone", "later_stages", "sends_text", "unknown_attributes"]
-
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class LaterStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +53,7 @@ def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tu
     known: set[str] = set()
     try:
         for line in lines:
-            known |= _decode(line).keys()
+            known |= members(line).keys()
     except msgspec.DecodeError:
         return ()
     found: list[str] = []

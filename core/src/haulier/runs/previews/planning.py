@@ -51,7 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"shape": 1, **{name: getattr(self, name) for name in self.__struct_fields__}}
+        return {"shape": 1, **msgspec.structs.asdict(self)}
 
 
 class _Count:

@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.errors import ConfigurationError
 from haulier.io.readers import open_records
+from haulier.model.json_value import NO_JSON
 
 __all__ = ["Mended", "read_mended"]
 
@@ -51,7 +52,7 @@ def read_mended(path: str | os.PathLike[str]) -> Iterator[Mended]:
 def _mended(line: bytes, place: str) -> Mended:
     try:
         found = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NO_JSON as error:
         raise ConfigurationError(
             f"{place}: is no exported dead letter: {error}; mend what `haulier dead-letters export --json` wrote"
         ) from None

@@ -11,10 +11,10 @@ from haulier.errors import ConfigurationError
 from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import ReplayRow, RunRow
 from haulier.io.ledger.view import LedgerView
+from haulier.model.json_value import members_or_none
 
 __all__ = ["begun_at"]
 
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,8 +64,7 @@ def _origin(view: LedgerView, letter: ReplayRow, run: RunRow) -> Onward:
 
 def _without(text: bytes, stages: Sequence[str]) -> bytes:
     """The record as the first stage had it."""
-    try:
-        record = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    record = members_or_none(text)
+    if record is None:
         return text
     return _encode({name: value for name, value in record.items() if name not in stages})

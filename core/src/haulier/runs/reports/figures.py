@@ -40,7 +40,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        values = msgspec.structs.asdict(self)
         hashes = values.pop("hashes")
         values["slowest"] = [
             {"number": number, "seconds": seconds, "sha256": hashes.get(number, "")}

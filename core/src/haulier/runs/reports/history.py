@@ -15,7 +15,7 @@ import msgspec
 from haulier.errors import ConfigurationError, LedgerError
 from haulier.io.ledger.view import LedgerView
 from haulier.model.delivery import State
-from haulier.model.json_value import decoded
+from haulier.model.json_value import NO_JSON, decoded
 from haulier.runs.reports.figures import Figures, figures_of
 from haulier.runs.reports.finding import Found, found_runs, ledgers_of, name_of
 from haulier.runs.reports.report import Report, report_of
@@ -69,7 +69,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        values = msgspec.structs.asdict(self)
         return {**values, "text": self.text.decode("utf-8", "replace") if self.text is not None else None}
 
     def to_mend(self) -> dict[str, Any]:
@@ -222,5 +222,5 @@ def _value_of(text: bytes | None, key: str | None) -> Any:
 def _read(text: bytes) -> Any:
     try:
         return decoded(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         return None

@@ -84,7 +84,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """The report as JSON values, with the version of its shape."""
         return {
             "shape": _SHAPE,
-            **{name: getattr(self, name) for name in self.__struct_fields__},
+            **msgspec.structs.asdict(self),
             "stages": [msgspec.structs.asdict(stage) for stage in self.stages],
             "ok": self.ok,
         }

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-import msgspec
-
 from haulier.errors import DestinationError
 from haulier.model.destination import Destination
-from haulier.model.json_value import decoded
+from haulier.model.json_value import decoded, members
 from haulier.model.request import Request
 
 __all__ = ["check_order", "lane_of"]
 
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _STRICT = ""
 
 
@@ -40,7 +37,7 @@ def lane_of(destination: Destination) -> Callable[[Request], Hashable | None] | 
     def lane(request: Request) -> Hashable | None:
         """The value of the key; None, which waits for nobody, where the record has none."""
         records = request.records
-        raw = _decode(records[0]).get(key) if records else None
+        raw = members(records[0]).get(key) if records else None
         if raw is None:
             return None
         value = decoded(raw)

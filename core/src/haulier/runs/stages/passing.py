@@ -15,7 +15,7 @@ from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.rows import OnwardRow, RunRow, Unsettled
 from haulier.model.block import RejectedRecord
 from haulier.model.delivery import State
-from haulier.model.json_value import decoded
+from haulier.model.json_value import NO_JSON, decoded
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.driving.delivered import Delivered
@@ -28,7 +28,6 @@ __all__ = ["Passing"]
 Line = tuple[list[int], bytes]
 
 _encode = msgspec.json.Encoder().encode
-_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = b"null"
 
 
@@ -246,7 +245,7 @@ class Passing:
         try:
             text = self._redact(body.decode()).encode()
             decoded(text)
-        except _NO_JSON:
+        except NO_JSON:
             return _NOTHING
         return msgspec.json.format(text, indent=-1) if b"\n" in text or b"\r" in text else text
 
