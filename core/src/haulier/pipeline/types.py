@@ -38,49 +38,49 @@ def typed(value: Raw, kind: Type, *, empty_is_null: bool) -> Raw:
 
     ValueError says what it is instead, in words that follow the name of the attribute.
     """
-    data = bytes(value)
-    if data == b"null":
+    written = bytes(value)
+    if written == b"null":
         return value
-    text = _text_of(data) if data.startswith(b'"') else None
+    text = _text_of(written) if written.startswith(b'"') else None
     if empty_is_null and text is not None and not text.strip():
         return _NULL
-    made = _MAKERS[kind](data, text)
+    made = _MAKERS[kind](written, text)
     if made is None:
         shown = (
-            data.decode()
-            if len(data) <= _LONGEST_SHOWN
-            else data[:_LONGEST_SHOWN].decode("utf-8", "ignore") + "..."
+            written.decode()
+            if len(written) <= _LONGEST_SHOWN
+            else written[:_LONGEST_SHOWN].decode("utf-8", "ignore") + "..."
         )
         hint = "; `?` behind the type takes an empty text as null" if text == "" else ""
         raise ValueError(f"is {shown}, not {_WORDS[kind]}{hint}")
-    return value if made is data else Raw(made)
+    return value if made is written else Raw(made)
 
 
-def _number(data: bytes, text: str | None) -> bytes | None:
-    found = text.strip() if text is not None else data.decode()
-    return _same(data, text, found) if _NUMBER.fullmatch(found) else None
+def _number(written: bytes, text: str | None) -> bytes | None:
+    found = text.strip() if text is not None else written.decode()
+    return _same(written, text, found) if _NUMBER.fullmatch(found) else None
 
 
-def _integer(data: bytes, text: str | None) -> bytes | None:
-    found = text.strip() if text is not None else data.decode()
-    return _same(data, text, found) if _INTEGER.fullmatch(found) else None
+def _integer(written: bytes, text: str | None) -> bytes | None:
+    found = text.strip() if text is not None else written.decode()
+    return _same(written, text, found) if _INTEGER.fullmatch(found) else None
 
 
-def _same(data: bytes, text: str | None, found: str) -> bytes:
-    return data if text is None else found.encode()
+def _same(written: bytes, text: str | None, found: str) -> bytes:
+    return written if text is None else found.encode()
 
 
-def _boolean(data: bytes, text: str | None) -> bytes | None:
-    return _BOOLEANS.get(text.strip().lower() if text is not None else data.decode("ascii", "replace"))
+def _boolean(written: bytes, text: str | None) -> bytes | None:
+    return _BOOLEANS.get(text.strip().lower() if text is not None else written.decode("ascii", "replace"))
 
 
-def _text(data: bytes, text: str | None) -> bytes:
-    return data if text is not None else _encode(data.decode())
+def _text(written: bytes, text: str | None) -> bytes:
+    return written if text is not None else _encode(written.decode())
 
 
-def _json(data: bytes, text: str | None) -> bytes | None:
+def _json(written: bytes, text: str | None) -> bytes | None:
     if text is None:
-        return data
+        return written
     made = text.strip().encode()
     try:
         _check(made)

@@ -34,15 +34,22 @@ OFFERED: dict[str, tuple[type[Offer], str]] = {
 }
 
 
-class Plugin(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A plugin that loaded: where it comes from and what it brings.
-
-    name: of its entry point, or of its module where it was handed in.
-    """
+class _Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a plugin comes from. name: of its entry point, or of its module where it was handed in."""
 
     name: str
     distribution: str
     version: str = ""
+
+    @property
+    def place(self) -> str:
+        """How messages name it: `plugin acme of haulier-acme 1.2`."""
+        return f"plugin {self.name} of {self.distribution} {self.version}".rstrip()
+
+
+class Plugin(_Installed, frozen=True, kw_only=True, eq=False):
+    """A plugin that loaded, and what it brings."""
+
     connectors: tuple[Connector, ...] = ()
     credential_types: tuple[CredentialType, ...] = ()
     endpoint_templates: tuple[EndpointTemplate, ...] = ()
@@ -51,11 +58,6 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     readers: tuple[ReaderType, ...] = ()
     outputs: tuple[OutputType, ...] = ()
 
-    @property
-    def place(self) -> str:
-        """How messages name it: `plugin acme of haulier-acme 1.2`."""
-        return f"plugin {self.name} of {self.distribution} {self.version}".rstrip()
-
     def offers(self) -> Iterator[tuple[str, str]]:
         """(word, name) of everything it brings: `("endpoint", "imagga/tag-image")`."""
         for field, (_, word) in OFFERED.items():
@@ -63,18 +65,10 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 yield word, label_of(offer)
 
 
-class BrokenPlugin(msgspec.Struct, frozen=True, kw_only=True):
+class BrokenPlugin(_Installed, frozen=True, kw_only=True):
     """A plugin of which nothing is offered, and why. The others go on."""
 
-    name: str
-    distribution: str
-    version: str
     error: str
-
-    @property
-    def place(self) -> str:
-        """How messages name it: `plugin acme of haulier-acme 1.2`."""
-        return f"plugin {self.name} of {self.distribution} {self.version}".rstrip()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

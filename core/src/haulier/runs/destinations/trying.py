@@ -19,7 +19,6 @@ from haulier.errors import ConfigurationError, CredentialError, TransportError
 from haulier.io.accounts import AccountBook
 from haulier.io.credentials import CredentialStore, Redactor
 from haulier.io.doors import FolderDoors
-from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import Outcomes, Stop
 from haulier.model.destination import Destination, OutputChoice
 from haulier.model.expression import RunFacts
@@ -31,7 +30,7 @@ from haulier.runs.credentials.authority import Authority, CredentialLike, author
 from haulier.runs.driving.loop import LoopThread
 from haulier.runs.driving.orders import outputs_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
-from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
+from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies, transport_of
 from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolving.arguments import check_arguments
@@ -221,13 +220,8 @@ def _replaced(request: Request, payload: bytes, run_id: str) -> Request:
 
 
 async def _try(request: Request, resolved: Resolved, authority: Authority) -> TestAnswer:
-    timeout_s = resolved.destination.timeout_s
     transport = with_tokens(
-        open_transport(
-            resolved.destination.transport, in_flight=1, timeout_s=timeout_s, origin=resolved.address.origin
-        ),
-        authority,
-        timeout_s=timeout_s,
+        transport_of(resolved, in_flight=1), authority, timeout_s=resolved.destination.timeout_s
     )
     redact = authority.redactor()
     started = asyncio.get_running_loop().time()

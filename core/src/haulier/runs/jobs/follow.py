@@ -18,13 +18,13 @@ from haulier.delivery.follow import Ask, End, Pause, Questions, follow
 from haulier.errors import TransportError
 from haulier.io.ledger.ids import row_id
 from haulier.io.ledger.rows import Commit, Job, RunRow, record_rows
-from haulier.io.transports.choose import open_transport
 from haulier.model.delivery import State
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority
 from haulier.runs.jobs.questions import Questioner
+from haulier.runs.outputs.opened import transport_of
 
 __all__ = ["Clock", "Follower", "Keeping", "Turns"]
 
@@ -134,13 +134,9 @@ class Follower:
     async def run(self) -> None:
         """Follow every job to its end, to its time-out, or to a stop; all that is known is durable then."""
         waiting: list[_Waiting] = []
-        destination, origin = self._questioner.resolved.destination, self._questioner.resolved.address.origin
+        resolved = self._questioner.resolved
         transport = with_tokens(
-            open_transport(
-                destination.transport, in_flight=1, timeout_s=destination.timeout_s, origin=origin
-            ),
-            self._authority,
-            timeout_s=destination.timeout_s,
+            transport_of(resolved, in_flight=1), self._authority, timeout_s=resolved.destination.timeout_s
         )
         try:
             while not self.stop_reason:

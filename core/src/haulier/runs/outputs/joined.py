@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from haulier.delivery.outcomes import is_met
 from haulier.model.answers import Condition
 from haulier.model.json_value import decoded, members_or_none
 from haulier.model.pointer import pick
+from haulier.runs.outputs.routing import Routing
 
 __all__ = ["Ended", "Joined", "Wish"]
 
@@ -69,7 +69,7 @@ class Joined:
         self._groups: dict[Wish, list[int]] = {}
         for output, wish in enumerate(wishes):
             self._groups.setdefault(wish, []).append(output)
-        self._conditions = {output: one for output, one in enumerate(conditions) if one is not None}
+        self._routing = Routing(conditions)
         self._run_id = run_id
         self._key = key
         self._takes = takes
@@ -86,20 +86,9 @@ class Joined:
         for wish, outputs in self._groups.items():
             told = line | self._record(ended, record, wish)
             text = _encode(told | {"answers": answers} if wish.answer else told)
-            if wanted := self._wanted(outputs, text):
+            if wanted := self._routing.wanting(outputs, text):
                 found.append((wanted, text))
         return found
-
-    def _wanted(self, outputs: list[int], line: bytes) -> list[int]:
-        """Those of the outputs that want this line."""
-        if not any(output in self._conditions for output in outputs):
-            return outputs
-        said = decoded(line)
-        return [
-            output
-            for output in outputs
-            if (condition := self._conditions.get(output)) is None or is_met(condition, said)
-        ]
 
     def _line(self, ended: Ended, record: Mapping[str, msgspec.Raw] | None) -> dict[str, Any]:
         line: dict[str, Any] = {"id": ended.place, "run": self._run_id, "stage": ended.stage}

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from haulier.delivery.outcomes import is_met
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.answers import Condition
 from haulier.model.block import RejectedRecord
@@ -22,6 +21,7 @@ from haulier.model.json_value import NO_JSON, decoded, members_or_none
 from haulier.model.pointer import pick
 from haulier.model.request import Request, Response
 from haulier.runs.driving.delivered import Delivered
+from haulier.runs.outputs.routing import Routing
 
 __all__ = ["Followed", "Joining", "Lines"]
 
@@ -195,18 +195,11 @@ class Lines:
         for output, joining in enumerate(wishes, first):
             groups.setdefault((joining.include, joining.answer), (joining, []))[1].append(output)
         self._groups = list(groups.values())
-        self._conditions = {output: one for output, one in enumerate(conditions, first) if one is not None}
+        self._routing = Routing(conditions, first)
 
     def _routed(self, outputs: list[int], line: bytes) -> list[tuple[list[int], bytes]]:
         """The line with those of its outputs that want it."""
-        if not self._conditions or not any(output in self._conditions for output in outputs):
-            return [(outputs, line)]
-        said = decoded(line)
-        wanted = [
-            output
-            for output in outputs
-            if (condition := self._conditions.get(output)) is None or is_met(condition, said)
-        ]
+        wanted = self._routing.wanting(outputs, line)
         return [(wanted, line)] if wanted else []
 
     def settled(self, told: Delivered) -> list[tuple[list[int], bytes]]:

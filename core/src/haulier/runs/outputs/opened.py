@@ -122,8 +122,8 @@ def check_files_roots(orders: Orders) -> None:
             FileRoom((orders.root / stage.destination.files_root).resolve(), stage.destination.max_file_bytes)
 
 
-def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | None) -> Transport:
-    """What sends the requests of a run; where answers are files, they are on the disk before it returns one."""
+def transport_of(resolved: Resolved, *, in_flight: int, saved: SavedBodies | None = None) -> Transport:
+    """What sends the requests of a stage; where answers are files, they are on the disk before it returns one."""
     transport = open_transport(
         resolved.destination.transport,
         in_flight=in_flight,
