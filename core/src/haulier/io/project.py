@@ -19,7 +19,16 @@ from pydantic import TypeAdapter, ValidationError
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.model.connector import Name
 
-__all__ = ["Located", "Project", "check_name", "private_folder", "shown", "state_folder", "write_private"]
+__all__ = [
+    "Located",
+    "Project",
+    "check_name",
+    "private_folder",
+    "shown",
+    "state_folder",
+    "sync_folder",
+    "write_private",
+]
 
 _MARKER = "haulier.yaml"
 _MARKER_TEXT = """\
@@ -242,12 +251,13 @@ def _put_in_place(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make durable which files there are in a folder."""
     if os.name != "posix":
-        return
+        return  # nothing to do there, and no way to do it
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from haulier.errors import InputError, LedgerError
+from haulier.io.project import sync_folder
 from haulier.io.readers.doors import SourceDoors
 from haulier.io.readers.source import STDIN
 
@@ -99,7 +100,7 @@ class Spool:
             if dirty:
                 os.fsync(self._file.fileno())
             if new_name:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError as error:
             raise self._trouble(error) from None
 
@@ -189,13 +190,3 @@ class _Spooled(io.RawIOBase):
     @property
     def _way(self) -> str:
         return f"--resume {self._spool.run_id[:12]} goes on with what was read"
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # nothing to do there, and no way to do it
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

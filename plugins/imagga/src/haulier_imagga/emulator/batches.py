@@ -26,8 +26,7 @@ def _batches(service: Service, call: Call) -> Result:
     results = {
         path: [_carried_out(service, call, path, item) for item in _items(body[path])] for path in body
     }
-    now, polls = service.clock.now(), service.settings.polls
-    return {"ticket_id": service.tickets.add(call.user, results, polls, now)}
+    return service.started(call.user, results)
 
 
 def _items(items: Any) -> list[dict[str, Any]]:

@@ -62,8 +62,7 @@ def _groupings(service: Service, call: Call) -> Result:
     for face in faces:
         require_face(service, call, face)
     check_callback(body.get("callback_url"))
-    result = {"groups": group(faces)}
-    return {"ticket_id": service.tickets.add(call.user, result, service.settings.polls, service.clock.now())}
+    return service.started(call.user, {"groups": group(faces)})
 
 
 def group(faces: list[str]) -> list[list[str]]:

@@ -39,9 +39,7 @@ def _feed(service: Service, call: Call) -> None:
 def _train(service: Service, call: Call) -> Result:
     check_callback(call.option("callback_url"))
     index = service.people.get(call.user, call.path_values["index_id"])
-    index.train()
-    now, polls = service.clock.now(), service.settings.polls
-    return {"ticket_id": service.tickets.add(call.user, {"trained": len(index.trained)}, polls, now)}
+    return service.training(call.user, index)
 
 
 def _search(service: Service, call: Call) -> Result:

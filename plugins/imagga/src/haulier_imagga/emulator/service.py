@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from haulier.testing.emulator import Clock, Limits
 from haulier_imagga.emulator.account import Account
-from haulier_imagga.emulator.holdings import Faces, Indexes, Tickets, Uploads
+from haulier_imagga.emulator.holdings import Faces, Index, Indexes, Tickets, Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,12 @@ class Service:
     people: Indexes
     pictures: Indexes
     in_flight: Callable[[], int]
+
+    def started(self, user: str, result: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a call that starts a job of this user. result: what it comes to."""
+        return {"ticket_id": self.tickets.add(user, result, self.settings.polls, self.clock.now())}
+
+    def training(self, user: str, index: Index) -> dict[str, Any]:
+        """The answer to a call that starts the training of an index."""
+        index.train()
+        return self.started(user, {"trained": len(index.trained)})

@@ -33,9 +33,7 @@ def _index(service: Service, call: Call) -> Index:
 def _put_or_search(service: Service, call: Call) -> Result:
     index = _index(service, call)
     if call.method == "PUT":
-        index.train()
-        now, polls = service.clock.now(), service.settings.polls
-        return {"ticket_id": service.tickets.add(call.user, {"trained": len(index.trained)}, polls, now)}
+        return service.training(call.user, index)
     return _found(index, image_of(service, call).seed, call)
 
 
