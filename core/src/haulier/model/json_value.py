@@ -36,7 +36,7 @@ def decoded(text: bytes | str | Raw) -> Any:
     """The value of a JSON text. A number that no double can hold (`1e999`), or an integer of more than HUGE_DIGITS
     digits, is a msgspec.Raw, which is encoded as the text it has.
 
-    Raises one of NO_JSON for anything else.
+    Raises msgspec.DecodeError or UnicodeDecodeError for what is no JSON, RecursionError where it is nested too deeply.
     """
     try:
         return _decode(text)
