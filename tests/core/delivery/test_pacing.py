@@ -99,3 +99,29 @@ def test_where_nothing_limits_pacing_costs_next_to_nothing() -> None:
         pacing.answered(1.0, 1.02, reply)
 
     assert min(timeit.repeat(one, number=2000, repeat=5)) / 2000 < 12e-6
+
+
+def limits_of_rounds(*, together: bool) -> list[int]:
+    """How many may be in flight in each round of a service that answers in 50 ms however many there are."""
+    pacing, limits = Pacing(Pace(told=False, most_in_flight=100)), []
+    for _ in range(pacing.limit):
+        pacing.started(0.0)
+    for number in range(1, 60):
+        came = pacing.in_flight
+        limits.append(came)
+        for beside in range(came):
+            pacing.answered(
+                (number - 1) * 0.05, number * 0.05, Response(status=200), beside=together * beside
+            )
+            if not together:
+                pacing.started(number * 0.05)
+        while pacing.in_flight < pacing.limit:
+            pacing.started(number * 0.05)
+    return limits
+
+
+def test_answers_that_come_at_once_were_all_in_flight() -> None:
+    """Told one after the other before anything follows them, they let as many more start as if each were followed."""
+    limits = limits_of_rounds(together=True)
+    assert limits == limits_of_rounds(together=False)
+    assert limits[-1] >= 90

@@ -106,9 +106,12 @@ class Pacing:
             on_time = self._spacing.started(now, interval_s)
             self._rate.started(interval_s, on_time=on_time)
 
-    def answered(self, began: float, now: float, response: Response | None) -> None:
-        """The answer to a request that began then; None where none came."""
-        in_flight, self.in_flight = self.in_flight, self.in_flight - 1
+    def answered(self, began: float, now: float, response: Response | None, *, beside: int = 0) -> None:
+        """The answer to a request that began then; None where none came.
+
+        beside: how many came at the same time and were told before this one: they were in flight with it.
+        """
+        in_flight, self.in_flight = self.in_flight + beside, self.in_flight - 1
         if not self._met:
             # A first request has a way to make: name, connection, TLS. The next one must not be at its heels.
             self._met = True

@@ -121,8 +121,8 @@ class Carrier:
         """In their order; neighbours of which nothing is to be decided all at once."""
         now = self._loop.time()
         plain: list[Delivery] = []
-        for delivery, reply in heard:
-            self._count(delivery, reply, now)
+        for beside, (delivery, reply) in enumerate(heard):
+            self._count(delivery, reply, now, beside)
             if self._plain_200 and type(reply) is Response and reply.status == 200:
                 plain.append(delivery)
                 continue
@@ -157,7 +157,7 @@ class Carrier:
                 reply = broken_off
             finally:
                 self._exchanges.end(delivery)
-            self._count(delivery, reply, self._loop.time())
+            self._count(delivery, reply, self._loop.time(), 0)
             wish = flow.send(reply)
         self._end(delivery, wish)
 
@@ -174,7 +174,7 @@ class Carrier:
         delivery.tries, delivery.began = number, self._loop.time()
         delivery.refusals = self._settling.refusals
 
-    def _count(self, delivery: Delivery, reply: Response | TransportError, now: float) -> None:
+    def _count(self, delivery: Delivery, reply: Response | TransportError, now: float, beside: int) -> None:
         began = delivery.began
         response: Response | None = None
         if isinstance(reply, Response):
@@ -183,7 +183,7 @@ class Carrier:
         else:
             delivery.status = None if reply.sent == "maybe" else NOT_SENT
         self._book.attempted(delivery.request, now - began)
-        self._pacing.answered(began, now, response)
+        self._pacing.answered(began, now, response, beside=beside)
 
     def _end(self, delivery: Delivery, wish: Send | Wait | Settle | Exhausted) -> None:
         if isinstance(wish, Settle):
