@@ -20,7 +20,10 @@ TEMPLATE = made_endpoint(
         Parameter(name="count", place="query", description="How many.", type="integer", minimum=-1),
         Parameter(name="least", place="query", description="Least.", type="number", maximum=100),
         Parameter(name="sure", place="query", description="Sure.", type="boolean"),
-        Parameter(name="language", place="query", description="Words.", choices=("en", "es", "no")),
+        Parameter(
+            name="language", place="query", description="Words.", choices=("en", "es", "no"), several=True
+        ),
+        Parameter(name="kind", place="query", description="Kind.", choices=("a", "b")),
         Parameter(name="area", place="query", description="Area.", pattern=r"\d+x\d+", example="5x3"),
         Parameter(name="words", place="body", description="Words.", type="list", choices=("a", "b")),
     ),
@@ -43,6 +46,7 @@ TEMPLATE = made_endpoint(
         ("sure", True, True),
         ("sure", "false", "false"),
         ("area", "50x30", "50x30"),
+        ("kind", " b", "b"),
         ("area", "{record.area}", "{record.area}"),
         ("words", ["a", " b"], ["a", "b"]),
     ],
@@ -74,6 +78,8 @@ def test_a_constant_goes_out_as_its_service_writes_it(name: str, written: Any, s
             "params.language: a list does not fit; it takes text: join the words by commas",
         ),
         ("language", "en,,es", "params.language: '' is not allowed; it takes: en, es, no"),
+        ("kind", "a,b", "params.kind: 'a,b' is not allowed; it takes: a, b"),
+        ("kind", ["a"], "params.kind: a list does not fit; it takes text"),
         ("area", "50*30", "params.area: '50*30' does not fit; write it as 5x3"),
         ("area", "50x30\n", "params.area: '50x30\\n' does not fit; write it as 5x3"),
         ("language", "en,ess", "params.language: 'ess' is not allowed; did you mean es?"),

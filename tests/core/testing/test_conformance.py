@@ -83,7 +83,12 @@ def test_a_template_without_a_fault_has_none() -> None:
                 "parameters": (
                     ORDER,
                     Parameter(
-                        name="l", place="query", description="x", choices=("en", "es"), example="en,it"
+                        name="l",
+                        place="query",
+                        description="x",
+                        choices=("en", "es"),
+                        several=True,
+                        example="en,it",
                     ),
                 )
             },

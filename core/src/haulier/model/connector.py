@@ -64,9 +64,8 @@ class Parameter(Described):
     description: str
     required: bool = False
     type: Literal["text", "integer", "number", "boolean", "list"] = "text"
-    choices: tuple[str, ...] = Field(
-        default=(), description="the allowed values; a comma list is checked word by word"
-    )
+    choices: tuple[str, ...] = Field(default=(), description="the allowed values")
+    several: bool = Field(default=False, description="whether several of `choices` may be joined by commas")
     minimum: float | None = None
     maximum: float | None = None
     pattern: str = Field(

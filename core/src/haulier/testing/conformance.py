@@ -265,7 +265,9 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     if parameter.place == "path" and not parameter.example:
         yield "stands in the path, and no example shows what is meant"
     shown = [word for word in (parameter.example, parameter.service_default) if word and "{" not in word]
-    for word in (each.strip() for text in shown for each in text.split(",")):
+    for word in (
+        each.strip() for text in shown for each in (text.split(",") if parameter.several else [text])
+    ):
         if parameter.choices and word not in parameter.choices:
             yield f"{word!r} is shown, but is none of its choices"
     if parameter.pattern:

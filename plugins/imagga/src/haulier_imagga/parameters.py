@@ -83,6 +83,7 @@ LANGUAGE = option(
     name="language",
     description="Language of the words in the answer, or several joined by commas.",
     choices=LANGUAGES,
+    several=True,
     service_default="en",
     example="en,es",
 )

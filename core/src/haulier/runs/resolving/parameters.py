@@ -66,15 +66,19 @@ def _fitting(parameter: Parameter, value: Any) -> Any:
         if written == "" and (parameter.required or parameter.place == "path"):
             raise DestinationError(f"{place} is empty; write a value or `{{record.NAME}}`")
     if isinstance(written, list) and parameter.type != "list":
-        takes = "text: join the words by commas" if parameter.choices else _KINDS.get(parameter.type, "text")
+        takes = "text: join the words by commas" if parameter.several else _KINDS.get(parameter.type, "text")
         raise DestinationError(f"{place}: a list does not fit; it takes {takes}")
     if parameter.type in ("integer", "number"):
         value = written = _number(parameter, written, place)
-    words = ("0", "1", "true", "false")
-    if parameter.type == "boolean" and not isinstance(written, bool) and str(written) not in words:
+    if (
+        parameter.type == "boolean"
+        and not isinstance(written, bool)
+        and str(written) not in ("0", "1", "true", "false")
+    ):
         raise DestinationError(f"{place}: {written!r} does not fit; write true or false")
     if parameter.choices:
-        listed = written if isinstance(written, list) else str(written).split(",")
+        words = str(written).split(",") if parameter.several else [str(written)]
+        listed = written if isinstance(written, list) else words
         chosen = [_chosen(parameter, str(word).strip(), place) for word in listed]
         return chosen if isinstance(written, list) else ",".join(chosen)
     if parameter.pattern and re.fullmatch(parameter.pattern, str(written)) is None:
