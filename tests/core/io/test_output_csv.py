@@ -76,6 +76,16 @@ def test_opened_again_it_goes_on_and_a_torn_row_is_cut_off(tmp_path: Path) -> No
     assert rows(tmp_path) == [["key", "url"], ["A-17", "https://example.com/1.jpg"], ["B-18", "u"]]
 
 
+def test_a_torn_row_is_cut_off_also_where_what_is_left_of_it_is_json(tmp_path: Path) -> None:
+    output(tmp_path, columns=["key"]).close()
+    path = tmp_path / "out" / "table.csv"
+    path.write_bytes(path.read_bytes() + b"12")
+    again = output(tmp_path, columns=["key"])
+    again.write([b'{"key": 1234}'])
+    again.close()
+    assert rows(tmp_path) == [["key"], ["1234"]]
+
+
 def test_a_table_with_other_columns_is_left_alone(tmp_path: Path) -> None:
     output(tmp_path).close()
     before = rows(tmp_path)

@@ -94,10 +94,14 @@ class JsonlOutput:
         torn = self._after_last_break(size)
         if not torn:
             return
-        if is_json(torn):
+        if self._is_whole(torn):
             self._file.write(b"\n")  # it only lacks its break: the crash took the last byte
         else:
             self._file.truncate(size - len(torn))
+
+    def _is_whole(self, torn: bytes) -> bool:
+        """Whether a line lacks nothing but its break."""
+        return is_json(torn)
 
     def _after_last_break(self, size: int) -> bytes:
         tail = b""
