@@ -22,7 +22,7 @@ from tests.core.runs.wire import Wire
 
 import haulier
 from haulier.errors import LedgerError
-from haulier.io.ledger.schema import VERSION
+from haulier.io.ledger.schema import VERSION, check, prepare
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.runs.reports.report import report_of
 
@@ -222,3 +222,25 @@ def test_finished_runs_of_version_1_are_compacted(version_1: Path) -> None:
         assert after is not None
         assert (list(ledger.requests(after)), report_of(ledger, after, "d")) == (before, told)
         assert after.compacted
+
+
+@pytest.mark.parametrize("made_before", [1, 2, 3, 4])
+def test_a_ledger_that_is_made_while_somebody_looks_is_taken_for_an_empty_one_or_for_ours(
+    made_before: int, tmp_path: Path
+) -> None:
+    """made_before: which of the statements that look at it."""
+    path = tmp_path / "ledger.db"
+    seen: list[str] = []
+
+    def make(statement: str) -> None:
+        seen.append(statement)
+        if len(seen) == made_before:
+            with closing(sqlite3.connect(path, isolation_level=None)) as maker:
+                prepare(maker)
+
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("select 1 from sqlite_master")
+        db.set_trace_callback(make)
+        assert check(db, str(path)) in (0, VERSION)
+        db.set_trace_callback(None)
+    assert len(seen) == 3

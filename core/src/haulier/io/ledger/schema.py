@@ -146,9 +146,11 @@ def check(db: sqlite3.Connection, path: str) -> int:
 
     Raises LedgerError for a file that is not ours, or newer than this version; it is left as it is.
     """
-    application = db.execute("pragma application_id").fetchone()[0]
+    # In this order: the run that owns a new file may make all of it, in one transaction, between any two of them.
+    tables = db.execute("select 1 from sqlite_master").fetchone()
     version = int(db.execute("pragma user_version").fetchone()[0])
-    if application == version == 0 and not db.execute("select 1 from sqlite_master").fetchone():
+    application = db.execute("pragma application_id").fetchone()[0]
+    if application == version == 0 and not tables:
         return 0
     if application != APPLICATION_ID:
         raise LedgerError(f"{path} is no ledger of Haulier; choose another folder with --state")
