@@ -74,6 +74,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.flying: dict[int, Request] = {}  # may be answered now
         self.spent: dict[int, Request] = {}  # put back, for a second round
         self.provisional: dict[int, Request] = {}  # refused, which does not count yet
+        self.parted: list[
+            tuple[Request, Request, list[Verdict]]
+        ] = []  # the same, of requests of which others are at rest
 
     def row(self) -> RunRow:
         found = self.store.latest("key")
@@ -225,7 +228,28 @@ class LedgerMachine(RuleBasedStateMachine):
         self.provisional[request.number] = request
         self.effects.update(dict.fromkeys(request.positions, State.PENDING))
 
-    @precondition(lambda self: self.provisional)
+    @precondition(lambda self: any(len(one.positions) > 1 for one in self.flying.values()))
+    @rule(data=st.data())
+    def refuse_some_before_the_first_success(self, data: st.DataObject) -> None:
+        """The others are in doubt for good; these are pending in a request of their own, which does not leave."""
+        request = self.fly(data)
+        found = list(request.positions)
+        if len(found) < 2:
+            self.flying[request.number] = request
+            return
+        again, refused = Verdict("retry"), found[::2]
+        in_doubt = [again if at in refused else Verdict("unknown", "unknown") for at in found]
+        self.book.settle_apart(request, in_doubt, 1, Response(status=207))
+        part = self.request(refused)
+        self.book.expect(part)
+        self.book.intend([part], lambda request: None)
+        self.book.put_back(part, "refused", 0, 207)
+        kept = [Verdict("rejected", "refused") if at in refused else again for at in found]
+        self.parted.append((request, part, kept))
+        for position in found:
+            self.effects[position] = State.PENDING if position in refused else State.IN_DOUBT
+
+    @precondition(lambda self: self.provisional or self.parted)
     @rule()
     def refusals_count(self) -> None:
         """Also in the commit that put the records back."""
@@ -233,6 +257,10 @@ class LedgerMachine(RuleBasedStateMachine):
             self.book.settle(request, Verdict("rejected", "refused"), 0, Response(status=400))
             self.effects.update(dict.fromkeys(request.positions, State.REJECTED))
         self.provisional.clear()
+        for whole, part, kept in self.parted:
+            self.book.settle_apart(whole, kept, 1, Response(status=207), counted=True, part=part)
+            self.effects.update(dict.fromkeys(part.positions, State.REJECTED))
+        self.parted.clear()
 
     # -- crashing and resuming -------------------------------------------------------------------------------------
 
