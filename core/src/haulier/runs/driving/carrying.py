@@ -12,6 +12,7 @@ from haulier.delivery.retry import Exhausted, Flow, Send, Settle, Wait, deliver
 from haulier.errors import TransportError
 from haulier.io.ledger.rows import NOT_SENT, may_have_arrived
 from haulier.io.transports.protocol import Prompt, Transport
+from haulier.model.delivery import DELIVERED
 from haulier.model.request import Response
 from haulier.runs.driving.delivery import Delivery
 from haulier.runs.driving.overdue import Awaited, Overdue
@@ -43,7 +44,8 @@ class Carrier:
         self._prompt = transport if isinstance(transport, Prompt) else None
         self._book = stage.book
         self._course = course = stage.course
-        self._plain_200 = course.judging.takes_any_200 and not wishes.settling.tells
+        self._takes_any_200 = course.judging.takes_any_200
+        self._plain_200 = self._takes_any_200 and not wishes.settling.tells
         self._authorize = course.authorize
         self._pacing = pacing
         self._rules = stage.rules
@@ -162,7 +164,10 @@ class Carrier:
         self._end(delivery, wish)
 
     def _decide(self, delivery: Delivery, reply: Response | TransportError) -> None:
-        """Have the flow decide on what a first attempt came to."""
+        """Have the flow decide on what a first attempt came to, where anything is to be decided."""
+        if self._takes_any_200 and type(reply) is Response and reply.status == 200:
+            self._settle(delivery, Settle(DELIVERED, 1, reply))
+            return
         delivery.flow = self._flow(delivery, reply)
         self._end(delivery, delivery.flow.send(None))
 
