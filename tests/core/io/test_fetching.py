@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import socket
 import ssl
 import threading
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -305,6 +307,25 @@ def test_closing_breaks_off_what_is_under_way(tmp_path: Path) -> None:
             under_way.result(20)
         with pytest.raises(CancelledError):
             fetcher.begin([Wanted(f"{wire.url}/b", "b")])
+
+
+def test_whenever_it_is_closed_no_connection_stays_open(tmp_path: Path) -> None:
+    """Downloads that wait for their turn begin none once those before them are broken off."""
+    with Wire(jpeg) as wire, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        for number in range(60):
+            before = len(wire.asked)
+            fetcher = Fetcher(Fetch(allow=["127.0.0.1"], timeout_s=20), tmp_path / f"fetched{number}")
+            under_way = fetcher.begin([Wanted(f"{wire.url}/{index}", f"{index}.0") for index in range(24)])
+            while len(wire.asked) < before + number % 12:
+                time.sleep(0.001)
+            fetcher.close()
+            for thread in threading.enumerate():
+                if thread.name == "haulier-fetch":
+                    thread.join(20)
+            del fetcher, under_way
+            gc.collect()
+    assert [str(one.message) for one in told] == []
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------------

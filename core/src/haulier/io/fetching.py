@@ -51,6 +51,7 @@ class Fetcher:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
+        self._under_way: set[asyncio.Task[list[Fetched]]] = set()
         self._closed = False
 
     def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
@@ -79,7 +80,7 @@ class Fetcher:
         asyncio.run(self._serve(begun))
 
     async def _serve(self, begun: Future[asyncio.AbstractEventLoop]) -> None:
-        """Keep the connections until it is over; what is under way then is cancelled with its loop."""
+        """Keep the connections until it is over; what is under way then is cancelled."""
         # httpcore takes time to load, which previews need not pay.
         from haulier.io.transports.downloads import Downloads  # noqa: PLC0415
 
@@ -95,9 +96,17 @@ class Fetcher:
         try:
             await self._over.wait()
         finally:
+            # Before their connections: a download that went on would open new ones, which nobody closes.
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
             await self._downloads.close()
 
     async def _fetched(self, wanted: Sequence[Wanted]) -> list[Fetched]:
+        if (task := asyncio.current_task()) is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
         async def one(asked: Wanted) -> Fetched:
             async with self._turns:
                 try:
