@@ -247,6 +247,15 @@ def test_what_may_be_returned(kind: Any, returned: str) -> None:
     runner.close()
 
 
+def test_trusted_code_that_ends_the_program_ends_its_batch_alone() -> None:
+    runner = Trusted(
+        Program(source="import sys\ndef build(records, context):\n    sys.exit('enough')\n"), STARTED
+    )
+    with pytest.raises(RecordError, match=r"^code:3:5: SystemExit: enough at sys\.exit\('enough'\)$"):
+        runner.call(items({"id": 1}), range(1))
+    runner.close()
+
+
 @pytest.mark.parametrize("kind", [Sandbox, Trusted])
 def test_an_error_says_line_column_and_source(kind: Any) -> None:
     source = "def build(records, context):\n    total = 0\n    for record in records:\n"

@@ -58,7 +58,7 @@ class Trusted:
             return portions_of(_said(made), items)
         except RecordError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a person's code raises is told with its place
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's code raises is told with its place
             raise RecordError(self._told(error)) from None
 
     def problems(self) -> list[str]:
@@ -68,7 +68,7 @@ class Trusted:
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _told(self, error: Exception) -> str:
+    def _told(self, error: BaseException) -> str:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         mine = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self._name]
         if not mine:
