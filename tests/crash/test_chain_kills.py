@@ -19,7 +19,7 @@ from typing import Any, Self
 import pytest
 from tests.crash.auditing import SEED, Tally
 from tests.crash.sittings import Nursery
-from tests.crash.test_kills import KILLS, killed_to_its_end
+from tests.crash.test_kills import folders, killed_to_its_end
 
 RECORDS = 150
 REFUSED = frozenset({17, 130})
@@ -165,9 +165,7 @@ def test_a_chain_that_is_killed_at_random_loses_nothing_in_any_stage(
     tally = Tally("chain", SEED)
     chance = random.Random(f"{SEED} chain")
     try:
-        while tally.kills < KILLS:
-            folder = tmp_path / f"after {tally.kills}"
-            folder.mkdir()
+        for folder in folders(tmp_path, tally):
             with Service() as service:
                 orders = json.loads(orders_for(folder, service.url).read_text())
                 report = killed_to_its_end(nursery, folder, orders, chance, tally)

@@ -16,7 +16,7 @@ import pytest
 from tests.core.runs.wire import Asked, Wire, answer
 from tests.crash.auditing import SEED, Tally
 from tests.crash.sittings import Nursery
-from tests.crash.test_kills import KILLS, killed_to_its_end
+from tests.crash.test_kills import folders, killed_to_its_end
 
 RECORDS = 60
 GONE = frozenset({5, 41})
@@ -84,9 +84,7 @@ def test_random_kills_lose_no_record_that_names_its_picture_by_url(
 ) -> None:
     tally, chance = Tally("files by URL", SEED), random.Random(f"{SEED} fetch")
     try:
-        while tally.kills < KILLS:
-            folder = tmp_path / f"after {tally.kills}"
-            folder.mkdir()
+        for folder in folders(tmp_path, tally):
             with Wire(picture) as store, Wire(delay_s=0.004) as wire:
                 orders = orders_for(folder, store, wire)
                 report = killed_to_its_end(nursery, folder, orders, chance, tally)

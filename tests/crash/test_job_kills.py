@@ -20,7 +20,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from tests.crash.auditing import SEED, Tally
 from tests.crash.sittings import Nursery
-from tests.crash.test_kills import KILLS, killed_to_its_end
+from tests.crash.test_kills import folders, killed_to_its_end
 
 from haulier_imagga.emulator import DEMO_KEY, DEMO_SECRET, ImaggaEmulator, serve
 
@@ -141,8 +141,8 @@ def test_random_kills_in_a_chain_with_a_job_lose_nothing_and_ask_for_no_result_t
 ) -> None:
     tally, chance = Tally("a job in a chain", SEED), random.Random(f"{SEED} job")
     try:
-        while tally.kills < KILLS:
-            folder, before = tmp_path / f"after {tally.kills}", tally.kills
+        for folder in folders(tmp_path, tally):
+            before = tally.kills
             with served(folder) as (imagga, orders):
                 report = killed_to_its_end(nursery, folder, orders, chance, tally)
                 assert check(imagga, report, folder, tally) <= SIZE * (tally.kills - before)

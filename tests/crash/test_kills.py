@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,16 @@ def carry(
         if sitting.report is not None and sitting.report["state"] == "finished":
             return sitting.report
     raise AssertionError("it comes to no end")
+
+
+def folders(beside: Path, tally: Tally) -> Iterator[Path]:
+    """A new folder for each run, until there were kills enough; a run may come to its end before it is killed."""
+    for number in count():
+        if tally.kills >= KILLS:
+            return
+        folder = beside / f"run {number}"
+        folder.mkdir()
+        yield folder
 
 
 def killed_to_its_end(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from base64 import b64decode
@@ -15,6 +16,13 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
 from haulier.errors import CredentialError
+from haulier.io.credentials import ResolvedCredential
+from haulier.io.transports.choose import open_transport
+from haulier.model.parts import Added
+from haulier.model.request import Request
+from haulier.runs.credentials.acquiring import with_tokens
+from haulier.runs.credentials.authority import Authority
+from haulier.runs.resolving.builtins import load_registry
 
 SECRET = "s3cret-of-the+client"
 
@@ -145,6 +153,34 @@ def test_a_giver_that_gives_none_ends_the_run_with_its_words_and_nothing_is_sent
     with Wire(lambda asked: said) as giver, Wire() as wire:
         with pytest.raises(CredentialError, match=words):
             send(wire, credential(giver, wire), 3)
+        assert (len(giver.asked), wire.asked) == (1, [])
+
+
+def test_those_who_waited_for_a_token_that_is_refused_do_not_ask_again() -> None:
+    kind = load_registry().credential_type("oauth2-client-credentials")
+
+    async def three_at_once(given: ResolvedCredential, url: str) -> list[object]:
+        request = Request(
+            number=0, positions=range(1), method="GET", url=url, headers=(), body=b"", length=0, sha256=b""
+        )
+        transport = with_tokens(
+            open_transport("auto", in_flight=3, timeout_s=20, origin=url),
+            Authority(name="x", type=kind, credential=given),
+            timeout_s=20,
+        )
+        try:
+            sent = (transport.send(request, Added()) for _ in range(3))
+            return list(await asyncio.gather(*sent, return_exceptions=True))
+        finally:
+            await transport.close()
+
+    with Wire(lambda asked: answer(400), delay_s=0.2) as giver, Wire() as wire:
+        values = credential(giver, wire)
+        origins = tuple(values.pop("origins"))
+        settings = kind.settings.model_validate({name: values[name] for name in values if name != "type"})
+        given = ResolvedCredential(name="x", type=kind.name, settings=settings, origins=origins)
+        told = asyncio.run(three_at_once(given, wire.url))
+        assert [type(one) for one in told] == [CredentialError] * 3
         assert (len(giver.asked), wire.asked) == (1, [])
 
 

@@ -69,7 +69,21 @@ class _Acquiring:
         await self._transport.close()
 
     async def _acquire(self) -> None:
-        """Have the credential type ask for a token; TransportError where the service cannot answer now."""
+        """Have a new token; TransportError where the service cannot answer now.
+
+        What refuses one ends the run: those who waited for it meanwhile do not ask again.
+        """
+        wallet = self._authority.wallet
+        if wallet.refused is not None:
+            raise wallet.refused
+        try:
+            await self._asked_for()
+        except (CredentialError, PluginError) as error:
+            wallet.refused = error
+            raise
+
+    async def _asked_for(self) -> None:
+        """Have the credential type ask for a token, in as many questions as it takes."""
         kind, credential = self._authority.type, self._authority.credential
         assert kind is not None
         assert kind.acquire is not None

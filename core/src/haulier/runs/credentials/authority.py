@@ -42,12 +42,14 @@ class Wallet(msgspec.Struct):
     """The token that all requests of a run share. It is not acquired yet where `value` is empty.
 
     renew_at: of the clock that never goes back, when it is to be acquired anew. proven: something was answered
-    otherwise than with 401 since it was acquired in place of one that was not accepted. redactors: hear of each token.
+    otherwise than with 401 since it was acquired in place of one that was not accepted. refused: why there is none.
+    redactors: hear of each token.
     """
 
     token: Token = msgspec.field(default_factory=lambda: Token(value=""))
     renew_at: float = 0.0
     proven: bool = True
+    refused: Exception | None = None
     redactors: list[Redactor] = []
 
     def keep(self, token: Token, renew_at: float) -> None:
