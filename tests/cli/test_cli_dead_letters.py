@@ -129,6 +129,22 @@ def test_a_replay_tells_what_it_is_and_is_refused_when_nothing_is_left(
     assert listed(project) == [(2, None)]
 
 
+def test_a_replay_that_is_not_confirmed_leaves_everything_as_it_was(
+    project: Project, server: Server, failed: str
+) -> None:
+    project.destination(
+        "shop", f"request: {{method: DELETE, url: '{server.url}/x/{{record.sku}}'}}\nkey: sku\n"
+    )
+    refused = project.run("dead-letters", "replay", "shop")
+    assert (refused.code, "give --yes" in refused.err, server.seen) == (2, True, [])
+    assert listed(project) == [(1, None), (2, None), (3, None)]
+    assert [one["run_id"] for one in project.run("runs", "--json").json["runs"]] == [failed]
+    server.reply = lambda path, body: (200, {}, b"{}")
+    chosen = project.run("dead-letters", "replay", "shop", "--reason", "no price", "--yes", "--json")
+    assert (chosen.code, chosen.json["delivered"]) == (0, 1)
+    assert [path for _, path, _, _ in server.seen] == ["/x/b"]
+
+
 def test_a_paused_destination_replays_nothing(project: Project, server: Server, failed: str) -> None:
     project.run("pause", "shop")
     told = project.run("dead-letters", "replay", "shop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 from haulier.cli.printing import out, out_json, say
@@ -36,19 +37,33 @@ def carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool, as
 
 def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -> tuple[Report, int]:
     """The report, and the exit code of an interruption."""
-    from haulier.cli.asking import confirm
     from haulier.cli.interrupting import interruptible
     from haulier.cli.progress import Progress, watched
-    from haulier.errors import ConfigurationError, HaulierError
-    from haulier.runs.credentials.accounts import known_account, used_up
-    from haulier.runs.destinations.caution import irreversible
-    from haulier.runs.destinations.trying import output_problems
+    from haulier.errors import HaulierError
     from haulier.runs.driving.loop import LoopThread
 
     progress = Progress(passed.state_dir, passed.site.destination.name)
     sitting = prepare(progress.started)
-    problems = output_problems(passed.site, sitting.outputs)
-    if problems:
+    with ExitStack() as refused:
+        refused.callback(sitting.take_back)
+        _let_pass(sitting, passed, base_url=base_url, yes=yes)
+        refused.pop_all()
+    with watched(progress), interruptible(sitting) as interruption:
+        try:
+            return LoopThread(sitting.run).result(), interruption.exit_code
+        except HaulierError as error:
+            return _stopped(progress, passed, error), interruption.exit_code
+
+
+def _let_pass(sitting: Sitting, passed: Gate, *, base_url: str | None, yes: bool) -> None:
+    """Pass where nothing keeps a sitting from being carried out; say what is to be known before."""
+    from haulier.cli.asking import confirm
+    from haulier.errors import ConfigurationError
+    from haulier.runs.credentials.accounts import known_account, used_up
+    from haulier.runs.destinations.caution import irreversible
+    from haulier.runs.destinations.trying import output_problems
+
+    if problems := output_problems(passed.site, sitting.outputs):
         raise ConfigurationError(problems[0])
     if sitting.beforehand:
         say(sitting.beforehand)
@@ -58,11 +73,6 @@ def _carry(prepare: Prepare, passed: Gate, *, base_url: str | None, yes: bool) -
     for line in passed.changed:
         say(f"changed since the last run: {line}")
     passed.enter()
-    with watched(progress), interruptible(sitting) as interruption:
-        try:
-            return LoopThread(sitting.run).result(), interruption.exit_code
-        except HaulierError as error:
-            return _stopped(progress, passed, error), interruption.exit_code
 
 
 def _stopped(progress: Progress, passed: Gate, error: Exception) -> Report:

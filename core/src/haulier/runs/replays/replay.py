@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -182,7 +183,11 @@ def prepare_replay(
         if unfinished is not None and not sitting.goes_on(unfinished, ledger):
             ledger.drop_replay(unfinished)
             unfinished = None
-        intake.run = unfinished or _begin(ledger, folder, sitting, run_key, choice, parent)
+        if unfinished is None:
+            intake.run = begun = _begin(ledger, folder, sitting, run_key, choice, parent)
+            sitting.take_back = partial(_take_back, folder, begun)
+        else:
+            intake.run = unfinished
         if again := ledger.begun_again(intake.run):
             sitting.beforehand = (
                 f"{again:,} records begin at stage `{sitting.stages[0]}` again, as what they need was cleaned up: "
@@ -191,6 +196,14 @@ def prepare_replay(
     finally:
         ledger.close()
     return sitting
+
+
+def _take_back(folder: Path, run: RunRow) -> None:
+    ledger = Ledger.create(folder)
+    try:
+        ledger.drop_replay(run)
+    finally:
+        ledger.close()
 
 
 def _run_of(view: LedgerView, word: str) -> RunRow:

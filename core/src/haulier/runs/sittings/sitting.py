@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -47,10 +47,14 @@ _SUPERSEDED = "superseded: its settings were changed before anything of it was d
 
 
 class Sitting:
-    """Carries out orders; `stop` may be called from any thread. beforehand: what to say before anything is sent."""
+    """Carries out orders; `stop` may be called from any thread.
+
+    beforehand: what to say before anything is sent. take_back: to be called where it is not carried out after all.
+    """
 
     def __init__(self, orders: Orders) -> None:
         self.beforehand = ""
+        self.take_back: Callable[[], None] = _nothing
         self._orders = orders
         self._chain: Chain | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -277,6 +281,10 @@ class Sitting:
         if self._spool is not None and self._spool.broken_off and not stop_reason:
             note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.destination.name, note=note)
+
+
+def _nothing() -> None:
+    """There is nothing to take back."""
 
 
 def _as_it_is(ledger: Store, run: RunRow) -> RunRow:
