@@ -8,7 +8,6 @@ so that a busy machine slows all alike.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,7 +75,7 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     registry = load_registry()
     algorithm = GroupingAlgorithm(name="theirs", title="Theirs", description="Somebody's.", factory=Theirs)
-    registry = dataclasses.replace(registry, groupings={**registry.groupings, "theirs": algorithm})
+    registry = msgspec.structs.replace(registry, groupings={**registry.groupings, "theirs": algorithm})
     with tempfile.TemporaryDirectory() as folder:
         blocks = list(open_records(make_records(Path(folder, "records.jsonl"), RECORDS).path).blocks())
     built_in = {"name": "property", "property_name": "records", "other_props": {"source": "catalog"}}

@@ -97,3 +97,11 @@ def test_skipped_work_is_caught(tmp_path: Path, program: str, told: str) -> None
     """A tool that fails, or sends fewer or emptier requests than the records need, gives no figure."""
     ended = run(sys.executable, "-c", _LIAR, str(tmp_path), program)
     assert told in ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "told"), [("grouping.py", "the sandbox, a batch of 100"), ("encoding.py", "| xml |")]
+)
+def test_what_planning_costs_is_measured_without_sending(script: str, told: str) -> None:
+    ended = run(sys.executable, str(BENCH / script), "--rounds", "2")
+    assert (ended.stderr, told in ended.stdout) == ("", True)
