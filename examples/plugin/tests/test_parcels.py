@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import haulier_parcels
 import pytest
@@ -11,6 +12,18 @@ from haulier_parcels.emulator import TOKEN, ParcelsEmulator
 import haulier
 from haulier.testing.conformance import check_plugin
 from haulier.testing.emulator import Clock, serve
+
+
+def announcing(url: str, **more: Any) -> dict[str, Any]:
+    """A destination that announces parcels at the northern depot."""
+    return {
+        "name": "announce",
+        "connector": "parcels",
+        "endpoint": "announce-parcels",
+        "params": {"depot": "north"},
+        "base_url": url,
+        **more,
+    }
 
 
 def test_it_conforms() -> None:
@@ -26,15 +39,7 @@ def test_receipts_name_each_record_by_its_key_whatever_its_number(
         '{"id": "P1", "weight": 1, "number": 1e400}\n{"id": "P2", "weight": 1, "number": 7}\n'
     )
     with serve(ParcelsEmulator()) as server:
-        announce = {
-            "name": "announce",
-            "connector": "parcels",
-            "endpoint": "announce-parcels",
-            "params": {"depot": "north"},
-            "base_url": server.url,
-            "key": "number",
-            "outputs": [{"to": "receipts", "path": "receipts.txt"}],
-        }
+        announce = announcing(server.url, key="number", outputs=[{"to": "receipts", "path": "receipts.txt"}])
         credential = {"token": TOKEN, "origins": [server.url]}
         haulier.send(announce, "parcels.jsonl", credential=credential)
     assert Path("receipts.txt").read_text() == "1e400\tdelivered\n7\tdelivered\n"
@@ -45,13 +50,7 @@ def test_parcels_are_announced_and_fetched(tmp_path: Path) -> None:
     parcels = [{"id": f"P{number}", "weight": number} for number in range(3)]
     with serve(emulator) as server:
         credential = {"token": TOKEN, "origins": [server.url]}
-        announce = {
-            "name": "announce",
-            "connector": "parcels",
-            "endpoint": "announce-parcels",
-            "params": {"depot": "north"},
-            "base_url": server.url,
-        }
+        announce = announcing(server.url)
         report = haulier.send(announce, parcels, credential=credential, state=tmp_path)
         assert (report.state, report.delivered) == ("finished", 3)
         assert [request.target for request in emulator.requests] == ["/v1/depots/north/parcels"]
