@@ -20,6 +20,7 @@ def machine_facts(work: Path) -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.release().split('-')[0]}"),
         ("file system of the ledgers", file_system_of(work)),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("Python was built", f"{platform.python_build()[1]}, by {platform.python_compiler()}"),
         ("SQLite", sqlite3.sqlite_version),
     ]
 

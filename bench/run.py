@@ -57,7 +57,7 @@ class Bench:
             exclude=EXCLUDED if workload.exclude else "",
             excluded_bytes=records.excluded_bytes,
             in_flight=workload.in_flight_of.get(tool.name, workload.in_flight),
-            seconds=3 if self._scale == 1 else 1,
+            seconds=4 if self._scale == 1 else 1,
             server=workload.server,
         )
         return measure(tool, task, self._folder, times=3 if self._scale == 1 else 1)
