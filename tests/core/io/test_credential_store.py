@@ -170,13 +170,16 @@ def test_outside_a_project_no_credential_is_looked_for(store: CredentialStore) -
 def test_an_unknown_credential_is_answered_with_the_stored_ones(store: CredentialStore) -> None:
     Project.init(store.path.parent.parent)
     with pytest.raises(
-        CredentialError, match="no credential `prod`; stored: none; store one with: haulier credential add"
+        CredentialError, match="no credential `prod`; stored: none; store it with: haulier credential add"
     ):
         store.get("prod")
     store.add("imagga-prod", TYPES["basic"], PAIR, [ORIGIN])
     with pytest.raises(CredentialError) as caught:
         store.resolve("imagga-prd", TYPES["basic"])
-    assert str(caught.value) == "no credential `imagga-prd`; did you mean `imagga-prod`? stored: imagga-prod"
+    assert str(caught.value) == (
+        "no credential `imagga-prd`; did you mean `imagga-prod`? stored: imagga-prod; store it with: "
+        "haulier credential add basic --name imagga-prd"
+    )
 
 
 def test_a_removed_credential_is_gone_from_the_file(store: CredentialStore) -> None:

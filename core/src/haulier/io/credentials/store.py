@@ -104,17 +104,22 @@ class CredentialStore:
             for _, stored in sorted(self._read().items())
         )
 
-    def get(self, name: str) -> Credential:
-        """Return a stored credential; CredentialError, which names those there are, where it is none."""
+    def get(self, name: str, of_type: str = "TYPE|CONNECTOR") -> Credential:
+        """Return a stored credential; CredentialError, which names those there are, where it is none.
+
+        of_type: what the error says to store it as.
+        """
         known = self._read()
         if name in known:
             return known[name]
         if not known:
             _check_in_project(name, self.path)
         close = get_close_matches(name, known, n=1)
-        stored = ", ".join(sorted(known)) or "none; store one with: haulier credential add"
         hint = f"did you mean `{close[0]}`? " if close else ""
-        raise CredentialError(f"no credential `{name}`; {hint}stored: {stored}")
+        raise CredentialError(
+            f"no credential `{name}`; {hint}stored: {', '.join(sorted(known)) or 'none'}; store it with: "
+            f"haulier credential add {of_type} --name {name}"
+        )
 
     def remove(self, name: str) -> None:
         """Forget a credential; raises CredentialError where there is none of that name."""
@@ -127,7 +132,7 @@ class CredentialStore:
 
         Raises CredentialError where it is unknown, of another type, or a value is missing or wrong.
         """
-        stored = self.get(name)
+        stored = self.get(name, credential_type.name)
         if stored.type != credential_type.name:
             raise CredentialError(
                 f"credential `{name}` is of type {stored.type}, not {credential_type.name}; store one with: "
