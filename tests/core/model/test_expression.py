@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haulier.errors import ExpressionError
+from haulier.model.column import INTO_LISTS
 from haulier.model.expression import (
     Expression,
     Fault,
@@ -70,7 +71,9 @@ def test_doubled_braces_stand_for_braces() -> None:
     [
         ("a{recrd.url}", f"p: `{{recrd.url}}` at column 2 is not known; {ALLOWED}"),
         ("{record}", f"p: `{{record}}` at column 1 is not known; {ALLOWED}"),
-        ("{record.tags[0]}", f"p: `{{record.tags[0]}}` at column 1 is no expression; {ALLOWED}"),
+        ("{record.tags[0]}", f"p: `{{record.tags[0]}}` at column 1 names an element of a list; {INTO_LISTS}"),
+        ("x{record.a[].b}", f"p: `{{record.a[].b}}` at column 2 names an element of a list; {INTO_LISTS}"),
+        ("{record.tags[x]}", f"p: `{{record.tags[x]}}` at column 1 is no expression; {ALLOWED}"),
         ("{ record.a }", f"p: `{{ record.a }}` at column 1 is no expression; {ALLOWED}"),
         ("{record.a", f"p: `{{record.a` at column 1 is no expression; {ALLOWED}"),
         ("{record.a:%Y}", f"p: `{{record.a:%Y}}` at column 1 is not known; {ALLOWED}"),
@@ -210,7 +213,7 @@ def test_booleans_become_digits_on_request() -> None:
         ("{record.a.b}", '{"a": {}}', Fault("attribute `a.b` is missing", absent=True)),
         ("{record.a.b}", '{"a": null}', Fault("attribute `a` is null", absent=True)),
         ("{record.a.b}", '{"a": "x"}', Fault("attribute `a` is text and has no `b`")),
-        ("{record.a.b}", '{"a": [1]}', Fault("attribute `a` is a list and has no `b`")),
+        ("{record.a.b}", '{"a": [1]}', Fault(f"attribute `a` is a list and has no `b`; {INTO_LISTS}")),
         (
             "{record.a.b}",
             '{"a.b": 1}',

@@ -16,6 +16,7 @@ import msgspec
 from haulier.model.json_value import decoded, members
 
 __all__ = [
+    "INTO_LISTS",
     "Column",
     "Escape",
     "Fault",
@@ -42,6 +43,12 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
 Escape: TypeAlias = Callable[[str], "str | Fault"]
 # A block of records -> one text or fault for each.
 Column: TypeAlias = Callable[[Sequence[Record]], "list[str | Fault]"]
+
+# What to write where a path would have to reach into a list.
+INTO_LISTS = (
+    "a path leads through objects and into no list: in a chain, `each: /POINTER` on the stage makes a record of each "
+    "element of a list in the answer before it; in an input, give the element an attribute of its own first"
+)
 
 _MISSING = Fault("missing", absent=True)
 _decode_text: Callable[[bytes], str] = msgspec.json.Decoder(str).decode
@@ -147,7 +154,8 @@ def _descend(record: Record, path: tuple[str, ...]) -> Any:
         if value is None:
             return Fault(f"attribute `{_label(path[:depth])}` is null", absent=True)
         if not isinstance(value, Mapping):
-            return Fault(f"attribute `{_label(path[:depth])}` is {_kind(value)} and has no `{name}`")
+            hint = f"; {INTO_LISTS}" if isinstance(value, list | tuple) else ""
+            return Fault(f"attribute `{_label(path[:depth])}` is {_kind(value)} and has no `{name}`{hint}")
         if name not in value:
             whole = ".".join(path)
             hint = f'; the record has `{whole}`: write {{record["{whole}"]}}' if whole in record else ""

@@ -15,7 +15,17 @@ from typing import Any, Literal
 import msgspec
 
 from haulier.errors import ConfigurationError, ExpressionError
-from haulier.model.column import Column, Escape, Fault, Record, join_columns, path_text, texts_at, values_at
+from haulier.model.column import (
+    INTO_LISTS,
+    Column,
+    Escape,
+    Fault,
+    Record,
+    join_columns,
+    path_text,
+    texts_at,
+    values_at,
+)
 
 __all__ = [
     "Expression",
@@ -36,6 +46,7 @@ _ALLOWED = (
 _TOKEN = re.compile(r"\{\{|\}\}|\{|\}|[^{}]+")
 _STEP = r'(?:\.[\w$@-]+|\["(?:[^"\\]|\\.)*"\])'
 _STEPS = re.compile(_STEP)
+_ELEMENT = re.compile(r"\{record.*\[-?[0-9*]*\]")
 _REFERENCE = re.compile(rf"\{{([A-Za-z]+)({_STEP}*)(?::([^{{}}]*))?\}}")
 # Only those that read the same in every locale and on every platform.
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
@@ -195,6 +206,8 @@ def _read_reference(text: str, at: int, place: str) -> tuple[Reference, int]:
     shown = found[0] if found else text[at:end][:_LONGEST_SHOWN]
     where = f"{place}: `{shown}` at column {at + 1}"
     if found is None:
+        if _ELEMENT.match(text, at, end):
+            raise ExpressionError(f"{where} names an element of a list; {INTO_LISTS}")
         raise ExpressionError(f"{where} is no expression; {_ALLOWED}")
     root, form = found[1], found[3]
     try:
