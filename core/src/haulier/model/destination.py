@@ -249,7 +249,9 @@ class Call(Written):
         description="off, on with defaults, or settings: file parameters that are http(s) URLs are fetched from there",
     )
     base_url: str | None = Field(
-        default=None, description="replaces the connector's origin and base path (emulator, region, gateway)"
+        default=None,
+        description="replaces the connector's origin and base path (emulator, region, gateway); beside `stages` in the "
+        "stages of that connector",
     )
     timeout_s: Annotated[float, Field(gt=0, le=_DAY_S)] = Field(
         default=30, description="longest silence of the server during a request"
@@ -340,7 +342,7 @@ class Destination(Call):
         """Each stage with the destination it would be by itself; of one without stages: itself."""
         if self.stages is None:
             return ((None, self),)
-        shared = {name: getattr(self, name) for name in _SHARED & self.model_fields_set}
+        shared = {name: getattr(self, name) for name in _INHERITED & self.model_fields_set}
         return tuple((stage, _alone(self.name, shared, stage)) for stage in self.stages)
 
 
@@ -352,6 +354,8 @@ _SHARED = frozenset(
         *("retry", "timeout_s", "transport", "unanswered"),
     ]
 )
+# What a base URL beside the stages replaces is no matter of one stage alone: `calls` have what they say themselves.
+_INHERITED = _SHARED - {"base_url"}
 _OF_THE_CHAIN = frozenset({"name", "description", "outputs", "stages"})
 _OF_THE_STAGE = frozenset({"name", "after", "each", "description"})
 

@@ -17,6 +17,7 @@ from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Portion, Settings
 from haulier.pipeline.attributes import Way
 from haulier.plugins.registry import Registry
+from haulier.runs.resolving.bases import shared_base_urls
 from haulier.runs.resolving.by_hand import pieces_by_hand
 from haulier.runs.resolving.by_template import pieces_by_template
 from haulier.runs.resolving.formatting import (
@@ -50,15 +51,27 @@ def resolve_stages(
 ) -> tuple[Resolved, ...]:
     """Every stage of a chain in order; of a destination without stages the one call it makes. Raises as `resolve`.
 
-    base_url: replaces the connector's for all stages that name no other connector and no base_url of their own.
+    base_url: stands in place of the one that is written for the call, or beside the stages.
     """
-    calls = destination.calls
-    resolved = []
-    for stage, call in calls:
-        own = stage is not None and (stage.base_url or call.connector != calls[0][1].connector)
-        resolved.append(_resolve_call(call, stage, registry, None if own else base_url))
+    stages, calls = zip(*destination.calls, strict=True)
+    bases: Sequence[str | None] = [call.base_url for call in calls]
+    if shared := base_url or destination.base_url:
+        bases = [shared] if destination.stages is None else _shared(destination, calls, registry, shared)
+    resolved = [
+        _resolve_call(call, stage, registry, base)
+        for call, stage, base in zip(calls, stages, bases, strict=True)
+    ]
     _check_chain(destination, resolved, registry)
     return tuple(resolved)
+
+
+def _shared(
+    destination: Destination, calls: Sequence[Destination], registry: Registry, base_url: str
+) -> Sequence[str | None]:
+    try:
+        return shared_base_urls(destination, calls, registry, base_url)
+    except DestinationError as error:
+        raise DestinationError(f"{place_of(destination, None)}: {error}") from None
 
 
 def _check_chain(destination: Destination, stages: Sequence[Resolved], registry: Registry) -> None:
@@ -95,7 +108,6 @@ def _check_answers(stages: Sequence[Resolved]) -> None:
 def _resolve_call(
     destination: Destination, stage: Stage | None, registry: Registry, base_url: str | None
 ) -> Resolved:
-    base_url = base_url or destination.base_url
     try:
         connector = registry.connector(destination.connector)
         if destination.request is not None:
