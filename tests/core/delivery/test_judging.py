@@ -62,7 +62,7 @@ def test_a_redirect_is_never_followed_and_names_the_place(status: int) -> None:
 
 
 def test_a_wrong_credential_stops_at_once_even_after_success() -> None:
-    verdict = judge(respond(401, b"bad key"), Judging(unaccepted="who is this"), succeeded=1000)
+    verdict = judge(respond(401, b"bad key."), Judging(unaccepted="who is this"), succeeded=1000)
     assert verdict == Stop("the service answered 401: bad key: who is this")
 
 

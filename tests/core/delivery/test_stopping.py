@@ -11,7 +11,7 @@ from haulier.delivery.stopping import StopRules
 def test_the_first_twenty_refused_stop_the_run_and_name_the_setting() -> None:
     rules = StopRules()
     assert [rules.rejection("400: bad") for _ in range(19)] == [""] * 19
-    assert rules.rejection("400: bad") == (
+    assert rules.rejection("400: bad.") == (
         "the first 20 requests were all refused, so it is a setting rather than the records (the last: 400: bad)"
     )
 

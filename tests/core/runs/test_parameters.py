@@ -31,6 +31,20 @@ TEMPLATE = made_endpoint(
 )
 
 
+NEEDED = Parameter(
+    name="order", place="path", description="Its number.", required=True, example="{record.order}"
+)
+
+
+def test_what_is_missing_is_told_with_its_description_as_a_part_of_the_sentence() -> None:
+    template = made_endpoint("cancel", method="DELETE", path="/orders/{order}", parameters=(NEEDED,))
+    with pytest.raises(DestinationError) as caught:
+        check_parameters(template, {})
+    assert str(caught.value) == (
+        "params.order is missing: Its number; write a value or `{record.NAME}`, such as {record.order}"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "written", "sent"),
     [

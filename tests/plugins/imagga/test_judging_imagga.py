@@ -53,7 +53,7 @@ def test_a_400_is_rejected_with_the_recorded_text() -> None:
 
 def test_a_403_stops_the_run_and_says_when_to_come_back() -> None:
     quota = (("monthly-limit-remaining", "0"), ("monthly-limit-reset", "1722470400"))
-    assert judge(REQUEST, answer(403, "error", "limit reached", *quota)) == Stop(
+    assert judge(REQUEST, answer(403, "error", "limit reached.", *quota)) == Stop(
         "Imagga answered 403: limit reached. A limit of the subscription was reached, or the plan does not "
         "cover this call; requests left this month: 0, new ones from 2024-08-01 00:00 UTC. "
         "Run again after that, or write "

@@ -15,6 +15,7 @@ from haulier.model.files import is_file, media_type_of
 from haulier.model.json_value import decoded, members
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
+from haulier.model.wording import clause
 
 __all__ = ["History", "Judging", "retry_after"]
 
@@ -152,7 +153,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def _told(self, response: Response) -> str:
         """The status and what the service says of it."""
         reason = text_at(self.reason_at, response) if self.reason_at is not None else ""
-        return f"{response.status}: {reason}" if reason else _quote(response)
+        return f"{response.status}: {clause(reason)}" if reason else _quote(response)
 
     def _refused(
         self, request: Request, response: Response, *, resend: bool, history: History
@@ -239,4 +240,4 @@ def _is_html(response: Response) -> bool:
 def _quote(response: Response) -> str:
     """The status and the beginning of the answer, as reasons quote it."""
     text = " ".join(response.body[:300].decode("utf-8", "replace").split())
-    return f"{response.status}: {text[:200]}" if text else f"{response.status}"
+    return f"{response.status}: {clause(text[:200])}" if text else f"{response.status}"

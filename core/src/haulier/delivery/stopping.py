@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+from haulier.model.wording import clause
+
 __all__ = ["StopRules", "stop_rules"]
 
 _LEAST_FOR_SHARES = 100
@@ -74,13 +76,13 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         if self.successes:
             return (
                 f"{self.fruitless} requests were refused and none succeeded meanwhile, in a way that speaks of the "
-                f"address rather than of the records (the last: {reason}); where it does speak of a record, say so "
-                "with `verdicts`, such as `verdicts: {404: rejected}`"
+                f"address rather than of the records (the last: {clause(reason)}); where it does speak of a record, "
+                "say so with `verdicts`, such as `verdicts: {404: rejected}`"
             )
         what = f"the first {self.fruitless} requests were all refused"
         if not made:
             what = f"none of the first {self.fruitless} records could be sent"
-        return f"{what}, so it is a setting rather than the records (the last: {reason})"
+        return f"{what}, so it is a setting rather than the records (the last: {clause(reason)})"
 
     def not_understood(self, reason: str, *, began: float, general: bool = False) -> str:
         """An answer left records in doubt and none was taken: why the run stops now, or an empty text.
@@ -93,8 +95,8 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             return ""
         return (
             f"{self.fruitless} requests were refused or answered in a way that was not understood, and none succeeded "
-            f"meanwhile (the last: {reason}), so it is the service, or a setting that says how its answers are read, "
-            "rather than the records: look at `outcomes`, `success_when` and `verdicts`"
+            f"meanwhile (the last: {clause(reason)}), so it is the service, or a setting that says how its answers are "
+            "read, rather than the records: look at `outcomes`, `success_when` and `verdicts`"
         )
 
     def parked(self, reason: str, *, began: float) -> str:
@@ -103,7 +105,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         if self.exhausted_in_a_row < self.stop_after:
             return ""
         return (
-            f"{self.exhausted_in_a_row} requests in a row may have arrived and nobody knows ({reason}); under "
+            f"{self.exhausted_in_a_row} requests in a row may have arrived and nobody knows ({clause(reason)}); under "
             "`unanswered: park` they are in doubt. Run again when the service is well"
         )
 
@@ -116,7 +118,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             return ""
         return (
             f"none of its {count:,} records could be sent, so it is a setting rather than the records (the last: "
-            f"{reason}); where it is the records, write `max_rejected: 100%` and run again"
+            f"{clause(reason)}); where it is the records, write `max_rejected: 100%` and run again"
         )
 
     def too_many_rejected(self, rejected: int, settled: int) -> str:
@@ -155,7 +157,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         # Where nothing was ever delivered it is the service, and nobody should be told to give the records up.
         delivered = self.successes or self.delivered_before
         way_out = _way_out(status, spoken=spoken) if delivered else ""
-        return f"{what} ({reason}). Run again when the service is well{way_out}"
+        return f"{what} ({clause(reason)}). Run again when the service is well{way_out}"
 
     def _all_fruitless(self) -> bool:
         self.fruitless += 1

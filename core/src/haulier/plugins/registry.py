@@ -11,6 +11,7 @@ import msgspec
 from haulier.errors import ConfigurationError
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
+from haulier.model.wording import clause
 from haulier.plugins.offers import BrokenPlugin, Loaded, Plugin
 from haulier.plugins.wording import known
 
@@ -103,7 +104,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         if self.left_out:
             told.append(f"HAULIER_PLUGINS leaves out: {', '.join(self.left_out)}")
         told += (
-            f"{broken.place} failed to load: {broken.error}; see: haulier plugins" for broken in self.broken
+            f"{broken.place} failed to load: {clause(broken.error)}; see: haulier plugins"
+            for broken in self.broken
         )
         raise ConfigurationError(". ".join(told))
 

@@ -119,9 +119,9 @@ def _limit_reached(response: Response, text: str) -> Stop:
     https://github.com/airbytehq/airbyte/blob/master/airbyte-integrations/connectors/source-imagga/manifest.yaml
     """
     left = response.header("monthly-limit-remaining")
+    said = text.removesuffix(".") or "no reason given"
     return Stop(
-        f"Imagga answered 403: {text or 'no reason given'}. A limit of the subscription was reached, "
-        f"or the plan does "
+        f"Imagga answered 403: {said}. A limit of the subscription was reached, or the plan does "
         f"not cover this call{f'; requests left this month: {left[:20]}' if left else ''}{_reset(response)}. "
         "Run again after that, or write `verdicts: {403: retry}` where it comes from bursts"
     )

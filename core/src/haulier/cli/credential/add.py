@@ -9,6 +9,7 @@ import click
 from haulier.cli.asking import ask, interactive
 from haulier.cli.options import base_url_option, json_option, pairs
 from haulier.cli.printing import out, out_json, say
+from haulier.model.wording import clause
 
 if TYPE_CHECKING:
     from haulier.io.credentials import Credential, SecretRef
@@ -92,8 +93,10 @@ def _ask_for_missing(form: Form, known: dict[str, str | SecretRef], origins: lis
         if field.name in known:
             continue
         if field.required:
-            known[field.name] = _literal(ask(f"{field.name} ({field.description})", secret=field.secret))
-        elif answer := ask(f"{field.name} ({field.description})", default=field.default):
+            known[field.name] = _literal(
+                ask(f"{field.name} ({clause(field.description)})", secret=field.secret)
+            )
+        elif answer := ask(f"{field.name} ({clause(field.description)})", default=field.default):
             known[field.name] = _literal(answer)
     if form.needs_origin and not origins:
         origins.append(ask("origin (the server it may be sent to, such as https://api.example.com)"))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from haulier.delivery.retry import Exhausted, Settle, Wait
 from haulier.model.delivery import Stop
 from haulier.model.request import Request
+from haulier.model.wording import clause
 from haulier.runs.driving.course import Source
 from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivered import Delivered
@@ -60,7 +61,7 @@ class Wishes:
             return
         if wish.seconds > stage.course.patience_s:
             stage.stop(
-                f"{wish.reason}; it asks to come back in {wish.seconds:,.0f} s, "
+                f"{clause(wish.reason)}; it asks to come back in {wish.seconds:,.0f} s, "
                 f"which is more than `limits.patience_s` ({stage.course.patience_s:,.0f} s)"
             )
         crew.asked(wish.seconds)

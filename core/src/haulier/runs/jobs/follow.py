@@ -21,6 +21,7 @@ from haulier.io.ledger.rows import Commit, Job, RunRow, record_rows
 from haulier.model.delivery import State
 from haulier.model.parts import Added
 from haulier.model.request import Request, Response
+from haulier.model.wording import clause
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority
 from haulier.runs.jobs.questions import Questioner
@@ -255,7 +256,7 @@ class Follower:
         state, count = _STATES[end.kind], len(job.positions)
         reason = self._redact(end.reason)
         if end.kind == "in_doubt" and (end.response is None or end.response.status < 300):
-            reason = f"{reason}; {self._way_out}"
+            reason = f"{clause(reason)}; {self._way_out}"
         status = end.response.status if end.response is not None else None
         body = self._redact(end.response.body.decode("utf-8", "replace")) if end.response is not None else ""
         commit = Commit(

@@ -17,6 +17,7 @@ from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.shared_limit import SharedLimit
 from haulier.model.json_value import decoded
+from haulier.model.wording import clause
 from haulier.plugins.registry import Registry
 from haulier.runs.credentials.authority import Authority, CredentialLike, authority_of
 from haulier.runs.credentials.sharing import share_of
@@ -250,7 +251,7 @@ class FollowSitting:
 def note_of(why: str, run: RunRow) -> str:
     """What to tell of the following beside the report."""
     if why:
-        return f"following stopped: {why}; go on with: haulier follow {run.run_id[:12]}"
+        return f"following stopped: {clause(why)}; go on with: haulier follow {run.run_id[:12]}"
     if run.accepted:
         return f"not at their end yet: {run.accepted:,} records; go on with: haulier follow {run.run_id[:12]}"
     return ""

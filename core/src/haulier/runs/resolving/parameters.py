@@ -12,6 +12,7 @@ from haulier.errors import DestinationError
 from haulier.model.connector import EndpointTemplate, Parameter
 from haulier.model.destination import ParamValue
 from haulier.model.expression import Expression, parse
+from haulier.model.wording import clause
 from haulier.model.written_number import as_written
 from haulier.pipeline.spec import Constant
 
@@ -41,7 +42,7 @@ def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]
         if parameter.required and parameter.name not in values:
             example = f", such as {parameter.example}" if parameter.example else ""
             raise DestinationError(
-                f"params.{parameter.name} is missing: {parameter.description}; "
+                f"params.{parameter.name} is missing: {clause(parameter.description)}; "
                 f"write a value or `{{record.NAME}}`{example}"
             )
     for group in template.one_of:

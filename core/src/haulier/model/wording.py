@@ -1,0 +1,10 @@
+"""Wording: what others wrote, made to fit into a message of ours."""
+
+from __future__ import annotations
+
+__all__ = ["clause"]
+
+
+def clause(sentence: str) -> str:
+    """A sentence as a part of a longer one: without its full stop. An ellipsis stays."""
+    return sentence if sentence.endswith("..") else sentence.removesuffix(".")
