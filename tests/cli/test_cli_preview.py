@@ -187,10 +187,25 @@ def test_the_body_can_be_edited_before_it_goes_out(project: Project, server: Ser
 
 def test_a_plan_says_how_many_reasons_it_leaves_out(project: Project, server: Server) -> None:
     project.post("orders", f"{server.url}/x")
-    (project.root / "in.jsonl").write_text("{no\n" * 11)
+    (project.root / "in.jsonl").write_text("".join(f"{{no {number}\n" for number in range(11)))
     told = project.run("plan", "orders", "--records", "in.jsonl")
-    assert told.out.count("  rejected: ") == 5
-    assert told.out.endswith("  ... and 6 more\n")
+    assert told.out.count("  rejected: ") == 1
+    assert told.out.endswith(" (and 4 more like it)\n  ... and 6 more\n")
+
+
+def test_records_that_are_refused_for_one_reason_are_told_in_one_line(project: Project) -> None:
+    project.destination(
+        "orders", "request: {method: POST, url: 'http://127.0.0.1:9/x', content_format: xml}\n"
+    )
+    (project.root / "in.jsonl").write_text('{"unit price": 1}\n' * 30 + '{"a": 1}\n{"<": 1}\n')
+    told = project.run("preview", "orders", "--records", "in.jsonl")
+    shown = [line for line in told.out.splitlines() if line.startswith(("rejected", "..."))]
+    assert shown == [
+        "rejected: line 1: attribute 'unit price' is no element name (letters, digits, `_`, `-` and `.` make one, a "
+        "letter or `_` begins it, and `xml` does not): give it another with `rename`, leave it out with `exclude`, or "
+        "write `names: field` in format_settings (and 19 more like it)",
+        "... and 11 more, as far as was read",
+    ]
 
 
 def test_an_editor_that_cannot_be_used_is_named_with_its_value(project: Project, server: Server) -> None:

@@ -110,7 +110,7 @@ def test_a_name_becomes_an_element_only_if_every_parser_takes_it(name: str) -> N
 )
 def test_a_name_that_is_no_element_name_is_refused_or_an_attribute(name: str) -> None:
     assert refusal_of(XML, members({name: 1})).startswith(
-        f"attribute {name!r} is no element name: give it another"
+        f"attribute {name!r} is no element name (letters, digits, `_`, `-` and `.` make one, a letter or `_` begins it"
     )
     (child,) = ET.fromstring(data_of(XML, members({name: 1}), names="field", forbidden="replace"))
     assert (child.tag, child.get("name")) == ("field", name.replace("\0", "\ufffd"))
@@ -167,7 +167,8 @@ def test_records_in_a_property_stand_in_the_root() -> None:
     with pytest.raises(RecordError) as refused:
         XML.encode(payload, XmlSettings())
     assert [reason.split(":")[0] for _, reason in refused.value.each] == [
-        "attribute 'a b' is no element name"
+        "attribute 'a b' is no element name (letters, digits, `_`, `-` and `.` make one, a letter or `_` begins it, "
+        "and `xml` does not)"
     ]
 
 

@@ -14,7 +14,7 @@ from haulier.cli.options import (
     records_options,
     trust_code_option,
 )
-from haulier.cli.printing import facts, out, out_json, say, seconds_text
+from haulier.cli.printing import alike, facts, out, out_json, say, seconds_text
 
 __all__ = ["command"]
 
@@ -57,7 +57,7 @@ def command(
         ]
     ):
         out(line)
-    for reason in made.first_rejections:
+    for reason in alike(made.first_rejections):
         out(f"  rejected: {reason}")
     if made.rejected > len(made.first_rejections):
         out(f"  ... and {made.rejected - len(made.first_rejections):,} more")

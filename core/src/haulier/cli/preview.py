@@ -22,7 +22,7 @@ from haulier.cli.options import (
     records_options,
     trust_code_option,
 )
-from haulier.cli.printing import out, out_json, say
+from haulier.cli.printing import alike, out, out_json, say
 
 if TYPE_CHECKING:
     from haulier.runs.previews.marking import Marks
@@ -183,8 +183,8 @@ def _later_lines(shown: Preview) -> Iterator[str]:
 
 
 def _rejected_lines(shown: Preview) -> Iterator[str]:
-    for rejected in shown.rejected:
-        yield f"rejected: {rejected.told}"
+    for told in alike(rejected.told for rejected in shown.rejected):
+        yield f"rejected: {told}"
     if shown.refused > len(shown.rejected):
         yield f"... and {shown.refused - len(shown.rejected):,} more, as far as was read"
     if not shown.samples and not shown.rejected:

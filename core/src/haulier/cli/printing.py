@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from haulier.cli.streams import unwritten
 
 __all__ = [
+    "alike",
     "clean",
     "facts",
     "out",
@@ -31,6 +33,7 @@ _UNCLEAN = dict.fromkeys(
     ]
 )
 _SHAPE = 1
+_PLACE = re.compile(r"(?:line|record) \d+: ")
 
 
 def clean(text: object) -> str:
@@ -91,6 +94,17 @@ def facts(pairs: Iterable[tuple[str, object]]) -> list[str]:
     width = max((len(name) for name, _ in shown), default=0) + 2
     between = "\n" + " " * width
     return [f"{name:<{width}}{text.replace(chr(10), between)}".rstrip() for name, text in shown]
+
+
+def alike(told: Iterable[str]) -> list[str]:
+    """Reasons such as `line 7: is not JSON`, each once; of those that differ by their place, the first and how many."""
+    groups: dict[str, list[str]] = {}
+    for one in told:
+        groups.setdefault(_PLACE.sub("", one, count=1), []).append(one)
+    return [
+        f"{group[0]} (and {len(group) - 1:,} more like it)" if len(group) > 1 else group[0]
+        for group in groups.values()
+    ]
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:

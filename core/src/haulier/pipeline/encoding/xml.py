@@ -19,6 +19,7 @@ from haulier.pipeline.encoding.values import Booleans, decoded_at_once, holds_re
 __all__ = ["XML", "XmlSettings", "encode", "xml_text"]
 
 _MEDIA_TYPE = "application/xml"
+_RULE = "letters, digits, `_`, `-` and `.` make one, a letter or `_` begins it, and `xml` does not"
 # Letters that parsers of every edition take in a name, without the colon of namespaces; CombiningChar and the rarer
 # alphabets are left out. https://www.w3.org/TR/2006/REC-xml-20060816/#CharClasses
 _LETTERS = (
@@ -46,9 +47,7 @@ def _name_pattern() -> re.Pattern[str]:
 
 def _element_name(value: str) -> str:
     if not _name_pattern().fullmatch(value):
-        raise ValueError(
-            f"{value!r} is no element name; letters, digits, `_`, `-` and `.` make one, a letter or `_` begins it"
-        )
+        raise ValueError(f"{value!r} is no element name; {_RULE}")
     return value
 
 
@@ -274,8 +273,8 @@ class _Writer:
                 tags = f'<field name="{self._allowed(name, name).translate(_QUOTED)}">', "</field>"
             else:
                 raise RecordError(
-                    f"attribute {name!r} is no element name: give it another with `rename`, leave it out with "
-                    "`exclude`, or write `names: field`"
+                    f"attribute {name!r} is no element name ({_RULE}): give it another with `rename`, leave it out "
+                    "with `exclude`, or write `names: field` in format_settings"
                 )
             self._tags[name] = tags
         return tags
