@@ -15,6 +15,7 @@ from pydantic import (
 
 from haulier.model.answers import Condition, OutcomeMapping, Place, Pointer, Verdicts
 from haulier.model.connector import Attributes, Method, Name
+from haulier.model.credential_name import CredentialName
 from haulier.model.fetch import Fetch
 from haulier.model.spelling import Spelling
 from haulier.model.written import Written
@@ -177,7 +178,10 @@ class Call(Written):
     request: ManualRequest | None = Field(
         default=None, description="a request made by hand; or name an `endpoint`"
     )
-    credential: str | None = Field(default=None, description="name of a stored credential")
+    credential: CredentialName | None = Field(
+        default=None,
+        description="name of a stored credential; `none`: none, also in a stage where one stands beside `stages`",
+    )
     key: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="attribute that names a record in reports, outputs and dead letters"
     )

@@ -20,6 +20,7 @@ from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.credentials.bound import origin_of
 from haulier.io.credentials.resolve import ResolvedCredential, SecretRef, check_fields, resolve_values
 from haulier.io.project import Project, check_name, private_folder, shown, write_private
+from haulier.model.credential_name import NO_CREDENTIAL
 from haulier.model.parts import CredentialType
 
 __all__ = ["Credential", "CredentialStore", "StoredRow"]
@@ -73,6 +74,10 @@ class CredentialStore:
         type names. Raises CredentialError for wrong fields or values, no origin, or a taken name.
         """
         check_name("credential", name)
+        if name == NO_CREDENTIAL:
+            raise CredentialError(
+                f"`credential: {NO_CREDENTIAL}` says that a call has none, so none is stored by that name; take another"
+            )
         refs = {
             key: SecretRef.parse(value) if isinstance(value, str) else value for key, value in values.items()
         }

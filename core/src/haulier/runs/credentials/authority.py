@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,6 +17,7 @@ from haulier.io.credentials import (
     check_binding,
     resolve_values,
 )
+from haulier.model.credential_name import NO_CREDENTIAL
 from haulier.model.origin import canonical_origin
 from haulier.model.parts import Added, CredentialType, Settings, Token
 from haulier.model.request import Request
@@ -124,29 +125,38 @@ class Authority(msgspec.Struct, frozen=True, eq=False):
 
 
 def authority_of(
-    site: Site, resolved: Resolved, registry: Registry, given: CredentialLike = None
+    site: Site,
+    resolved: Resolved,
+    registry: Registry,
+    given: CredentialLike = None,
+    *,
+    origins: Collection[str] = (),
 ) -> Authority:
-    """The credential of a destination, or the given one: a stored name, or a mapping of values.
+    """The credential of a destination, or the given one: a stored name, a mapping of values, or `none`.
 
+    origins: all that a given one would go to, where that are more than the destination's own.
     CredentialError where one is needed and missing, unknown, incomplete, or not bound to the destination's origin.
     """
     wanted = resolved.connector.credential_type
     destination = resolved.destination
     choice = given if given is not None else destination.credential
+    if choice == NO_CREDENTIAL:
+        return Authority(yields=destination.override_authorization)
     if choice is None:
         if wanted in ("", "none") or destination.override_authorization:
             return Authority(yields=destination.override_authorization)
         raise CredentialError(
             f"{place_of(destination, resolved.stage)}: {resolved.connector.title} needs a credential; store one with "
-            f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`"
+            f"`haulier credential add {wanted} --name NAME` and write `credential: NAME`, or "
+            f"`credential: {NO_CREDENTIAL}` where it is to go without"
         )
     if isinstance(choice, str):
         store = CredentialStore(site.credentials())
         kind = registry.credential_type(wanted or store.get(choice).type)
         credential = store.resolve(choice, kind)
     else:
-        kind, credential = _from_values(site, resolved, registry, choice)
-    check_binding(credential, resolved.origin)
+        kind, credential = _from_values(site, resolved, registry, choice, origins or (resolved.origin,))
+    _check_stage(credential, resolved)
     check_acquiring(kind, credential)
     return Authority(
         credential.name,
@@ -162,9 +172,10 @@ def authorities_of(
 ) -> tuple[Authority, ...]:
     """The credential of each stage; a given one takes the place of all that no stage names by itself."""
     found = []
+    origins = {resolved.origin for resolved in stages if not _says_itself(resolved)}
     for resolved in stages:
         try:
-            found.append(authority_of(site, resolved, registry, given_to(resolved, given)))
+            found.append(authority_of(site, resolved, registry, given_to(resolved, given), origins=origins))
         except CredentialError as error:
             if resolved.stage is None or str(error).startswith(
                 place_of(resolved.destination, resolved.stage)
@@ -175,15 +186,30 @@ def authorities_of(
 
 
 def given_to(resolved: Resolved, given: CredentialLike) -> CredentialLike:
-    """The credential that the caller gave, where a stage does not name one by itself; else that one's name."""
-    own = resolved.stage.credential if resolved.stage is not None else None
-    return given if own is None else own
+    """The credential that the caller gave, where a stage says nothing of its own; else what it says."""
+    return resolved.destination.credential if _says_itself(resolved) else given
+
+
+def _says_itself(resolved: Resolved) -> bool:
+    return resolved.stage is not None and "credential" in resolved.stage.model_fields_set
+
+
+def _check_stage(credential: ResolvedCredential, resolved: Resolved) -> None:
+    """Pass where a credential may go to the origin of a stage, its own one or one that is for the whole chain."""
+    try:
+        check_binding(credential, resolved.origin)
+    except CredentialError as error:
+        if resolved.stage is None or _says_itself(resolved):
+            raise
+        raise CredentialError(
+            f"{error}, and write its name in the stage, or `credential: {NO_CREDENTIAL}` where it needs none"
+        ) from None
 
 
 def authority_of_output(site: Site, registry: Registry, settings: Settings, *, place: str) -> Authority:
     """The stored credential that an output names in its settings, held against its `url` where it has one."""
     choice, url = getattr(settings, "credential", None), getattr(settings, "url", None)
-    if not isinstance(choice, str):
+    if not isinstance(choice, str) or choice == NO_CREDENTIAL:
         return Authority()
     try:
         store = CredentialStore(site.credentials())
@@ -221,7 +247,7 @@ def _less_written(added: Added, request: Request) -> Added:
 
 
 def _from_values(
-    site: Site, resolved: Resolved, registry: Registry, given: Mapping[str, Any]
+    site: Site, resolved: Resolved, registry: Registry, given: Mapping[str, Any], leads_to: Collection[str]
 ) -> tuple[CredentialType, ResolvedCredential]:
     """A credential handed in by a program: values by field, and `type` and `origins` where they do not follow."""
     values = dict(given)
@@ -232,11 +258,12 @@ def _from_values(
         )
     kind = registry.credential_type(name)
     origins = values.pop("origins", None) or kind.origins
-    if not origins and site.in_code:
-        origins = (resolved.origin,)  # destination and credential come from the same hand
+    if not origins and site.in_code and len(leads_to) == 1:
+        origins = leads_to  # destination and credential come from the same hand
     if not origins:
+        several = f": one of {', '.join(sorted(leads_to))}, or several" if len(leads_to) > 1 else ""
         raise CredentialError(
-            f"a credential of type {kind.name} needs `origins`, the addresses it may be sent to"
+            f"a credential of type {kind.name} needs `origins`, the addresses it may be sent to{several}"
         )
     refs = {
         key: value if isinstance(value, SecretRef) else SecretRef("literal", str(value))

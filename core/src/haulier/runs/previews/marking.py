@@ -29,7 +29,7 @@ def credential_marks(ready: Prepared, samples: Sequence[Sample]) -> list[Marks]:
     try:
         authority = authority_of(ready.site, ready.stages[0], ready.registry)
     except CredentialError as error:
-        name = ready.site.destination.credential or ""
+        name = ready.stages[0].destination.credential or ""
         return [Marks(credential=name, problem=str(error))] * len(samples)
     authorize = authority.authorize()
     return [_marks(authority.name, authorize, sample) for sample in samples]
