@@ -118,7 +118,8 @@ def strangers(tmp_path: Path) -> Path:
     for name, line in commands.items():
         folder = site / f"{name}-1.0.dist-info"
         folder.mkdir(parents=True)
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        told = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n"
+        (folder / "METADATA").write_text(told)
         (folder / "entry_points.txt").write_text(f"[haulier.commands]\n{line}\n")
     (site / "hello_command.py").write_text(
         "import click, pathlib\npathlib.Path('imported').touch()\n"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import Any, TypeAlias
+from typing import Any
 
 import pluggy
 from pydantic import ValidationError
@@ -15,17 +14,14 @@ from haulier.errors import PluginError
 from haulier.model.fault_words import fault_words
 from haulier.plugins import hookspecs
 from haulier.plugins.checks import faults
+from haulier.plugins.installed import GROUP, EntryPoint, entry_points, version_of
 from haulier.plugins.offers import OFFERED, BrokenPlugin, Loaded, Offer, Plugin
 from haulier.plugins.settling import settle
 from haulier.plugins.wording import known
 
-__all__ = ["GROUP", "load"]
+__all__ = ["load"]
 
-# The entry point group in which distributions name their plugins.
-GROUP = "haulier"
 _PREFIX = f"{hookspecs.PROJECT}_"
-# An entry point, and the name and version of its distribution, which are parsed anew at each look.
-_Found: TypeAlias = tuple[EntryPoint, dict[str, str]]
 
 
 def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
@@ -44,29 +40,29 @@ def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
     broken: list[BrokenPlugin] = []
     found, left_out, unknown = _chosen(allowed)
     broken += unknown
-    for point, whence in found:
+    for point in found:
+        whence = {"name": point.name, "distribution": point.distribution, "version": point.version}
         try:
-            plugins.append(_register(manager, _import(point), name=point.name, **whence))
+            plugins.append(_register(manager, _import(point), **whence))
         except PluginError as error:
-            broken.append(BrokenPlugin(name=point.name, error=str(error), **whence))
+            broken.append(BrokenPlugin(error=str(error), **whence))
     standing, unfit = settle(plugins)
     for plugin, reason in unfit:
         if plugin in own:
             raise PluginError(reason)
-        whence = {"distribution": plugin.distribution, "version": plugin.version}
-        broken.append(BrokenPlugin(name=plugin.name, error=reason, **whence))
+        whence = {"name": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
+        broken.append(BrokenPlugin(error=reason, **whence))
     broken.sort(key=lambda plugin: (plugin.name, plugin.distribution))
     return Loaded(plugins=tuple(standing), broken=tuple(broken), left_out=tuple(left_out))
 
 
-def _chosen(allowed: str | None) -> tuple[list[_Found], list[str], list[BrokenPlugin]]:
+def _chosen(allowed: str | None) -> tuple[list[EntryPoint], list[str], list[BrokenPlugin]]:
     """(entry points to load, names of those left out, allowed names that nobody installed)."""
-    found = [(point, _distribution_of(point)) for point in entry_points(group=GROUP)]
-    found.sort(key=lambda one: (one[0].name, one[1]["distribution"]))
+    found = sorted(entry_points(GROUP), key=lambda point: (point.name, point.distribution))
     if allowed is None:
         return found, [], []
     wanted = {name.strip() for name in allowed.split(",")} - {""}
-    there = sorted({point.name for point, _ in found})
+    there = sorted({point.name for point in found})
     unknown = [
         BrokenPlugin(
             name=name,
@@ -78,7 +74,7 @@ def _chosen(allowed: str | None) -> tuple[list[_Found], list[str], list[BrokenPl
         for name in sorted(wanted.difference(there))
     ]
     return (
-        [one for one in found if one[0].name in wanted],
+        [point for point in found if point.name in wanted],
         [name for name in there if name not in wanted],
         unknown,
     )
@@ -169,13 +165,6 @@ def _named_like_hooks(plugin: object) -> Iterator[str]:
     )
 
 
-def _distribution_of(point: EntryPoint) -> dict[str, str]:
-    if point.dist is None:
-        return {"distribution": "(unknown)", "version": ""}
-    told = point.dist.metadata
-    return {"distribution": told["Name"] or "(unknown)", "version": told["Version"] or ""}
-
-
 def _whence(builtin: object) -> dict[str, str]:
     """Name and origin of a plugin that was handed in: core's own, or the embedding program's."""
     module: str = getattr(builtin, "__name__", type(builtin).__module__)
@@ -188,10 +177,7 @@ def _whence(builtin: object) -> dict[str, str]:
 @cache
 def _own_version() -> str:
     """The version of core as installed, which stays the same while it runs; empty where it is run from sources."""
-    try:
-        return version(hookspecs.PROJECT)
-    except PackageNotFoundError:
-        return ""
+    return version_of(hookspecs.PROJECT)
 
 
 def _told(error: BaseException) -> str:
