@@ -24,6 +24,8 @@ except SystemExit as ended:
     print(ended.code, eval(sys.argv[1]))
 """
 _FOR_SENDING = ("asyncio", "ssl", "httpx", "httptools", "uvloop", "sqlite3", "haulier.io.ledger")
+# What modules of the standard library bring along that takes longer than what is done with it.
+_HEAVY = ("email", "importlib.metadata", "socket", "zipfile")
 _DATACLASSES = (
     "sorted({kind.__qualname__ for module in list(sys.modules.values()) for kind in vars(module).values() "
     "if isinstance(kind, type) and kind.__module__.startswith('haulier') and '__dataclass_fields__' in vars(kind)})"
@@ -50,6 +52,7 @@ def previewed(project: Project, asked: str) -> str:
         pytest.param(
             f"sorted(set(sys.modules) & set({_FOR_SENDING!r}))", "[]", id="imports nothing for sending"
         ),
+        pytest.param(f"sorted(set(sys.modules) & set({_HEAVY!r}))", "[]", id="imports nothing heavy"),
         pytest.param("sum(one.endswith('d.yaml') for one in opened)", "1", id="reads its destination once"),
         # A dataclass takes 0.5 ms to make, a struct a fortieth of it.
         pytest.param(_DATACLASSES, "[]", id="makes no dataclass"),
@@ -59,3 +62,15 @@ def previewed(project: Project, asked: str) -> str:
 )
 def test_a_preview(project: Project, asked: str, told: str) -> None:
     assert previewed(project, asked) == f"0 {told}"
+
+
+def test_what_is_imported_within_a_command_builds_models_without_plugins_of_pydantic() -> None:
+    code = (
+        "import sys\nfrom haulier.cli.importing import importing\n"
+        "with importing():\n    from haulier.model.destination import Limits\n"
+        "print(Limits(max_in_flight=2).max_in_flight, 'importlib.metadata' in sys.modules)\n"
+        "from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP\n"
+        "print(PYDANTIC_ENTRY_POINT_GROUP, 'importlib.metadata' in sys.modules)"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert told == "2 False\npydantic True\n"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
+from haulier.delivery.dates import date_of
 from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
@@ -205,12 +205,7 @@ def retry_after(response: Response) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
-        return max(
-            0.0,
-            (
-                parsedate_to_datetime(text) - parsedate_to_datetime(response.header("date") or "")
-            ).total_seconds(),
-        )
+        return max(0.0, (date_of(text) - date_of(response.header("date") or "")).total_seconds())
     except (OverflowError, TypeError, ValueError):
         return None
 

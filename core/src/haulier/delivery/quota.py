@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from haulier.delivery.dates import date_of
 from haulier.model.request import Header, Response
 
 __all__ = ["Quota", "QuotaReader"]
@@ -177,6 +177,6 @@ def _date(text: str) -> float | None:
     if not text:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        return date_of(text).timestamp()
     except (OverflowError, TypeError, ValueError):
         return None
