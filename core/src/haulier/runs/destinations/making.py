@@ -14,6 +14,7 @@ from haulier.io.project import Project
 from haulier.model.connector import EndpointTemplate
 from haulier.model.destination import Destination
 from haulier.runs.destinations.adjusting import apply_changes, value_of
+from haulier.runs.destinations.untried import untried
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
 
@@ -69,9 +70,8 @@ def make_destination(choices: Choices, *, save: bool = True) -> Made:
     destination = destination_from({"name": choices.name, **_written(choices, template)})
     resolved = resolve(destination, registry)
     path = save_new(project, destination) if save else None
-    return Made(
-        destination=destination, text=dump_destination(destination), path=path, warnings=resolved.warnings
-    )
+    warnings = (*resolved.warnings, *untried(destination, [resolved]))
+    return Made(destination=destination, text=dump_destination(destination), path=path, warnings=warnings)
 
 
 def _written(choices: Choices, template: EndpointTemplate | None) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from haulier.model.request import Request, Response
 from haulier.pipeline.planner import idempotency_key
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority, CredentialLike, authorities_of, authority_of
+from haulier.runs.destinations.untried import untried
 from haulier.runs.driving.loop import LoopThread
 from haulier.runs.driving.orders import outputs_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
@@ -91,7 +92,7 @@ def check(
     warnings: tuple[str, ...] = ()
     try:
         stages = resolve_stages(site.destination, registry, base_url=base_url)
-        warnings = warnings_of(stages)
+        warnings = (*warnings_of(stages), *untried(site.destination, stages))
         facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
         for resolved in stages:
             problems.extend(_stage_problems(resolved, site, facts))  # what it yields before it raises stays

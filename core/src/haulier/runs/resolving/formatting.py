@@ -88,7 +88,7 @@ def check_headers(pieces: Pieces, encoder: ContentEncoder) -> None:
 
 
 def with_compression(destination: Destination, pieces: Pieces, encoder: ContentEncoder) -> Pieces:
-    """The pieces with what there is to warn of; DestinationError where the bodies cannot be compressed."""
+    """The pieces with what nobody knows of it; DestinationError where the bodies cannot be compressed."""
     if destination.compress is None:
         return pieces
     where = f"endpoint {pieces.template.name}" if pieces.template is not None else "this request"
@@ -101,7 +101,7 @@ def with_compression(destination: Destination, pieces: Pieces, encoder: ContentE
         raise DestinationError(f"compress: {where} takes no compressed bodies; leave it out")
     if takes is None:
         told = f"compress: whether {where} takes compressed bodies is not known; try it with `haulier test`"
-        return msgspec.structs.replace(pieces, warnings=(*pieces.warnings, told))
+        return msgspec.structs.replace(pieces, untried=told)
     return pieces
 
 

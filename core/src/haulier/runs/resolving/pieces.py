@@ -25,7 +25,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     """What a template, or a request made by hand, contributes. format_name: of the content encoder.
 
     minimum: records a call needs at least; whole: one call for the whole input. item_type: of what
-    `batching.item` names.
+    `batching.item` names. untried: what only the service can tell, for who makes or checks the destination.
     """
 
     address: AddressTemplate
@@ -36,6 +36,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     batching: Batching | None
     idempotency_key: bool
     warnings: tuple[str, ...]
+    untried: str = ""
     template: EndpointTemplate | None = None
     whole: bool = False
     minimum: int = 1
