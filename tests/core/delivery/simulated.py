@@ -147,7 +147,7 @@ def carry(
         done.answered.append(now)
         if reply.status == 200:
             left -= 1
-            allowed = min(1000, allowed * 2)
+            allowed = 1000 if pace.told and not done.refused else min(1000, allowed * 2)
             continue
         done.refused.append(now)
         tries[number] += 1
@@ -157,5 +157,7 @@ def carry(
         else:
             wait_s = min(pace.cap_s, pace.base_s * 2.0 ** (tries[number] - 1)) * chance.random()
         heapq.heappush(events, (now + wait_s, next(numbers), number, 0.0, None))
+    # What is in flight where the run stops is waited for.
+    done.statuses.update(reply.status for *_, reply in events if reply is not None)
     done.seconds, done.most_tries = now, max(tries.values(), default=0)
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,9 +39,11 @@ def test_refusals_that_speak_of_the_address_are_provisional_until_the_next_succe
     )
 
 
-@given(most=st.integers(1, 300), counts=st.lists(st.integers(1, 70), max_size=8))
-def test_successes_told_together_are_as_many_told_one_by_one(most: int, counts: list[int]) -> None:
-    together, one_by_one = StopRules(), StopRules()
+@given(most=st.integers(1, 300), counts=st.lists(st.integers(1, 70), max_size=8), at_once=st.booleans())
+def test_successes_told_together_are_as_many_told_one_by_one(
+    most: int, counts: list[int], at_once: bool
+) -> None:
+    together, one_by_one = StopRules(at_once=at_once), StopRules(at_once=at_once)
     for began, count in enumerate(counts):
         for _ in range(count):
             one_by_one.success(most, began=began)
@@ -177,6 +180,29 @@ def test_in_flight_doubles_with_success_and_falls_to_one() -> None:
     assert seen == [1, 2, 4, 8, 16, 20, 20]
     rules.exhausted("503", began=0, again=False, since=0)
     assert rules.in_flight_limit == 1
+
+
+def test_told_how_many_the_first_leaves_alone_and_its_success_lets_as_many_leave() -> None:
+    rules = StopRules(at_once=True)
+    for _ in range(19):
+        rules.rejection("400", began=0)
+        assert rules.in_flight_limit == 1
+    rules.success(200, began=0)
+    assert rules.in_flight_limit == 200
+
+
+@pytest.mark.parametrize("spent", [False, True], ids=["an attempt", "a delivery"])
+def test_told_how_many_it_doubles_all_the_same_once_something_failed(spent: bool) -> None:
+    rules = StopRules(at_once=True)
+    if spent:
+        rules.exhausted("503", began=0, again=False, since=0)
+    else:
+        rules.failure(0, in_flight=1)
+    seen = [rules.in_flight_limit]
+    for began in range(1, 6):
+        rules.success(12, began=began)
+        seen.append(rules.in_flight_limit)
+    assert seen == [1, 2, 4, 8, 12, 12]
 
 
 @given(st.lists(st.sampled_from(["success", "rejected", "exhausted"]), max_size=60), st.integers(1, 50))

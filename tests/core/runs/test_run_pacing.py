@@ -136,6 +136,25 @@ def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> N
         assert most <= 64
 
 
+@pytest.mark.parametrize("transport", ["httpx", "http1"])
+def test_told_how_many_the_first_leaves_alone_and_then_as_many_at_once(transport: str) -> None:
+    """The first one is answered late, the others when the last of them has come: that many have to be in flight."""
+    together, beside_the_first = threading.Barrier(12), list[int]()
+
+    def reply(asked: Asked) -> Answer:
+        if asked.number == 0:
+            time.sleep(0.2)
+            beside_the_first.append(len(wire.asked))
+        else:
+            together.wait(20)
+        return answer()
+
+    with Wire(reply) as wire:
+        report = send(wire.url, records(13), limits={"max_in_flight": 12}, transport=transport)
+    assert counts(report) == {"delivered": 13}
+    assert beside_the_first == [1]
+
+
 def test_repeated_requests_keep_to_the_limit_too() -> None:
     with Wire(lambda asked: answer(503 if asked.number % 2 else 200)) as wire:
         report = send(wire.url, records(20), limits={"requests_per_second": 10})

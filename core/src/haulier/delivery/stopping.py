@@ -23,7 +23,8 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     `began` is when the last attempt of a delivery left, by a clock that never goes back. An answer to what left before
     an attempt that failed says nothing of that failure: where a night begins, the last good answers come among the
     first bad ones. fruitless: requests since the last success whose refusal is provisional, or whose answer was not
-    understood. delivered_before: something was, in an earlier sitting.
+    understood. delivered_before: something was, in an earlier sitting. at_once: somebody said how many may be in
+    flight, and no attempt has failed so far: then the first success lets as many leave, else each twice as many.
     """
 
     stop_after: int = 5
@@ -32,6 +33,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     exhausted_in_a_row: int = 0
     fruitless: int = 0
     in_flight_limit: int = 1
+    at_once: bool = False
     failed: list[float] = []  # when they left: the attempts that failed, with no answer to anything later
     max_rejected: int | None = None
     max_rejected_percent: int | None = None
@@ -45,10 +47,11 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     def failure(self, began: float, in_flight: int) -> None:
         """An attempt failed in a way that is tried again: nothing takes its place. in_flight: with this one."""
         self.failed.append(began)
+        self.at_once = False
         self.in_flight_limit = max(1, min(self.in_flight_limit, in_flight) - 1)
 
     def success(self, most: int, *, began: float, provisional: int = 0, count: int = 1) -> None:
-        """A delivery succeeded: what was provisional counts, and twice as many may be in flight, up to `most`.
+        """A delivery succeeded: what was provisional counts, and more may be in flight, up to `most`.
 
         provisional: how many refusals still are, as they came after its request left. count: so many succeeded, none of
         which left before `began`.
@@ -56,7 +59,9 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         self.successes += count
         self._answered(began)
         self.fruitless = provisional
-        if not self.failed:
+        if self.at_once:
+            self.in_flight_limit = most
+        elif not self.failed:
             self.in_flight_limit = min(most, self.in_flight_limit << min(count, most.bit_length()))
 
     def rejection(
@@ -166,6 +171,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     def _spent(self, began: float) -> None:
         self.exhausted_in_a_row += 1
         self.failed.append(began)
+        self.at_once = False
         self.in_flight_limit = 1
 
     def _answered(self, began: float) -> None:
@@ -189,11 +195,14 @@ def _way_out(status: int | None, *, spoken: bool) -> str:
 
 
 def stop_rules(
-    max_rejected: str | None, stop_after: int, first_rejections: int, *, delivered_before: bool
+    max_rejected: str | None, stop_after: int, first_rejections: int, *, delivered_before: bool, told: bool
 ) -> StopRules:
-    """The rules of a run. max_rejected: as written, a number of records or a share such as `5%`."""
+    """The rules of a run. max_rejected: as written, a number of records or a share such as `5%`. told: see Course."""
     rules = StopRules(
-        stop_after=stop_after, first_rejections=first_rejections, delivered_before=delivered_before
+        stop_after=stop_after,
+        first_rejections=first_rejections,
+        delivered_before=delivered_before,
+        at_once=told,
     )
     if max_rejected is not None and max_rejected.endswith("%"):
         rules.max_rejected_percent = int(max_rejected[:-1])

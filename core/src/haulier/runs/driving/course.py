@@ -72,14 +72,16 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is to be driven. window: intents committed together; ahead: most intents without outcome, 0 for any
     number; stored: what of a request the ledger keeps.
 
-    run_key: names the run to people. max_in_flight: the most there can be. patience_s: longest wait a service may ask
-    for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only one is under way until it is
-    settled. paused: asked now and then. max_rejected, stop_after, first_rejections: see StopRules.
+    run_key: names the run to people. max_in_flight: the most there can be; told: whether somebody said so. patience_s:
+    longest wait a service may ask for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only
+    one is under way until it is settled. paused: asked now and then. max_rejected, stop_after, first_rejections: see
+    StopRules.
     """
 
     judging: Judging
     policy: Policy
     max_in_flight: int
+    told: bool
     patience_s: float
     longest_s: float
     authorize: Callable[[Request], Added]

@@ -26,6 +26,7 @@ class UnderWay:
             course.stop_after,
             course.first_rejections,
             delivered_before=book.delivered_before,
+            told=course.told,
         )
 
     def put_back(self, delivery: Delivery, reason: str) -> None:

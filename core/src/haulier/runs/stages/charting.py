@@ -48,6 +48,7 @@ def course_of(
         judging=judging,
         policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
         max_in_flight=in_flight,
+        told=resolved.limits.max_in_flight is not None,
         patience_s=resolved.limits.patience_s,
         longest_s=_MOST_TIMEOUTS * resolved.destination.timeout_s,
         authorize=authority.authorize(),
