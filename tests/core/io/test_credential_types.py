@@ -112,7 +112,8 @@ def test_a_credential_goes_to_the_servers_it_is_bound_to_and_no_others() -> None
     with pytest.raises(CredentialError) as caught:
         check_binding(credential, "http://127.0.0.1:8123/v2/tags")
     assert str(caught.value) == (
-        "credential `prod` is bound to https://a.example and is not sent to http://127.0.0.1:8123; store one "
+        "credential `prod` is bound to https://a.example and is not sent to http://127.0.0.1:8123; where "
+        "https://a.example is meant, lead there (--base-url, `base_url`, `url`), else store one "
         "that may go there: haulier credential add bearer --name NAME --origin http://127.0.0.1:8123"
     )
 

@@ -58,7 +58,8 @@ def test_a_stage_at_another_origin_does_not_get_what_stands_beside_the_stages() 
         store(first.url)
         (problem,) = haulier.check(chain(first, second)).problems
         assert problem == (
-            f"stage `note`: credential `shop` is bound to {first.url} and is not sent to {second.url}; store one that "
+            f"stage `note`: credential `shop` is bound to {first.url} and is not sent to {second.url}; where "
+            f"{first.url} is meant, lead there (--base-url, `base_url`, `url`), else store one that "
             f"may go there: haulier credential add bearer --name NAME --origin {second.url}, and write its name in "
             "the stage, or `credential: none` where it needs none"
         )

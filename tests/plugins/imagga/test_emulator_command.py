@@ -151,11 +151,18 @@ def test_cleanup_says_of_a_picture_that_it_is_no_text(tmp_path: Path) -> None:
     assert (ended.exit_code, "rocket.jpg: no UTF-8 text" in ended.output) == (2, True)
 
 
-def test_cleanup_reads_past_a_byte_order_mark_and_counts_lines_without_an_id(tmp_path: Path) -> None:
+def test_cleanup_reads_past_a_byte_order_mark_and_refuses_lines_without_any_id(tmp_path: Path) -> None:
     lines = tmp_path / "lines.jsonl"
     lines.write_bytes(b'\xef\xbb\xbf{"x": 1}\n{"upload_id": null}\n')
     ended = CliRunner().invoke(imagga, ["cleanup", str(lines), "--yes"])
-    assert (ended.exit_code, ended.output) == (
-        0,
-        "0 uploads: 0 are gone, 0 were refused\n2 lines held no upload_id\n",
+    assert (ended.exit_code, ended.output.splitlines()[-1]) == (
+        2,
+        f"Error: none of the 2 lines of {lines} holds an `upload_id`; give what an output of upload-image wrote",
     )
+
+
+def test_cleanup_of_nothing_at_all_has_nothing_to_do(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_bytes(b"\xef\xbb\xbf\n\n")
+    ended = CliRunner().invoke(imagga, ["cleanup", str(lines), "--yes"])
+    assert (ended.exit_code, ended.output) == (0, "0 uploads: 0 are gone, 0 were refused\n")

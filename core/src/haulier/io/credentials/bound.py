@@ -41,5 +41,6 @@ def check_binding(credential: Bound, url: str) -> None:
     allowed = ", ".join(credential.origins) or "no origin"
     raise CredentialError(
         f"credential `{credential.name}` is bound to {allowed} and is not sent to {origin}; "
+        f"where {allowed} is meant, lead there (--base-url, `base_url`, `url`), else "
         f"store one that may go there: haulier credential add {credential.type} --name NAME --origin {origin}"
     )

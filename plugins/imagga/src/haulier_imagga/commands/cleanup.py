@@ -31,12 +31,17 @@ def cleanup(
 
     FILE is what an output of upload-image wrote. Uploads that are gone already, by themselves after 24 hours or
     deleted before, are counted as gone: the command may be given again, and goes on where it was stopped. Ends with 0
-    all gone, 3 stopped, 4 some refused, 5 some in doubt, 130 interrupted.
+    all gone, 2 lines but no id among them, 3 stopped, 4 some refused, 5 some in doubt, 130 interrupted.
     """
     # Imported here, so that listing the commands loads nothing that sends.
     from haulier_imagga.commands.uploads import delete_uploads, upload_ids  # noqa: PLC0415 - see above
 
     found, without = upload_ids(files)
+    if without and not found:
+        raise click.UsageError(
+            f"none of the {without:,} lines of {', '.join(files)} holds an `upload_id`; give what an output of "
+            "upload-image wrote"
+        )
     if found and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{len(found):,} uploads would be deleted for good; say so with --yes")
