@@ -95,8 +95,9 @@ def _time(report: Report, figures: Figures) -> str:
 
 
 def _cut_off(count: int) -> str:
-    what = "request" if count == 1 else "requests"
-    return f"{count:,} {what} may have gone out once more: without outcome when a process ended, not counted above"
+    """True whether they were sent again or parked."""
+    what, they = ("request was", "it") if count == 1 else ("requests were", "they")
+    return f"{count:,} {what} without outcome when a process ended: {they} may have gone out then, not counted above"
 
 
 def _ending(report: Report) -> str:
