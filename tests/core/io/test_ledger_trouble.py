@@ -143,7 +143,9 @@ def test_a_run_whose_ledger_is_taken_away_sends_nothing_more_and_says_so(
 ) -> None:
     """SQLite would go on to write the file that nobody can find any more, and the run would end well."""
     monkeypatch.chdir(tmp_path)
-    write_records(Path("in.jsonl"), 5000)
+    # Long enough that a block of them is far from all: intents of a whole block may be durable ahead of its requests.
+    lines = [json.dumps({"id": at, "text": "x" * 2000}) for at in range(5000)]
+    Path("in.jsonl").write_text("\n".join(lines))
     folder = Path("state/d")
 
     def take_away(asked: Asked) -> bytes:

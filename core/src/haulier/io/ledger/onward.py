@@ -16,7 +16,7 @@ import msgspec
 from haulier.io.ledger.ids import NUMBER, row_id, row_ids
 from haulier.io.ledger.rows import OnwardRow
 
-__all__ = ["Onward", "keep_onward", "let_go", "read_onward", "write_onward"]
+__all__ = ["Onward", "keep_onward", "read_onward", "write_onward"]
 
 _COLUMNS = "id, parent, parent_position, place, root, places, failed, fault, text"
 _MARKS = "?, ?, ?, ?, ?, ?, ?, ?, ?"
@@ -63,14 +63,6 @@ def read_onward(
         Onward(position=position, root=root, places=places, failed=failed, fault=fault, text=text or b"{}")
         for position, root, places, failed, fault, text in rows
     ]
-
-
-def let_go(db: sqlite3.Connection, run: int, low_water: int) -> None:
-    """Let go of the texts below a new low-water mark; call it while the run's row has the old one."""
-    db.execute(
-        "update onward set text = null where id >= ? + (select low_water from run where id = ?) and id < ?",
-        (row_id(run, 0), run, row_id(run, low_water)),
-    )
 
 
 def keep_onward(db: sqlite3.Connection, run: int) -> None:

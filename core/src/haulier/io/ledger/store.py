@@ -18,6 +18,7 @@ from haulier.io.ledger.lock import Lock
 from haulier.io.ledger.onward import keep_onward
 from haulier.io.ledger.opening import ledger_path, open_to_write
 from haulier.io.ledger.place import FileInPlace
+from haulier.io.ledger.plain import prepare_plain, write_plainly
 from haulier.io.ledger.pruning import Pruned, prune_runs, remove_run
 from haulier.io.ledger.replaying import write_replay
 from haulier.io.ledger.rows import Commit, ReplayRow, RunRow
@@ -38,6 +39,7 @@ class Ledger(LedgerView):
         self._process = os.getpid()
         self._file = FileInPlace(path)
         self._since: dict[int, float] = {}
+        prepare_plain(db)
 
     @classmethod
     def create(cls, state_dir: Path) -> Ledger:
@@ -123,10 +125,20 @@ class Ledger(LedgerView):
         if os.getpid() != self._process:
             raise LedgerError("this run belongs to the process that opened it; open another one after a fork")
         now = time.monotonic()
-        with self._writing(), transaction(self._db):
-            for run, of_run in commits.items():
-                write_commits(self._db, run, of_run, now - self._since.get(run, now))
+        active_s = {run: now - self._since.get(run, now) for run in commits}
+        with self._writing():
+            if not self._written_plainly(commits, active_s):
+                with transaction(self._db):
+                    for run, of_run in commits.items():
+                        write_commits(self._db, run, of_run, active_s[run])
         self._since.update(dict.fromkeys(commits, now))
+
+    def _written_plainly(
+        self, commits: Mapping[int, Sequence[Commit]], active_s: Mapping[int, float]
+    ) -> bool:
+        return len(commits) == 1 and all(
+            write_plainly(self._db, run, of_run, active_s[run]) for run, of_run in commits.items()
+        )
 
     def compact(self) -> None:
         """Merge the delivered requests of finished runs that were not compacted yet."""

@@ -13,7 +13,8 @@ from itertools import chain, repeat
 from typing import Any, TypeAlias
 
 from haulier.io.ledger.ids import row_id
-from haulier.io.ledger.onward import let_go, write_onward
+from haulier.io.ledger.onward import write_onward
+from haulier.io.ledger.plain import write_run
 from haulier.io.ledger.rows import Commit, OutcomeRow
 from haulier.model.delivery import State
 
@@ -32,7 +33,7 @@ def write_commits(db: sqlite3.Connection, run: int, commits: Sequence[Commit], a
     for commit in commits:
         _write_requests(db, commit)
         _write_beside(db, run, commit)
-    _write_run(db, run, commits, active_s)
+    write_run(db, run, commits, active_s)
 
 
 def _write_requests(db: sqlite3.Connection, commit: Commit) -> None:
@@ -87,31 +88,6 @@ def _write_beside(db: sqlite3.Connection, run: int, commit: Commit) -> None:
         )
     if commit.jobs or commit.asking or commit.answers or commit.told:
         _write_jobs(db, commit)
-
-
-def _write_run(db: sqlite3.Connection, run: int, commits: Sequence[Commit], active_s: float) -> None:
-    low_water = max((commit.low_water for commit in commits), default=0)
-    let_go(db, run, low_water)
-    digest = next((commit.digest for commit in reversed(commits) if commit.digest is not None), None)
-    db.execute(
-        "update run set read = max(read, ?), digest = coalesce(?, digest), low_water = max(low_water, ?),"
-        " delivered = delivered + ?, accepted = accepted + ?, rejected = rejected + ?, in_doubt = in_doubt + ?,"
-        " attempts = attempts + ?, busy_s = busy_s + ?, waited_s = waited_s + ?, active_s = active_s + ? where id = ?",
-        (
-            max((commit.read for commit in commits), default=0),
-            digest() if digest is not None else None,
-            low_water,
-            sum(commit.delivered for commit in commits),
-            sum(commit.accepted for commit in commits),
-            sum(commit.rejected for commit in commits),
-            sum(commit.in_doubt for commit in commits),
-            sum(commit.attempts for commit in commits),
-            sum(commit.busy_s for commit in commits),
-            sum(commit.waited_s for commit in commits),
-            active_s,
-            run,
-        ),
-    )
 
 
 def _settle(db: sqlite3.Connection, outcomes: Iterable[OutcomeRow]) -> None:
