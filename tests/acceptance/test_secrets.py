@@ -8,6 +8,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -51,7 +52,7 @@ def texts_of(path: Path) -> Iterator[tuple[str, bytes]]:
     if content[:2] == b"\x1f\x8b":
         yield f"{path} unpacked", gzip.decompress(content)
     if content[:16] == b"SQLite format 3\0":
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             tables = [row[0] for row in db.execute("select name from sqlite_master where type = 'table'")]
             for table in tables:
                 for row in db.execute(f'select * from "{table}"'):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from haulier.errors import LedgerError
@@ -35,21 +36,21 @@ def open_to_write(state_dir: Path) -> tuple[sqlite3.Connection, Lock]:
             f"cannot write in {state_dir}: {error.strerror}; choose another folder with --state"
         ) from None
     path = ledger_path(state_dir)
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
-        check(db, str(path))
-        db.execute("pragma journal_mode=wal")
-        db.execute("pragma synchronous=full")
-        if sys.platform == "darwin":
-            db.execute("pragma fullfsync=on")
-        prepare(db)
-    except (OSError, *DAMAGED) as error:
-        lock.close()
-        raise cannot_open(path, error) from None
-    except LedgerError:
-        lock.close()
-        raise
+    with ExitStack() as opened:
+        opened.callback(lock.close)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
+            opened.callback(db.close)
+            check(db, str(path))
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=full")
+            if sys.platform == "darwin":
+                db.execute("pragma fullfsync=on")
+            prepare(db)
+        except (OSError, *DAMAGED) as error:
+            raise cannot_open(path, error) from None
+        opened.pop_all()
     return db, lock
 
 
