@@ -69,8 +69,8 @@ class Source(Protocol):
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run is to be driven. window: intents committed together; ahead: most intents without outcome, 0 for any
-    number; stored: what of a request the ledger keeps.
+    """How a run is to be driven. window: intents committed together; ahead: most intents without outcome;
+    stored: what of a request the ledger keeps.
 
     run_key: names the run to people. max_in_flight: the most there can be; told: whether somebody said so. patience_s:
     longest wait a service may ask for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only
@@ -90,7 +90,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     lane: Callable[[Request], Hashable | None] | None = None
     run_key: str = ""
     window: int = 64
-    ahead: int = 0
+    ahead: int = 320
     max_rejected: str | None = None
     stop_after: int = 5
     first_rejections: int = 20

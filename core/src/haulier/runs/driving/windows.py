@@ -101,8 +101,7 @@ class Windows:
 
     def go_on(self) -> None:
         """Something came to rest: what waited for that is brought on its way."""
-        if self._backlog:
-            self._begin()
+        if self._backlog and self._begin():
             self.commit()
 
     def look_for_room(self) -> None:
@@ -133,19 +132,24 @@ class Windows:
         if self._flush_at is not None:
             self._flush_at.cancel()
 
-    def _begin(self) -> None:
-        backlog, course = self._backlog, self._course
+    def _begin(self) -> bool:
+        """Intend what there is room for, and whether that was anything.
+
+        By whole windows, where there is room for more than one: each costs a transaction.
+        """
+        backlog, course, begun = self._backlog, self._course, False
         while backlog:
-            room = min(course.window - len(self._window), len(backlog))
-            if course.ahead:
-                room = min(room, course.ahead - (self._outstanding() - len(backlog)))
-                if room <= 0:
-                    return
-            begun = [backlog.popleft() for _ in range(room)]
-            self._book.intend([delivery.request for delivery in begun], course.stored)
-            self._window += begun
+            whole = min(course.window - len(self._window), len(backlog))
+            room = course.ahead - (self._outstanding() - len(backlog))
+            if room < (whole if course.ahead > course.window else 1):
+                break
+            window = [backlog.popleft() for _ in range(min(whole, room))]
+            self._book.intend([delivery.request for delivery in window], course.stored)
+            self._window += window
+            begun = True
             if len(self._window) >= course.window:
                 self.commit()
+        return begun
 
     def _flush(self) -> None:
         self._flush_at = None

@@ -25,6 +25,7 @@ from haulier.runs.resolving.resolved import Resolved
 __all__ = ["course_of", "joints_of"]
 
 _MOST_TIMEOUTS = 10.0  # an answer that drips is waited for so many times `timeout_s`
+_WINDOWS_AHEAD = 5  # the loop never waits for one, and a crash leaves no more to be asked about
 _MOST_IN_FLIGHT = 100  # where neither connector nor destination says; fewer as the service bears
 
 
@@ -44,6 +45,8 @@ def course_of(
     judging = resolved.judging(body_kept=not last or answers_are_kept(resolved, orders.registry))
     authority = orders.authorities[at]
     judging = msgspec.structs.replace(judging, unaccepted=authority.unaccepted)
+    # Under `park` a crash leaves intents without outcome in doubt: no more of them than may be in flight.
+    window = min(256, in_flight if parks else max(4, 4 * in_flight))
     return Course(
         judging=judging,
         policy=Policy(attempts=retry.attempts, base_s=retry.base_s, cap_s=retry.cap_s, park=parks),
@@ -57,9 +60,8 @@ def course_of(
         lane=lane_of(resolved.destination),
         run_key=run_key,
         max_rejected=resolved.destination.max_rejected,
-        # Under `park` a crash leaves intents without outcome in doubt: no more of them than may be in flight.
-        window=min(256, in_flight if parks else max(4, 4 * in_flight)),
-        ahead=in_flight if parks else 0,
+        window=window,
+        ahead=in_flight if parks else _WINDOWS_AHEAD * window,
     )
 
 
