@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.cli.running import Project, Server
 
@@ -173,6 +175,13 @@ def test_show_tells_what_settings_come_to_and_no_secret(project: Project) -> Non
     ):
         assert f"{line}\n" in told.out
     assert project.run("destination", "show", "orders", "--json").json["settings"]["headers"] == "[secret]"
+
+
+def test_numbers_are_shown_as_they_were_written_to_machines_too(project: Project) -> None:
+    project.post("orders", "https://shop.example.com/x", "add: {v: 1.10, w: [1.50, {z: 2.0}], n: 7}\n")
+    shown = project.run("destination", "show", "orders", "--json").out
+    assert '"add": {"v": 1.10, "w": [1.50, {"z": 2.0}], "n": 7}' in shown
+    assert json.loads(shown)["settings"]["add"] == {"v": 1.1, "w": [1.5, {"z": 2.0}], "n": 7}
 
 
 def test_check_finds_what_would_keep_a_run_from_beginning(project: Project, server: Server) -> None:

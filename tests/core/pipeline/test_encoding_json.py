@@ -98,6 +98,12 @@ def test_files_are_refused_and_their_paths_stay_here(payload: Any, start: str) -
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
+        ({7: "x"}, "the payload has the name 7, of type int: names are text, such as '7'"),
+        ({"a": {1.5: []}}, "attribute 'a' has the name 1.5, of type float: names are text, such as '1.5'"),
+        (
+            [{"a": 1}, {None: 1}],
+            "the value at [1] has the name None, of type NoneType: names are text, such as 'None'",
+        ),
         ({"when": {1, 2}}, "attribute 'when' is a set, which is no JSON value: give text or a number"),
         (
             {"a": ["fine", "\ud800"]},

@@ -52,10 +52,14 @@ def say(text: object) -> None:
 
 
 def out_json(values: Mapping[str, Any]) -> None:
-    """Print a result for machines: one line, ASCII, with the version of its shape."""
+    """Print a result for machines: one line, ASCII, with the version of its shape; numbers as they were written."""
     import json
+    from uuid import uuid4
 
-    _print(json.dumps({"shape": _SHAPE, **values}, default=_plain))
+    # The standard library writes every float as its double: what was written otherwise has its place kept by a word.
+    word, numbers = uuid4().hex, list[str]()
+    text = json.dumps({"shape": _SHAPE, **_without_numbers(values, word, numbers)}, default=_plain)
+    _print(re.sub(f'"{word}([0-9]+)"', lambda found: numbers[int(found[1])], text) if numbers else text)
 
 
 def _print(text: str) -> None:
@@ -63,6 +67,18 @@ def _print(text: str) -> None:
         print(text)
     except OSError as error:
         raise unwritten(error) from None
+
+
+def _without_numbers(value: Any, word: str, numbers: list[str]) -> Any:
+    """The same with `word` and its place among `numbers` for each number that knows how it was written."""
+    if isinstance(value, Mapping):
+        return {name: _without_numbers(one, word, numbers) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_numbers(one, word, numbers) for one in value]
+    if isinstance(value, float) and type(value) is not float:
+        numbers.append(str(value))
+        return f"{word}{len(numbers) - 1}"
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,7 @@ _MEDIA_TYPE = "application/json"
 _HARMLESS = frozenset({Raw, str, int, bool, type(None)})
 _NUMBERS = frozenset({float, WrittenNumber})
 _RAW = frozenset({Raw})
+_TEXT = frozenset({str})
 
 _encode = msgspec.json.Encoder(enc_hook=number_text).encode
 
@@ -34,9 +35,11 @@ class JsonSettings(MediaSettings):
 
 
 def encode(payload: Payload, settings: JsonSettings) -> Body:
-    """The payload as JSON; RecordError where a value has no JSON text (NaN, a file, half a surrogate)."""
+    """The payload as JSON; RecordError where a value has no JSON text (NaN, a file, half a surrogate, a name 7)."""
     # The way of nearly every batch takes 2 us in msgspec; `refuse_unsayable` would say the same and add a quarter, and
     # a function of its own for this look another.
+    if type(payload) is dict and not _TEXT.issuperset(map(type, payload)):
+        refuse_unsayable(payload)
     for value in payload.values() if type(payload) is dict else (payload,):
         kind = type(value)
         if kind is list:
@@ -62,7 +65,7 @@ def json_text(value: Any, attribute: str) -> bytes:
 
 
 def refuse_unsayable(payload: Any) -> None:
-    """Refuse what msgspec would turn into something else: NaN into null, a FilePart into its path and times.
+    """Refuse what msgspec would turn into something else: NaN into null, a FilePart into its path, a name 7 into "7".
 
     A list that begins and ends with opaque records was placed by a grouping, which is handed nothing else,
     and is not looked through: that would cost as much as encoding it.
@@ -76,6 +79,8 @@ def refuse_unsayable(payload: Any) -> None:
             if type(member) in _HARMLESS or (type(member) in _NUMBERS and isfinite(member)):
                 continue
             if isinstance(member, dict):
+                if not _TEXT.issuperset(map(type, member)):
+                    _refuse_names(payload, member)
                 pending.append(member.values())
             elif isinstance(member, list | tuple):
                 if not (member and _opaque(member[0]) and _opaque(member[-1])):
@@ -87,6 +92,16 @@ def refuse_unsayable(payload: Any) -> None:
 def _opaque(value: Any) -> bool:
     """Whether this is a record nobody has looked into: untouched, or a dict of untouched values."""
     return type(value) is Raw or (type(value) is dict and set(map(type, value.values())) == _RAW)
+
+
+def _refuse_names(payload: Any, member: dict[Any, Any]) -> None:
+    for name in member:
+        if not isinstance(name, str):
+            place = _place_of(payload, lambda value: value is member)
+            kind = type(name).__name__
+            raise RecordError(
+                f"{place} has the name {name!r}, of type {kind}: names are text, such as '{name}'"
+            )
 
 
 def _refusal(payload: Any, member: Any) -> RecordError:
