@@ -13,7 +13,7 @@ def read_until_error(blocks: Iterable[Block]) -> tuple[list[bytes], str]:
     lines: list[bytes] = []
     try:
         for block in blocks:
-            lines += block.lines
+            lines += block.records
     except InputError as error:
         return lines, str(error)
     raise AssertionError("the input was read to its end")

@@ -23,6 +23,7 @@ from haulier.io.readers import (
 from haulier.io.readers.source import STDIN
 from haulier.model.block import Block
 from haulier.model.parts import Doors, Reader, ReaderType
+from haulier.runs.inputs.intake import Intake
 
 MIB = 1024 * 1024
 
@@ -34,7 +35,7 @@ def written(folder: Path, name: str, data: bytes) -> str:
 
 
 def lines_of(reader: Reader) -> list[bytes]:
-    return [line for block in reader.blocks() for line in block.lines]
+    return [line for block in reader.blocks() for line in block.records]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,22 @@ def test_the_digest_depends_on_the_records_alone(tmp_path: Path) -> None:
         assert told_by(blocks[-1]) == digest_of(lines)
         for block in blocks[:3]:
             assert told_by(block) == digest_of(lines[: block.first + len(block.lines)])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n"])
+@pytest.mark.parametrize("last", [b"", b"\n"])
+def test_the_digest_is_that_of_the_records_wherever_a_block_is_cut(
+    tmp_path: Path, end: bytes, last: bytes
+) -> None:
+    """A resume reads to where the run had come, which is in the middle of a block."""
+    lines = [b'{"n":%d, "t":"%b"} ' % (number, b"x" * (number % 700)) for number in range(900)]
+    path = written(tmp_path, "lines.jsonl", end.join(lines) + last)
+    for cut, limit in ((1, None), (450, 700), (899, 900), (900, None)):
+        blocks = list(Intake(path, limit=limit).blocks(cut=cut))
+        ends = [block.first + len(block.lines) for block in blocks]
+        assert cut in ends
+        assert ends[-1] == (limit or 900)
+        assert [told_by(block) for block in blocks] == [digest_of(lines[:stop]) for stop in ends]
 
 
 def test_the_digests_are_the_same_whoever_asks_and_whenever() -> None:

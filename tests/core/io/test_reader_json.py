@@ -26,7 +26,7 @@ def written(folder: Path, data: bytes, name: str = "records.json") -> str:
 
 def test_elements_are_records_with_their_bytes_as_they_stand(tmp_path: Path) -> None:
     path = written(tmp_path, b'\xef\xbb\xbf \n[ {"a": 1.10, "a": 2} ,\n {"b":12345678901234567890123}]\n ')
-    assert [line for block in open_records(path).blocks() for line in block.lines] == [
+    assert [line for block in open_records(path).blocks() for line in block.records] == [
         b'{"a": 1.10, "a": 2}',
         b'{"b":12345678901234567890123}',
     ]
@@ -144,7 +144,7 @@ def test_one_object_on_one_line_is_one_record(tmp_path: Path) -> None:
 
 def test_lines_whose_first_is_malformed_are_still_lines(tmp_path: Path) -> None:
     path = written(tmp_path, b'{oops\n{"a":1}\n' + b'{"b":2}\n' * 20_000)
-    lines = [line for block in open_records(path).blocks() for line in block.lines]
+    lines = [line for block in open_records(path).blocks() for line in block.records]
     assert lines == [b"{oops", b'{"a":1}', *[b'{"b":2}'] * 20_000]
 
 

@@ -34,14 +34,14 @@ def records_of(reader: Reader) -> list[tuple[int, int | None, bytes]]:
     return [
         (block.first + index, None if block.first_line is None else block.first_line + index, line)
         for block in reader.blocks()
-        for index, line in enumerate(block.lines)
+        for index, line in enumerate(block.records)
     ]
 
 
 def test_a_file_of_plain_lines_is_one_plain_block(tmp_path: Path) -> None:
     data = b'{"a":1}\n{"b":"\xc3\xa4"}\n'
     assert list(open_records(written(tmp_path, data)).blocks()) == [
-        Block(first=0, lines=[b'{"a":1}', b'{"b":"\xc3\xa4"}'], first_line=1, plain=True, text=data)
+        Block(first=0, lines=data.splitlines(keepends=True), first_line=1, plain=True, text=(data,))
     ]
 
 
@@ -219,9 +219,9 @@ def test_a_pipe_gives_records_as_they_come_and_can_be_read_once(tmp_path: Path) 
     writer.start()
     reader = open_records(str(path))
     blocks = reader.blocks()
-    assert next(blocks).lines == [b'{"a":1}']
+    assert next(blocks).records == [b'{"a":1}']
     seen.set()
-    assert [block.lines for block in blocks] == [[b'{"b":2}']]
+    assert [block.records for block in blocks] == [[b'{"b":2}']]
     writer.join()
     assert reader.repeatable is False
     with pytest.raises(InputError) as caught:
@@ -252,7 +252,7 @@ def test_standard_input_is_told_apart_by_its_first_bytes_or_by_the_format(
 from haulier.errors import InputError
 from haulier.io.readers import open_records
 try:
-    print([line for block in open_records("-"{options}).blocks() for line in block.lines])
+    print([line for block in open_records("-"{options}).blocks() for line in block.records])
 except InputError as error:
     print(error)
 """
@@ -260,7 +260,20 @@ except InputError as error:
     assert done.stdout.decode().strip() == told
 
 
-blank_or_record = st.sampled_from([b"", b" ", b"\t", b'{"a":1}', b' {"b":2}', b"oops", b'{"c":"\xff"}'])
+blank_or_record = st.sampled_from(
+    [
+        b"",
+        b" ",
+        b"\t",
+        b'{"a":1}',
+        b'{"a":1} \t',
+        b' {"b":2}',
+        b"oops",
+        b'{"c":"\xff"}',
+        b'{"d":"\xc3\xa4"}',
+        b"{\0}",
+    ]
+)
 
 
 @given(st.lists(blank_or_record), st.sampled_from([b"\n", b"\r\n"]), st.integers(1, 40), st.booleans())
@@ -269,14 +282,18 @@ def test_however_the_bytes_arrive_every_record_has_its_line_number(
 ) -> None:
     data = end.join(lines) + (end if ended else b"")
     stream = ByteStream(_Trickle(data, step), "trickle")  # type: ignore[arg-type]
+    blocks = list(jsonl_blocks(stream))
     found = [
         (block.first + index, (block.first_line or 0) + index, line)
-        for block in jsonl_blocks(stream)
-        for index, line in enumerate(block.lines)
+        for block in blocks
+        for index, line in enumerate(block.records)
     ]
     kept = [(number, line.lstrip()) for number, line in enumerate(lines, 1) if line.strip()]
     assert [(number, line.rstrip(b"\r")) for _, number, line in found] == kept
     assert [position for position, _, _ in found] == list(range(len(kept)))
+    texts = [(b"".join(block.text), b"".join(block.lines)) for block in blocks if block.text is not None]
+    assert [text for text, _ in texts] == [joined for _, joined in texts]
+    assert all(line.endswith(b"\n") for block in blocks if block.text is not None for line in block.lines)
 
 
 class _Trickle:

@@ -34,7 +34,7 @@ def test_real_records_come_out_as_they_are_in_every_form(
     else:
         path = Path(FOLDER) / name
     blocks = list(open_records(values if form == "mappings" else path).blocks())
-    lines = [line for block in blocks for line in block.lines]
+    lines = [line for block in blocks for line in block.records]
     assert len(lines) == count
     assert [json.loads(line) for line in lines] == values
     assert all(block.plain and not block.faults for block in blocks)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from haulier.model.request import FilePart
 
-__all__ = ["Block", "Chunk", "RejectedRecord", "part_of", "parts_of"]
+__all__ = ["Block", "Chunk", "RejectedRecord", "Text", "part_of", "parts_of"]
 
 Files: TypeAlias = Mapping[str, FilePart | str]
+Text: TypeAlias = Sequence[bytes | memoryview]
 
 
 class Chunk(NamedTuple):
@@ -28,7 +29,7 @@ class Chunk(NamedTuple):
 class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Consecutive records, as read.
 
-    lines: one JSON text per record (no line break needed at the end), none of them blank.
+    lines: one JSON text per record, none of them blank. Each may end in its line feed, which is no part of the text.
     first: position of `lines[0]`: non-blank records count from 0, malformed ones included.
     first_line: line number (from 1) of `lines[0]` where the input has lines; the reader begins a new block wherever
         position and line number part, so record i of a block stands on line `first_line + i`. None: no lines.
@@ -38,7 +39,8 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     files: per record, parameter name -> the file part found for it, or the reason why there is none.
     digest: gives the SHA-256 over the input up to the end of this block, where the reader was asked for it; works it
         out when it is called first, in any thread.
-    text: the lines as one text, each with its line feed, where the reader has that at hand; let go of with the digest.
+    text: the bytes of the lines, each with its line feed, in pieces; only where the lines themselves have them. Let go
+        of with the digest.
     chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.
     more: whether the next block was read together with this one, and need not be waited for.
     settled: called when everything before this block has come to rest; such a block has no lines (`flush`).
@@ -51,11 +53,16 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     faults: Mapping[int, str] | None = None
     files: list[Files] | None = None
     digest: Callable[[], bytes] | None = None
-    text: bytes | None = None
+    text: Text | None = None
     chunk: str | None = None
     content: bytes | None = None
     more: bool = False
     settled: Callable[[], None] | None = None
+
+    @property
+    def records(self) -> list[bytes]:
+        """The lines without the line feeds that they may end in; made anew at each look."""
+        return [line.removesuffix(b"\n") for line in self.lines]
 
     def place(self, index: int) -> str:
         """Where record `index` of this block stands, as messages name it: `line 7` or `record 6`."""
@@ -90,13 +97,15 @@ def part_of(block: Block, start: int, stop: int) -> Block:
     faults = None
     if block.faults:
         faults = {index - low: why for index, why in block.faults.items() if low <= index < high}
+    lines = block.lines[low:high]
     return Block(
         first=start,
-        lines=block.lines[low:high],
+        lines=lines,
         first_line=None if block.first_line is None else block.first_line + low,
         plain=block.plain,
         faults=faults,
         files=None if block.files is None else block.files[low:high],
+        text=None if block.text is None else lines,
     )
 
 

@@ -82,9 +82,11 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def records(self) -> list[bytes]:
         """The JSON texts of the records it carries, as read, in the order of the positions; made anew at each look.
 
-        Outputs and dead letters quote them.
+        Outputs and dead letters quote them, without the line feeds that they may have been read with.
         """
-        return self.texts.split(_BETWEEN_TEXTS) if self.texts else []
+        if not self.texts:
+            return []
+        return [text.removesuffix(b"\n") for text in self.texts.split(_BETWEEN_TEXTS)]
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True):

@@ -199,7 +199,7 @@ class Making:
                 RejectedRecord(
                     position=position,
                     reason=whole or f"{place}: {reason}",
-                    line=cut.records[index],
+                    line=cut.records[index].removesuffix(b"\n"),
                     place=place,
                     batch=self._failed if whole else 0,
                 )

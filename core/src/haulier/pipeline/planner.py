@@ -307,7 +307,7 @@ def _tell(block: Block, faults: Mapping[int, str], rejected: list[RejectedRecord
         RejectedRecord(
             position=block.first + index,
             reason=f"{block.place(index)}: {faults[index]}",
-            line=block.lines[index],
+            line=block.lines[index].removesuffix(b"\n"),
             place=block.place(index),
         )
         for index in sorted(faults)

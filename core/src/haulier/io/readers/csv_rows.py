@@ -10,7 +10,7 @@ from itertools import islice
 import msgspec
 
 from haulier.errors import InputError
-from haulier.io.readers.lines import BLOCK_RECORDS, MAX_RECORD_BYTES, count_for, line_chunks, spans
+from haulier.io.readers.lines import BLOCK_RECORDS, MAX_RECORD_BYTES, count_for, line_stretches, spans
 from haulier.io.readers.source import ByteStream, Source
 from haulier.model.block import Block
 
@@ -134,8 +134,9 @@ def _refused(name: str, before: list[str]) -> str:
 
 def _text_lines(stream: ByteStream, line: Callable[[], int]) -> Iterator[str]:
     """The lines with their ends, any of LF, CRLF and CR, as the csv module asks for them."""
-    for chunk in line_chunks(stream, line):
-        yield from io.StringIO(chunk.decode(errors="surrogateescape"), newline="")
+    for stretch in line_stretches(stream, line):
+        text = b"".join(stretch.text)
+        yield from io.StringIO(text.decode(errors="surrogateescape"), newline="")
 
 
 def _is_text(value: str) -> bool:

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import msgspec
 
-from haulier.model.block import Block
+from haulier.model.block import Block, Text
 from haulier.model.parts import Reader
 
 __all__ = ["DigestedReader"]
@@ -34,7 +34,7 @@ class DigestedReader:
         running = _Running()
         for block in self._reader.blocks():
             # A reader that has the very bytes spares joining the lines again, which are in no cache any more.
-            text = block.text if block.text is not None else b"\n".join((*block.lines, b""))
+            text = block.text if block.text is not None else (b"\n".join((*block.lines, b"")),)
             yield msgspec.structs.replace(block, digest=running.after(text), text=None)
 
 
@@ -46,7 +46,7 @@ class _Running:
         self._behind: deque[_Digest] = deque()
         self._lock = threading.Lock()
 
-    def after(self, text: bytes) -> _Digest:
+    def after(self, text: Text) -> _Digest:
         """The digest when this text has been added."""
         digest = _Digest(self, text)
         self._behind.append(digest)
@@ -64,8 +64,9 @@ class _Running:
         with self._lock:
             if self._behind:
                 oldest = self._behind.popleft()
-                self._hash.update(oldest.text)
-                oldest.value, oldest.text = self._hash.digest(), b""
+                for piece in oldest.text:
+                    self._hash.update(piece)
+                oldest.value, oldest.text = self._hash.digest(), ()
 
 
 class _Digest:
@@ -73,7 +74,7 @@ class _Digest:
 
     __slots__ = ("_running", "text", "value")
 
-    def __init__(self, running: _Running, text: bytes) -> None:
+    def __init__(self, running: _Running, text: Text) -> None:
         self._running = running
         self.text = text
         self.value: bytes | None = None

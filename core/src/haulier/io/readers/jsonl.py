@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import itemgetter
 
-from haulier.io.readers.lines import BLANKS, MAX_RECORD_BYTES, is_plain, is_utf8, line_chunks, spans
+from haulier.io.readers.lines import (
+    BLANKS,
+    MAX_RECORD_BYTES,
+    begin_as_objects,
+    is_plain,
+    line_stretches,
+    spans,
+)
 from haulier.io.readers.source import ByteStream, Source
 from haulier.model.block import Block
 
 __all__ = ["JsonlReader", "jsonl_blocks"]
-
-_first_byte = itemgetter(0)
 
 
 class JsonlReader:
@@ -37,18 +41,13 @@ def jsonl_blocks(stream: ByteStream, max_bytes: int = MAX_RECORD_BYTES) -> Itera
     def next_line() -> int:
         return line
 
-    for chunk in line_chunks(stream, next_line, max_bytes):
-        data = chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        try:
-            plain = bytes(map(_first_byte, lines)).count(b"{") == len(lines) and is_utf8(data)
-        except IndexError:  # an empty line
-            plain = False
-        if plain:
-            whole = data if data.endswith(b"\n") else None
-            yield Block(first=position, lines=lines, first_line=line, plain=True, text=whole)
+    for stretch in line_stretches(stream, next_line, max_bytes):
+        if any(b"\r" in piece for piece in stretch.pieces):
+            stretch = stretch.without_returns()  # noqa: PLW2901
+        lines = stretch.lines()
+        # Its last line without a line feed is the end of the input, and goes the other way.
+        if begin_as_objects(lines) and stretch.is_utf8() and lines[-1].endswith(b"\n"):
+            yield Block(first=position, lines=lines, first_line=line, plain=True, text=stretch.text)
             position += len(lines)
         else:
             for block in _careful(lines, position, line):
@@ -59,7 +58,7 @@ def jsonl_blocks(stream: ByteStream, max_bytes: int = MAX_RECORD_BYTES) -> Itera
 
 def _careful(lines: list[bytes], position: int, line: int) -> Iterator[Block]:
     """Blocks of lines of which some are blank, indented or malformed."""
-    kept = [text.lstrip(BLANKS) for text in lines]
+    kept = [text.removesuffix(b"\n").lstrip(BLANKS) for text in lines]
     numbers = [line + index for index, text in enumerate(kept) if text]
     kept = [text for text in kept if text]
     for start, end in spans(numbers):

@@ -260,7 +260,7 @@ class PlanSource:
             request = restore(left) if left.stored is not None else self._rebuild(left, parts)
             if why := self._why_parked(left, request):
                 known = request.records if left.stored is not None and request is not None else None
-                texts = known or [line for part in parts for line in part.lines]
+                texts = known or [text for part in parts for text in part.records]
                 whole = len(texts) == len(left.positions)
                 parked.append(Parked(left=left, reason=why, texts=texts if whole else ()))
             else:
