@@ -118,9 +118,7 @@ def test_by_errors_nothing_listed_means_all_delivered(body: Any) -> None:
 
 def test_by_errors_only_those_listed_failed() -> None:
     mapping = {"by": "errors", "at": "/errors", "index": "/at", "status": "/code", "reason": "/text"}
-    body = {
-        "errors": [{"at": 1, "code": 503, "text": "busy"}, {"at": 2, "text": "no"}, {"at": 9}, {"at": "x"}]
-    }
+    body = {"errors": [{"at": 1, "code": 503, "text": "busy"}, {"at": 2, "text": "no"}]}
     assert kinds(mapping, body, count=3) == [
         GOOD,
         ("retry", "the service says 503: busy"),

@@ -231,3 +231,28 @@ def test_twenty_such_answers_stop_the_run_and_what_was_refused_alone_is_sent_aga
         assert sorted(again) == sorted(
             [*([2 * at] for at in range(20)), *([at, at + 1] for at in range(40, 60, 2))]
         )
+
+
+def test_a_key_that_no_record_has_is_warned_of_and_named_in_every_reason() -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer(
+            200, json.dumps({"results": [{"id": one, "status": 201} for one in ids(asked)]}).encode()
+        )
+
+    with Wire(reply) as wire:
+        made = destination(wire.url, key="idd", batching={"size": 2}, outcomes=BY_KEY)
+        warning = "key: none of the first 4 records has the attribute `idd`; did you mean `id`?"
+        assert haulier.preview(made, records(4)).warnings == (warning,)
+        assert warning in haulier.plan(made, records(4)).warnings
+        report = within(60, lambda: haulier.send(made, records(4), state="state"))
+        assert counts(report) == {"in_doubt": 4}
+    reason = (
+        "`idd` (`key`) is no attribute of the record, which has id: nobody can tell which result is its own; write the "
+        "attribute that names it"
+    )
+    assert rows(Path("state"), "select distinct reason from record") == [(reason,)]
+    assert haulier.preview({**made, "key": "id"}, records(4)).warnings == ()
+    alone = {"name": "a", "key": "nobody", "order": "key", "request": {"url": "http://127.0.0.1:9/"}}
+    assert haulier.preview(alone, records(4)).warnings == (
+        "key: none of the first 4 records has the attribute `nobody`; is it spelt so?",
+    )

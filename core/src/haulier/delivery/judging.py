@@ -9,6 +9,7 @@ import msgspec
 
 from haulier.delivery.dates import date_of
 from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
+from haulier.delivery.unfound import no_key, no_list, unmet
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.files import is_file, media_type_of
@@ -126,7 +127,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             told = f"the service answered {self._told(response)}"
             if held is None:
                 return Verdict("unknown", f"{told}, where JSON was to say what it came to")
-            return Verdict("rejected", told)
+            return Verdict("rejected", told + unmet(self.success_when, response))
         return self._taken(response)
 
     def _taken(self, response: Response) -> Verdict:
@@ -135,10 +136,8 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             ticket = look_up(response.body, self.ticket)
             if response.status == 202 or (isinstance(ticket, str) and ticket):
                 return Verdict("accepted", ticket=ticket) if isinstance(ticket, str) else ACCEPTED
-        if self.outcomes is not None and self.outcomes.by != "errors":
-            return Verdict(
-                "unknown", "the answer holds no list of results, where each record was to have one"
-            )
+        if self.outcomes is not None and (lacking := no_list(self.outcomes, response)):
+            return Verdict("unknown", lacking)
         return DELIVERED
 
     def _no_success(
@@ -185,11 +184,13 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 def _keys(records: Sequence[bytes], key: str | None) -> list[Any]:
-    """The value of each record's key; None where there is none."""
-    if key is None:
-        return [None] * len(records)
-    values = [members(record).get(key) for record in records]
-    return [decoded(value) if value is not None else None for value in values]
+    """The value of each record's key, its NoKey where it has none."""
+    return [_key(members(record), key) for record in records]
+
+
+def _key(record: Mapping[str, msgspec.Raw], key: str | None) -> Any:
+    value = decoded(record[key]) if key is not None and key in record else None
+    return value if value is not None else no_key(record, key)
 
 
 def retry_after(response: Response) -> float | None:

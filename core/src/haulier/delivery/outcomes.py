@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from haulier.delivery.unfound import (
+    NOT_SPOKEN_OF,
+    NoKey,
+    in_order,
+    misspelt_list,
+    unspoken_of,
+    without_status,
+)
 from haulier.model.answers import Condition, OutcomeMapping, StatusWord
 from haulier.model.delivery import DELIVERED, Verdict
 from haulier.model.json_value import NO_JSON, as_text, decoded, is_json
@@ -15,7 +23,6 @@ __all__ = ["holds", "is_met", "items_of", "map_outcomes", "text_at"]
 
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _GOOD_WORDS = frozenset({"ok", "success", "succeeded", "created", "updated", "accepted", "true"})
-_NOT_SPOKEN_OF = Verdict("unknown", "the answer does not speak of this record")
 _LONGEST_REASON, _LONGEST_KEY = 300, 100
 
 
@@ -24,24 +31,29 @@ def map_outcomes(
 ) -> list[Verdict] | None:
     """A verdict for each of the `count` records; None where the answer holds no such list.
 
-    keys: the value of each record's `key`, asked for only where the mapping needs it.
+    keys: the value of each record's `key`, or its NoKey; asked for only where the mapping needs it.
     """
     results = _results(mapping, response)
     if results is None:
         return None
-    if mapping.by == "index":
+    if in_order(mapping):
         found = [_verdict(mapping, result, failed=False) for result in results[:count]]
-        return found + [_NOT_SPOKEN_OF] * (count - len(found))
+        return found + [NOT_SPOKEN_OF] * (count - len(found))
     failed = mapping.by == "errors"
-    verdicts = [DELIVERED if failed else _NOT_SPOKEN_OF] * count
     if mapping.index is not None:
+        indexed = _indexed(mapping.index, results, count)
+        verdicts = [unspoken_of(mapping, results, len(indexed))] * count
         said_at: dict[int, list[Verdict]] = {}
-        for place, result in _indexed(mapping.index, results, count):
+        for place, result in indexed:
             said_at.setdefault(place, []).append(_verdict(mapping, result, failed=failed))
         for place, told in said_at.items():
             verdicts[place] = _of_one(told)
         return verdicts
-    for key, places, said in _named(mapping, results, keys):
+    ours = keys()
+    named = _named(mapping, results, ours)
+    rest = unspoken_of(mapping, results, sum(len(said) for _, _, said in named))
+    verdicts = [key.verdict if isinstance(key, NoKey) and rest is not DELIVERED else rest for key in ours]
+    for key, places, said in named:
         told = _agreed(key, len(places), [_verdict(mapping, result, failed=failed) for result in said])
         for place, verdict in zip(places, told, strict=True):
             verdicts[place] = verdict
@@ -55,14 +67,14 @@ def items_of(
     results = _results(mapping, response)
     if results is None:
         return None
-    if mapping.by == "index":
+    if in_order(mapping):
         return results[:count] + [None] * (count - len(results))
     items: list[Any] = [None] * count
     if mapping.index is not None:
         for place, result in _indexed(mapping.index, results, count):
             items[place] = result
         return items
-    for _, places, said in _named(mapping, results, keys):
+    for _, places, said in _named(mapping, results, keys()):
         # Which of several is whose nobody says, so it is only told where they are the same.
         if len(places) == 1 or (len(said) == len(places) and said.count(said[0]) == len(said)):
             for place in places:
@@ -72,13 +84,15 @@ def items_of(
 
 def _results(mapping: OutcomeMapping, response: Response) -> list[Any] | None:
     try:
-        found = pick(decoded(response.body), mapping.at)
+        value = decoded(response.body)
     except NO_JSON:
         return None
+    found = pick(value, mapping.at)
     if isinstance(found, list):
         return found
     # Where everything went well, a list of errors is often left out.
-    return [] if found is None and mapping.by == "errors" and 200 <= response.status < 300 else None
+    left_out = found is None and mapping.by == "errors" and 200 <= response.status < 300
+    return [] if left_out and not misspelt_list(mapping, value) else None
 
 
 def _indexed(index: str, results: Sequence[Any], count: int) -> list[tuple[int, Any]]:
@@ -88,16 +102,18 @@ def _indexed(index: str, results: Sequence[Any], count: int) -> list[tuple[int, 
 
 
 def _named(
-    mapping: OutcomeMapping, results: Sequence[Any], keys: Callable[[], Sequence[Any]]
+    mapping: OutcomeMapping, results: Sequence[Any], keys: Sequence[Any]
 ) -> list[tuple[str, list[int], list[Any]]]:
     """(key, places of the records that have it, its results), for each key of ours that the answer names."""
     at: dict[str, list[int]] = {}
-    for place, key in enumerate(keys()):
-        at.setdefault(as_text(key), []).append(place)
+    for place, key in enumerate(keys):
+        if not isinstance(key, NoKey):
+            at.setdefault(as_text(key), []).append(place)
     assert mapping.key is not None
     said: dict[str, list[Any]] = {}
     for result in results:
-        if (key := as_text(pick(result, mapping.key))) in at:
+        found = pick(result, mapping.key)
+        if found is not None and (key := as_text(found)) in at:
             said.setdefault(key, []).append(result)
     return [(key, at[key], found) for key, found in said.items()]
 
@@ -143,9 +159,9 @@ def _without_status(mapping: OutcomeMapping, result: Any, reason: str, *, failed
     if failed:
         return Verdict("rejected", reason or "listed as failed")
     if mapping.delivered is not None and None in mapping.delivered:
-        return DELIVERED if isinstance(result, dict) else _NOT_SPOKEN_OF
+        return DELIVERED if isinstance(result, dict) else NOT_SPOKEN_OF
     if mapping.status is not None:
-        return _NOT_SPOKEN_OF
+        return without_status(result, mapping.status)
     return Verdict("rejected", reason) if reason else DELIVERED
 
 

@@ -86,7 +86,8 @@ class OutcomeMapping(_Written):
     """Where an answer speaks of each record of a batch, and in what words. A record not spoken of is unknown."""
 
     by: Literal["index", "key", "errors"] = Field(
-        description="index: one result a record, in their order; key: results name their record; "
+        description="index: one result a record, in their order, or at the place that `index` finds; key: results "
+        "name their record; "
         "errors: only records that failed are listed, the others were delivered"
     )
     at: Pointer = Field(description="JSON pointer to the list of results")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
@@ -46,7 +47,9 @@ def later_stages(stages: Sequence[Resolved]) -> tuple[LaterStage, ...]:
 
 
 def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tuple[str, ...]:
-    """A warning for each attribute that a later stage reads and that is in none of these records and no stage's name.
+    """A warning for each `key`, and each attribute that a later stage reads, that none of these records has.
+
+    In a later stage the names of those before it are attributes, too.
 
     lines: some records as read; where one is no JSON object, nothing is said.
     """
@@ -56,9 +59,11 @@ def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tu
             known |= members(line).keys()
     except msgspec.DecodeError:
         return ()
-    found: list[str] = []
+    found = _unknown_key(stages[0], known, len(lines))
     for before, resolved in pairwise(stages):
         known.add(before.name)
+        if resolved.destination.key != stages[0].destination.key:
+            found += _unknown_key(resolved, known, len(lines))
         found += (
             f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: `{path[0]}` is no earlier stage, and none of the "
             f"first {len(lines):,} records has an attribute of that name"
@@ -66,6 +71,16 @@ def unknown_attributes(stages: Sequence[Resolved], lines: Sequence[bytes]) -> tu
             if path[0] not in known
         )
     return tuple(found)
+
+
+def _unknown_key(resolved: Resolved, known: set[str], count: int) -> list[str]:
+    key = resolved.destination.key
+    if key is None or key in known:
+        return []
+    close = get_close_matches(key, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else "is it spelt so?"
+    place = f"stage `{resolved.name}`: " if resolved.name else ""
+    return [f"{place}key: none of the first {count:,} records has the attribute `{key}`; {hint}"]
 
 
 def first_stage_alone(stages: Sequence[Resolved]) -> tuple[str, ...]:

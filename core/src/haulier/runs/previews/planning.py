@@ -15,7 +15,7 @@ from haulier.pipeline.planner import Planned
 from haulier.runs.credentials.accounts import known_account, learned, over_quota
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.describing import first_stage_alone
-from haulier.runs.previews.preview import PREVIEW_RUN_ID, chain_warnings, planned
+from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings, planned
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
@@ -115,7 +115,7 @@ def plan(
             *warnings_of(stages),
             *_unfetched(resolved),
             *first_stage_alone(stages),
-            *chain_warnings(stages, intake),
+            *attribute_warnings(stages, intake),
             *planner.remarks(),
             *intake.hints(),
             *over_quota(account, count.requests),

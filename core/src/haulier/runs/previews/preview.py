@@ -39,7 +39,7 @@ __all__ = [
     "Prepared",
     "Preview",
     "Sample",
-    "chain_warnings",
+    "attribute_warnings",
     "fetcher_of",
     "pick_sample",
     "planned",
@@ -184,14 +184,19 @@ def preview_of(
         samples=tuple(samples),
         rejected=tuple(rejected),
         refused=refused,
-        warnings=(*warnings_of(stages), *chain_warnings(stages, intake), *planner.remarks(), *intake.hints()),
+        warnings=(
+            *warnings_of(stages),
+            *attribute_warnings(stages, intake),
+            *planner.remarks(),
+            *intake.hints(),
+        ),
         later=later_stages(stages),
     )
 
 
-def chain_warnings(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
-    """Warnings of what later stages read, held against the first records where they can be read once more."""
-    if len(stages) == 1 or not intake.repeatable:
+def attribute_warnings(stages: Sequence[Resolved], intake: Intake) -> tuple[str, ...]:
+    """Warnings of keys, and of what later stages read, held against the first records if they can be read again."""
+    if not intake.repeatable or (len(stages) == 1 and stages[0].destination.key is None):
         return ()
     first = next(intake.plain_blocks(), None)
     return unknown_attributes(stages, first.lines) if first is not None else ()
