@@ -26,6 +26,7 @@ from haulier.model.request import Added, FilePart, Request, Response
 __all__ = ["Http1"]
 
 _AT_ONCE_BYTES = 256 << 10  # a body up to this size is handed over whole, a longer one piece by piece
+_JOINED_BYTES = 4 << 10  # a body up to this size goes in one piece with its head: that is less work than two
 _IDLE_S = 4.0  # many servers hang up after 5 s; one that says so in a Keep-Alive header is believed
 _CLOSING_S = 0.5  # how long the last words of TLS may take
 _LOOKS = 8  # straight behind answers of one connection, until it counts as one that stays
@@ -189,7 +190,10 @@ class _Line(asyncio.Protocol):
     ) -> None:
         """Send a small request; `answered` is called once, later, with what came of it."""
         self._begin(method, answered)
-        self._wire.writelines((head, body) if body else (head,))
+        if len(body) <= _JOINED_BYTES:
+            self._wire.write(head + body)
+        else:
+            self._wire.writelines((head, body))
         self._written = True
 
     def break_off(self, error: TransportError) -> None:
