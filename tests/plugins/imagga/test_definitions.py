@@ -423,6 +423,22 @@ def test_a_path_into_an_answer_that_is_nearly_a_known_one_is_asked_about(path: s
     assert warnings == ((told,) if meant else ())
 
 
+def test_a_name_that_two_stages_take_out_of_their_answers_is_warned_of_where_an_output_would_get_one() -> (
+    None
+):
+    stages = [
+        {"name": "tag", "endpoint": "tag-image", "params": {"image_url": "{record.url}"}},
+        {"name": "colours", "endpoint": "extract-colors", "params": {"image_url": "{record.url}"}},
+        {"name": "again", "endpoint": "tag-image", "params": {"image_url": "{record.url}"}},
+    ]
+    chain = {"name": "chain", "connector": "imagga", "stages": stages}
+    assert haulier.check(chain).warnings == ()
+    assert haulier.check({**chain, "outputs": [{"to": "jsonl", "path": "out/x.jsonl"}]}).warnings == (
+        "outputs: stages `tag` and `again` both take `tags` out of their answers, and a line has that of `tag`; for "
+        "both, write `answer: true` or `outputs` in stage `again`",
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "bodies"),
     [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 
+from haulier.model.destination import Destination
 from haulier.runs.resolving.resolved import Resolved
 
-__all__ = ["warnings_of"]
+__all__ = ["taken_twice", "warnings_of"]
 
 _ALIKE = 0.8  # of 1: a path that is that like a known one is taken for a misspelt one
 
@@ -23,6 +24,24 @@ def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
     return (*own, *_misspelt(stages))
 
 
+def taken_twice(destination: Destination, stages: Sequence[Resolved]) -> Iterator[str]:
+    """A warning for each name that two stages take out of their answers, where outputs beside the stages get one."""
+    first: dict[str, str] = {}
+    for one in stages if destination.outputs else ():
+        for name in _takes(one):
+            if (before := first.setdefault(name, one.name)) != one.name:
+                yield (
+                    f"outputs: stages `{before}` and `{one.name}` both take `{name}` out of their answers, and a line "
+                    f"has that of `{before}`; for both, write `answer: true` or `outputs` in stage `{one.name}`"
+                )
+
+
+def _takes(resolved: Resolved) -> Mapping[str, str]:
+    """What is taken out of the answer a record goes on with; of a job that is its result, which has none."""
+    template = resolved.template
+    return template.takes if template is not None and template.follow is None else {}
+
+
 def _misspelt(stages: Sequence[Resolved]) -> Iterator[str]:
     """A warning for each path into an earlier stage's answer that is like one it is known to have, but is not it.
 
@@ -32,10 +51,7 @@ def _misspelt(stages: Sequence[Resolved]) -> Iterator[str]:
     for before, resolved in pairwise(stages):
         if resolved.stage is not None and resolved.stage.each is not None:
             return  # from here on a record holds an element of the answer, not the answer
-        template = before.template
-        # Of a job a record goes on with the result, which is another answer than `takes` points into.
-        takes = template.takes if template is not None and template.follow is None else {}
-        known[before.name] = [".".join(pointer.split("/")[1:]) for pointer in takes.values()]
+        known[before.name] = [".".join(pointer.split("/")[1:]) for pointer in _takes(before).values()]
         for path in resolved.record_paths:
             written, names = ".".join(path[1:]), known.get(path[0], [])
             same_end = [name for name in names if name.rpartition(".")[2] == path[-1]]
