@@ -138,6 +138,8 @@ def _parameter(one: Parameter) -> tuple[str, str, str, str]:
     if one.maximum is not None:
         kind += f", at most {one.maximum:g}"
     meaning = sentence(one.description)
+    if one.certain:
+        meaning += " A record with another value is rejected."
     if one.service_default:
         meaning += f" The service takes `{one.service_default}` where nothing is sent."
     if one.example:

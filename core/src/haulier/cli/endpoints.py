@@ -156,6 +156,8 @@ def _values(parameter: Parameter) -> str:
         told.append(f"at least {parameter.minimum:g}")
     if parameter.maximum is not None:
         told.append(f"at most {parameter.maximum:g}")
+    if parameter.certain:
+        told.append("a record with another value is rejected")
     if parameter.service_default:
         told.append(f"left out, the service takes {parameter.service_default}")
     if parameter.example:

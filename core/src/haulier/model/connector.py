@@ -72,10 +72,20 @@ class Parameter(Described):
         default="",
         description="regular expression for the whole of a text; what does not fit is shown `example`",
     )
+    certain: bool = Field(
+        default=False,
+        description="whether the service is known to refuse what is outside of `choices`, `minimum`, `maximum` and "
+        "`pattern`: a record with such a value is rejected before it is sent, else sent and told of",
+    )
     service_default: str = Field(
         default="", description="what the service takes where nothing is sent; never sent by Haulier"
     )
     example: str = ""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it says which values it takes, besides their type."""
+        return bool(self.choices or self.pattern or self.minimum is not None or self.maximum is not None)
 
 
 class Following(Described):

@@ -13,6 +13,7 @@ from haulier.model.paths import written_path
 from haulier.model.request import FilePart
 from haulier.pipeline.address import Address, with_attributes
 from haulier.pipeline.attributes import decode
+from haulier.pipeline.bounds import Bounds
 from haulier.pipeline.items import items_of
 from haulier.pipeline.keys import Key, keys_of
 from haulier.pipeline.shaping import Shaper
@@ -40,11 +41,12 @@ class Payloads:
     def __init__(self, spec: PlanSpec) -> None:
         self._spec = spec
         self._shaper = Shaper(spec.shape, values=spec.way == "full") if spec.shape.asks else None
+        self._bounds = Bounds(spec.bounds) if spec.bounds else None
         self._ungrouped = set(range(len(spec.group_by)))
         self._any = False
 
-    def unseen(self) -> tuple[str, ...]:
-        """What was asked for attributes that no record has had so far, in words."""
+    def remarks(self) -> tuple[str, ...]:
+        """What was asked for attributes that no record has had so far, and values out of bounds, in words."""
         told = list(self._shaper.unseen()) if self._shaper is not None else []
         if self._any:
             told += (
@@ -52,7 +54,7 @@ class Payloads:
                 "is it spelt so?"
                 for at in sorted(self._ungrouped)
             )
-        return tuple(told)
+        return (*told, *(self._bounds.remarks() if self._bounds is not None else ()))
 
     def _look(self, items: list[Any], keys: list[Key] | None) -> None:
         """Note which of the attributes that records are grouped by there are."""
@@ -68,6 +70,8 @@ class Payloads:
         items, faults = decode(block, spec.way)
         if self._shaper is not None:
             self._shaper.read(items, faults)
+        if self._bounds is not None:
+            self._bounds.look(items, faults)
         addresses = self._addresses(items, faults)
         keys = keys_of(items, spec.group_by) if spec.group_by else None
         values = self._body_values(items, faults) if spec.grouping is None else []

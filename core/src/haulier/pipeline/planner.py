@@ -186,7 +186,7 @@ class Planner:
 
     def remarks(self) -> tuple[str, ...]:
         """What its author should know of the records so far, in words: attributes that none has had, oversized ones."""
-        return (*self._payloads.unseen(), *self._making.remarks())
+        return (*self._payloads.remarks(), *self._making.remarks())
 
     @property
     def next_number(self) -> int:

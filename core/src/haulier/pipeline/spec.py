@@ -12,6 +12,7 @@ from haulier.model.parts import Grouping, Needs
 from haulier.model.request import Body, Header
 from haulier.pipeline.address import Address
 from haulier.pipeline.attributes import Way
+from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.items import ItemAsked
 from haulier.pipeline.shaping import Shape
 
@@ -69,6 +70,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All a planner needs to know, checked and compiled beforehand.
 
     attributes: where the attributes of a record go. shape: what is changed about them. body: further values, resolved.
+    bounds: what values that records give for parameters are held against, resolved.
     files: names of file parameters, found beforehand and carried by the blocks.
     size: records a request carries at most, 0 for no bound; grouping None: one record a request. max_bytes: of a body,
         uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
@@ -90,6 +92,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attributes: str = "body"
     shape: Shape = Shape()
     body: tuple[BodyValue, ...] = ()
+    bounds: tuple[Bounded, ...] = ()
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
     opaque: bool = False

@@ -270,6 +270,8 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     ):
         if parameter.choices and word not in parameter.choices:
             yield f"{word!r} is shown, but is none of its choices"
+    if parameter.certain and not parameter.bounded:
+        yield "is certain of its bounds, and has none: no choices, minimum, maximum or pattern"
     if parameter.pattern:
         yield from _pattern(parameter)
 

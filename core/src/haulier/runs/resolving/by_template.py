@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from haulier.errors import DestinationError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter, ParameterPlace
 from haulier.model.destination import Batching, Destination
-from haulier.model.expression import Expression
+from haulier.model.expression import Expression, parse
 from haulier.model.headers import HeaderTemplate
 from haulier.model.url import QueryItem, split_base, template_path
 from haulier.pipeline.address import AddressTemplate
+from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.spec import BodyValue
-from haulier.runs.resolving.parameters import check_parameters, text_expression, value_expression
+from haulier.runs.resolving.parameters import check_parameters, outside, text_expression, value_expression
 from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.written import written_headers
 
@@ -48,6 +50,7 @@ def pieces_by_template(
             for one, value in given.at("file")
         ),
         batching=batching,
+        bounds=given.bounds(),
         whole=template.batch == "whole",
         minimum=template.minimum_records,
         item_type=template.item_type,
@@ -83,6 +86,19 @@ class _Given:
             for one in self._template.parameters
             if one.place == place and one.name in self._values
         ]
+
+    def bounds(self) -> tuple[Bounded, ...]:
+        """Of parameters that records fill, those that say which values they take."""
+        filled = [
+            (one, parse(self._values[one.name], place=f"params.{one.name}"))
+            for one in self._template.parameters
+            if one.bounded and one.place != "file" and isinstance(self._values.get(one.name), str)
+        ]
+        return tuple(
+            Bounded(one.name, expression, partial(outside, one), one.certain)
+            for one, expression in filled
+            if not expression.is_constant
+        )
 
     def text(self, parameter: Parameter, value: Any) -> Any:
         return text_expression(value, f"params.{parameter.name}", self._template.booleans)

@@ -16,8 +16,9 @@ from haulier.model.wording import clause
 from haulier.model.written_number import as_written
 from haulier.pipeline.spec import Constant
 
-__all__ = ["check_parameters", "text_expression", "value_expression"]
+__all__ = ["check_parameters", "outside", "text_expression", "value_expression"]
 
+_LONGEST_SHOWN = 60
 _KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 # As people write numbers; Python reads more than that: 1_000, nan, and spaces around.
 _WRITTEN = {
@@ -82,17 +83,51 @@ def _fitting(parameter: Parameter, value: Any) -> Any:
         listed = written if isinstance(written, list) else words
         chosen = [_chosen(parameter, str(word).strip(), place) for word in listed]
         return chosen if isinstance(written, list) else ",".join(chosen)
-    if parameter.pattern and re.fullmatch(parameter.pattern, str(written)) is None:
-        raise DestinationError(f"{place}: {written!r} does not fit; write it as {parameter.example}")
+    if why := _misspelt(parameter, str(written)):
+        raise DestinationError(f"{place}: {written!r} {why}")
     return value
+
+
+def outside(parameter: Parameter, text: str) -> str:
+    """Why what a record gives for a parameter is outside of its bounds, naming the value; empty where it is not."""
+    shown = repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
+    if parameter.choices:
+        words = [word.strip() for word in text.split(",")] if parameter.several else [text]
+        wrong = next((word for word in words if word not in parameter.choices), None)
+        return f"{shown} is not allowed; {_hint(parameter, wrong)}" if wrong is not None else ""
+    if why := _misspelt(parameter, text):
+        return f"{shown} {why}"
+    if parameter.minimum is None and parameter.maximum is None:
+        return ""
+    if _WRITTEN["number"].fullmatch(text) is None:
+        return f"{shown} is no number"
+    beyond = _beyond(parameter, float(text))
+    return f"{shown} {beyond}" if beyond else ""
+
+
+def _misspelt(parameter: Parameter, text: str) -> str:
+    if not parameter.pattern or re.fullmatch(parameter.pattern, text) is not None:
+        return ""
+    return f"does not fit; write it as {parameter.example}"
 
 
 def _chosen(parameter: Parameter, word: str, place: str) -> str:
     if word in parameter.choices:
         return word
+    raise DestinationError(f"{place}: {word!r} is not allowed; {_hint(parameter, word)}")
+
+
+def _hint(parameter: Parameter, word: str) -> str:
     close = get_close_matches(word, parameter.choices, 1)
-    hint = f"did you mean {close[0]}?" if close else f"it takes: {', '.join(parameter.choices)}"
-    raise DestinationError(f"{place}: {word!r} is not allowed; {hint}")
+    return f"did you mean {close[0]}?" if close else f"it takes: {', '.join(parameter.choices)}"
+
+
+def _beyond(parameter: Parameter, number: float) -> str:
+    if parameter.minimum is not None and number < parameter.minimum:
+        return f"is less than {parameter.minimum:g}, the least it takes"
+    if parameter.maximum is not None and number > parameter.maximum:
+        return f"is more than {parameter.maximum:g}, the most it takes"
+    return ""
 
 
 def _number(parameter: Parameter, value: Any, place: str) -> int | float | str:
@@ -107,10 +142,8 @@ def _number(parameter: Parameter, value: Any, place: str) -> int | float | str:
         number = math.nan
     if not math.isfinite(number) or (parameter.type == "integer" and number != int(number)):
         raise DestinationError(f"{place}: {value!r} does not fit; write {wanted}")
-    if parameter.minimum is not None and number < parameter.minimum:
-        raise DestinationError(f"{place}: {value} is less than {parameter.minimum:g}, the least it takes")
-    if parameter.maximum is not None and number > parameter.maximum:
-        raise DestinationError(f"{place}: {value} is more than {parameter.maximum:g}, the most it takes")
+    if beyond := _beyond(parameter, number):
+        raise DestinationError(f"{place}: {value} {beyond}")
     return int(value) if parameter.type == "integer" and not text else value
 
 

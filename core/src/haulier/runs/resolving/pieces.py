@@ -8,6 +8,7 @@ from haulier.model.connector import Attributes, EndpointTemplate, ItemType
 from haulier.model.destination import Batching
 from haulier.model.expression import Expression
 from haulier.pipeline.address import AddressTemplate
+from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.spec import BodyValue
 
 __all__ = ["FileParameter", "Pieces"]
@@ -25,7 +26,8 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     """What a template, or a request made by hand, contributes. format_name: of the content encoder.
 
     minimum: records a call needs at least; whole: one call for the whole input. item_type: of what
-    `batching.item` names. untried: what only the service can tell, for who makes or checks the destination.
+    `batching.item` names. bounds: of parameters that records fill. untried: what only the service can tell, for who
+    makes or checks the destination.
     """
 
     address: AddressTemplate
@@ -36,6 +38,7 @@ class Pieces(msgspec.Struct, frozen=True, kw_only=True):
     batching: Batching | None
     idempotency_key: bool
     warnings: tuple[str, ...]
+    bounds: tuple[Bounded, ...] = ()
     untried: str = ""
     template: EndpointTemplate | None = None
     whole: bool = False

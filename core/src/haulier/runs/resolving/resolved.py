@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Sequence
 from itertools import chain
 
 import msgspec
 
 from haulier.delivery.judging import Judging
-from haulier.errors import ConfigurationError
+from haulier.errors import ConfigurationError, DestinationError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import RunFacts
@@ -18,6 +19,7 @@ from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Sett
 from haulier.model.paths import attribute_path
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
+from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.resolving.columns import empty_columns
@@ -228,6 +230,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             attributes=self.attributes,
             shape=shape.resolve(facts),
             body=tuple(value.resolve(facts) for value in self.body),
+            bounds=_bounds(self.pieces.bounds, facts),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
             opaque=opaque,
@@ -251,6 +254,15 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 def place_of(destination: Destination, stage: Stage | None) -> str:
     """How messages name a destination, or a stage of it."""
     return f"destination `{destination.name}`" + (f", stage `{stage.name}`" if stage is not None else "")
+
+
+def _bounds(bounds: Sequence[Bounded], facts: RunFacts) -> tuple[Bounded, ...]:
+    """What records are held against; DestinationError where a `--param` is outside of certain bounds itself."""
+    resolved = [one.resolve(facts) for one in bounds]
+    for one in resolved:
+        if one.certain and not one.expression.needs_record and (why := one.outside(one.expression.text())):
+            raise DestinationError(f"params.{one.name}: {why}")
+    return tuple(one for one in resolved if one.expression.needs_record)
 
 
 def _grouping(algorithm: GroupingAlgorithm | None, settings: Settings | None) -> GuardedGrouping | None:

@@ -26,6 +26,7 @@ _OPTIONS = (
         type="number",
         minimum=0,
         maximum=1,
+        certain=True,
     ),
 )
 

@@ -47,6 +47,7 @@ EXTRACT_COLORS, EXTRACT_COLORS_FILE = image_calls(
             name="features_type",
             description="Which colours an index of visual search keeps.",
             choices=("overall", "object"),
+            certain=True,
         ),
         SAVE_INDEX,
         SAVE_ID,
