@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from tests.made import made_request
 
 from haulier.delivery.judging import History, Judging
 from haulier.delivery.outcomes import items_of
 from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.delivery import Outcomes, Verdict
 from haulier.model.pointer import nothing_at
-from haulier.model.request import Request, Response, joined
+from haulier.model.request import Response, joined
 
 BY_KEY = {"by": "key", "at": "/results", "key": "/id", "status": "/status"}
 BY_ERRORS = {"by": "errors", "at": "/errors", "key": "/id", "reason": "/why"}
@@ -23,17 +24,8 @@ def judged(
     mapping: dict[str, Any], body: Any, records: list[dict[str, Any]], key: str | None = "id"
 ) -> list[tuple[str, str]]:
     """Kind and reason for each record of a request that was answered 200."""
-    request = Request(
-        number=0,
-        positions=range(len(records)),
-        method="POST",
-        url="http://127.0.0.1/",
-        headers=(),
-        body=b"",
-        length=0,
-        sha256=b"",
-        texts=joined([json.dumps(record).encode() for record in records]),
-    )
+    texts = joined([json.dumps(record).encode() for record in records])
+    request = made_request(positions=range(len(records)), texts=texts)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     rules = Judging(outcomes=OutcomeMapping.model_validate(mapping), key=key)
     found = rules(request, Response(status=200, body=content), resend=False, history=History())
@@ -196,17 +188,7 @@ def test_without_failures_all_were_delivered(body: Any) -> None:
 def test_a_condition_that_looks_where_nothing_is(at: str, said: str) -> None:
     body = b'{"status": {"type": "failed"}}'
     rules = Judging(success_when=Condition.model_validate({"at": at, "is": "success"}))
-    request = Request(
-        number=0,
-        positions=range(1),
-        method="POST",
-        url="http://127.0.0.1/",
-        headers=(),
-        body=b"",
-        length=0,
-        sha256=b"",
-    )
-    found = rules(request, Response(status=200, body=body), resend=False, history=History())
+    found = rules(made_request(), Response(status=200, body=body), resend=False, history=History())
     assert found == Verdict("rejected", f'the service answered 200: {{"status": {{"type": "failed"}}}}{said}')
 
 
