@@ -25,10 +25,10 @@ _SECTIONS = {
     "files_root": "Which files may be read",
     "base_url": "How it is reached, and what answers mean",
 }
-_PLAIN = re.compile(r"[A-Za-z_./][\w./@+-]*( [\w./@+-]+)*", re.ASCII)
+_PLAIN = r"[A-Za-z_./][\w./@+-]*( [\w./@+-]+)*"
 # Words that readers of other YAML versions take for something else: https://yaml.org/type/bool.html
 _OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-_UNPRINTABLE = re.compile("[\x7f-\xa0\xad\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNPRINTABLE = "[\x7f-\xa0\xad\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
 _WIDEST_LIST = 100
 # https://yaml.org/spec/1.2.2/#742-flow-mappings: 1,024 for a key and what stands around it
 _LONGEST_KEY = 1000
@@ -108,7 +108,7 @@ def _key(key: str | int) -> str:
 
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
-        plain = _PLAIN.fullmatch(value) and is_word(value) and value.lower() not in _OLD_WORDS
+        plain = re.fullmatch(_PLAIN, value, re.ASCII) and is_word(value) and value.lower() not in _OLD_WORDS
         return value if plain else _quoted(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise DestinationError(f"{value} is no number in JSON; write a finite one")
@@ -121,4 +121,4 @@ def _scalar(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Double quotes with JSON's escapes, which YAML 1.2 shares, and escapes for what editors do not show."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return re.sub(_UNPRINTABLE, lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

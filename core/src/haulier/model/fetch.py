@@ -12,7 +12,7 @@ from haulier.model.written import Written
 
 __all__ = ["Fetch", "is_url"]
 
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:\d{1,5})?")
+_HOST = r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?(:\d{1,5})?"
 _HIGHEST_PORT = 65_535
 _URL = re.compile(r"https?://", re.IGNORECASE)
 
@@ -58,7 +58,7 @@ class Fetch(Written):
                 ip_network(one)
             except ValueError:
                 # Digits and dots alone: a network that is none would be taken for a name and allow nothing.
-                if not _HOST.fullmatch(one) or not re.search("[a-z:]", one):
+                if not re.fullmatch(_HOST, one) or not re.search("[a-z:]", one):
                     raise ValueError(
                         f"{one!r} is no name and no network: write a host in small letters, `host:port`, an address, "
                         "or a network such as 10.1.0.0/16, no bits set behind its prefix"

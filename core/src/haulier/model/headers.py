@@ -18,9 +18,9 @@ _NAME_CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_NAME_CHARS)
 # Pairs part at a comma that a name and a colon follow; `://` is the middle of a URL, and so part of a value.
 # Expressions are stepped over: they may hold both.
-_BORDER = re.compile(rf'\{{(?:"(?:[^"\\]|\\.)*"|[^{{}}"])*\}}|(,)(?=[ \t]*{_NAME_CHARS}[ \t]*:(?!//))')
+_BORDER = rf'\{{(?:"(?:[^"\\]|\\.)*"|[^{{}}"])*\}}|(,)(?=[ \t]*{_NAME_CHARS}[ \t]*:(?!//))'
 # `h1:v1,h2`: a name alone right after a comma is a pair that somebody forgot to finish.
-_BARE = re.compile(rf",({_NAME_CHARS})\s*$")
+_BARE = rf",({_NAME_CHARS})\s*$"
 _REFUSED = re.compile(r"[^\t\x20-\x7e]")
 _LONGEST_SHOWN = 12
 
@@ -94,7 +94,7 @@ def _refusal(text: str) -> str:
 def _split(written: str, place: str) -> Iterable[tuple[str, str]]:
     if not written.strip():
         return
-    borders = [found.start() for found in _BORDER.finditer(written) if found[1]]
+    borders = [found.start() for found in re.finditer(_BORDER, written) if found[1]]
     starts = [0, *(border + 1 for border in borders)]
     for number, (start, end) in enumerate(zip(starts, [*borders, len(written)], strict=True), 1):
         name, colon, value = written[start:end].partition(":")
@@ -104,7 +104,7 @@ def _split(written: str, place: str) -> Iterable[tuple[str, str]]:
             )
         if value.rstrip().endswith(","):
             raise DestinationError(f"{place}: after the comma that ends pair {number}, a pair is missing")
-        if found := _BARE.search(value):
+        if found := re.search(_BARE, value):
             raise DestinationError(
                 f"{place}: pair {number}, `{_beginning(name)}`, is followed by `{_beginning(found[1])}`, which has no "
                 "colon; write NAME:VALUE,NAME:VALUE, or a space after a comma that belongs to the value"

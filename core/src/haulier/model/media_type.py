@@ -13,14 +13,14 @@ __all__ = ["MediaType", "TextMediaType", "is_media_type"]
 # (5.6.6); less than it allows: no tabs, and nothing beyond ASCII.
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
-_MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}(?: *; *{_NAME}=(?:{_NAME}|{_QUOTED}))*")
+_MEDIA_TYPE = rf"{_NAME}/{_NAME}(?: *; *{_NAME}=(?:{_NAME}|{_QUOTED}))*"
 # Parameters are of any case: https://www.rfc-editor.org/rfc/rfc9110#section-8.3.2
-_CHARSET = re.compile(r';\s*charset="?([^";]*)', re.IGNORECASE)
+_CHARSET = r'(?i);\s*charset="?([^";]*)'
 
 
 def is_media_type(text: str) -> bool:
     """Whether a text is a media type, with or without parameters, and so can stand in a header as it is."""
-    return _MEDIA_TYPE.fullmatch(text) is not None
+    return re.fullmatch(_MEDIA_TYPE, text) is not None
 
 
 def _media_type(text: str) -> str:
@@ -33,7 +33,7 @@ def _media_type(text: str) -> str:
 
 
 def _in_utf8(text: str) -> str:
-    found = _CHARSET.search(text)
+    found = re.search(_CHARSET, text)
     if found is not None and found[1].lower() not in ("utf-8", "utf8"):
         raise ValueError(
             f"says charset={found[1]}, but what is sent is written in UTF-8; write charset=utf-8, or none"

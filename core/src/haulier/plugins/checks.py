@@ -24,7 +24,7 @@ __all__ = ["faults"]
 
 _NAME = TypeAdapter[str](Name)
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_SCHEME = r"[a-z][a-z0-9+.-]*"
 _QUOTA = {"limit", "remaining", "reset_epoch"}
 
 
@@ -144,7 +144,7 @@ def _reader(reader: ReaderType) -> Iterator[str]:
         if not ending.startswith(".") or ending != ending.lower():
             yield f"the ending {ending!r} does not begin with a dot or is not in lower case"
     for scheme in reader.schemes:
-        if not _SCHEME.fullmatch(scheme):
+        if not re.fullmatch(_SCHEME, scheme):
             yield f"the scheme {scheme!r} is not a URL scheme without `://`"
 
 

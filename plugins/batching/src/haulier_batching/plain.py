@@ -19,12 +19,12 @@ _REFUSED = (
 )
 _ANY = "|".join(sorted(_METHODS))
 # As an attribute, but of MiniJinja's own `loop`, or as a text.
-_NAMED = re.compile(rf"(?<!\bloop)\.\s*(?:{_ANY})\b|[\"'](?:{_ANY})[\"']")
+_NAMED = rf"(?<!\bloop)\.\s*(?:{_ANY})\b|[\"'](?:{_ANY})[\"']"
 
 
 def names_methods(template: str) -> bool:
     """Whether a template names a method of Python's objects or lists; one that does not needs no `plain`."""
-    return _NAMED.search(template) is not None
+    return re.search(_NAMED, template) is not None
 
 
 def plain(value: Any) -> Any:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TEMPLATE", "Template", "TemplateSettings"]
 
-_JSON = re.compile(r"(?:application|text)/(?:[^;]*\+)?json\s*(?:;|$)", re.IGNORECASE)
-_MARKUP = re.compile(r"[a-z]+/(?:[^;]*\+)?(?:xml|html)\s*(?:;|$)", re.IGNORECASE)
+_JSON = r"(?i)(?:application|text)/(?:[^;]*\+)?json\s*(?:;|$)"
+_MARKUP = r"(?i)[a-z]+/(?:[^;]*\+)?(?:xml|html)\s*(?:;|$)"
 # What MiniJinja would round: integers beyond 128 bits, and numbers beyond a double.
 _PERHAPS_ROUNDED = re.compile(rb"\d{38}|[eE]\+?\d{3}")
 _MOST_INTEGER = 2**127
@@ -64,7 +64,11 @@ class TemplateSettings(Settings):
         if self.escape is not None:
             return self.escape
         return (
-            "json" if _JSON.match(self.media_type) else "markup" if _MARKUP.match(self.media_type) else "none"
+            "json"
+            if re.match(_JSON, self.media_type)
+            else "markup"
+            if re.match(_MARKUP, self.media_type)
+            else "none"
         )
 
 
@@ -74,7 +78,7 @@ class Template:
     def __init__(self, settings: TemplateSettings) -> None:
         """Read the template; ConfigurationError where it is none, or MiniJinja is not installed."""
         self._settings = settings
-        self._checks_json = bool(_JSON.match(settings.media_type))
+        self._checks_json = bool(re.match(_JSON, settings.media_type))
         self._environment = _environment(settings)
         self._explaining: Environment | None = None
         self._too_long = (

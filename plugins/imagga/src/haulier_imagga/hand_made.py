@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
+from functools import cache
 from urllib.parse import urlsplit
 
 from haulier_imagga.endpoints import TEMPLATES
@@ -14,15 +14,12 @@ __all__ = ["warnings"]
 # What follows /v2/ in the path of a call. Formats by call: https://docs.imagga.com/,
 # https://github.com/henomis/imagga-go (groupings, recognition) and
 # https://github.com/PipedreamHQ/pipedream/tree/master/components/imagga (batches)
-_JSON = re.compile(r"(tags/feedback|faces/groupings|faces/recognition|batches)(/|$)")
-_ONE_IMAGE = re.compile(
-    r"(tags|categories|colors|croppings|faces/detections|text|remove-background|similar-images)(/|$)"
-)
+_JSON = r"(tags/feedback|faces/groupings|faces/recognition|batches)(/|$)"
+_ONE_IMAGE = r"(tags|categories|colors|croppings|faces/detections|text|remove-background|similar-images)(/|$)"
 _METHODS: dict[str, list[str]] = {}
 for _one in TEMPLATES:
     _METHODS.setdefault(_one.path.removeprefix("/v2/"), []).append(_one.method)
-_PATTERNS = {path: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))) for path in _METHODS}
-_BY_REFERENCE = re.compile(r"(^|&)(image_url|image_upload_id)=")
+_BY_REFERENCE = r"(^|&)(image_url|image_upload_id)="
 
 
 def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
@@ -42,14 +39,24 @@ def warnings(method: str, url: str, content_format: str) -> tuple[str, ...]:
     return (*told, *_unknown(method, call), *_about(method, call, parts.query, body))
 
 
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """What calls match, by the path of their template. Made when first asked for: few starts have a use for it."""
+    return {path: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))) for path in _METHODS}
+
+
 def _unknown(method: str, call: str) -> Iterator[str]:
     """What is to be said of a call that no endpoint template describes."""
     if not call:
         return
     # `tags/feedback` fits `tags/{tagger_id}`, too: what is written out counts first.
-    fitting = [call] if call in _METHODS else [path for path, one in _PATTERNS.items() if one.fullmatch(call)]
+    fitting = (
+        [call] if call in _METHODS else [path for path, one in _patterns().items() if one.fullmatch(call)]
+    )
     methods = sorted({known for path in fitting for known in _METHODS[path]})
     if not fitting:
+        from difflib import get_close_matches  # noqa: PLC0415 - for this message alone
+
         close = get_close_matches(call, _METHODS, 1)
         hint = f"did you mean /v2/{close[0]}?" if close else "see: haulier endpoints imagga"
         yield f"/v2/{call} is no call that is known of Imagga's version 2; {hint}"
@@ -58,10 +65,10 @@ def _unknown(method: str, call: str) -> Iterator[str]:
 
 
 def _about(method: str, call: str, query: str, content_format: str) -> Iterator[str]:
-    if _JSON.match(call):
+    if re.match(_JSON, call):
         if method != "GET" and content_format not in ("json", ""):
             yield f"/v2/{call} takes json, not {content_format}"
-    elif _ONE_IMAGE.match(call):
+    elif re.match(_ONE_IMAGE, call):
         yield from _about_images(method, call, query, content_format)
     elif call == "uploads" and method == "POST":
         yield from _about_uploads(query, content_format)
@@ -80,7 +87,7 @@ def _about_images(method: str, call: str, query: str, content_format: str) -> It
             f"/v2/{call} is not known to take json: a picture goes there as multipart (file part "
             "`image`) or as form (field `image_base64`)"
         )
-    if content_format != "multipart" or _BY_REFERENCE.search(query):
+    if content_format != "multipart" or re.search(_BY_REFERENCE, query):
         yield (
             f"where records name their picture by image_url or image_upload_id, /v2/{call} is asked "
             "with GET, which puts them into the query: write `method: GET`"
@@ -93,5 +100,5 @@ def _about_uploads(query: str, content_format: str) -> Iterator[str]:
             "/v2/uploads takes multipart (file part `image`) or form (field `image_base64`), not "
             f"{content_format or 'an empty body'}"
         )
-    if content_format != "multipart" or _BY_REFERENCE.search(query):
+    if content_format != "multipart" or re.search(_BY_REFERENCE, query):
         yield "/v2/uploads is not known to take an image_url: analyse it with GET /v2/tags?image_url=..."

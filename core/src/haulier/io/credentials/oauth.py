@@ -20,7 +20,7 @@ from haulier.model.request import Added, Request, Response
 
 __all__ = ["OAUTH2_CLIENT_CREDENTIALS", "ClientCredentials"]
 
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_VISIBLE = r"[\x21-\x7e]+"
 _LONGEST_REASON = 200
 
 
@@ -83,7 +83,7 @@ def _acquire(settings: ClientCredentials, now: float) -> Generator[TokenRequest,
         raise CredentialError(
             f"{settings.token_url} gives no token, it answered {answer.status}: {told[:_LONGEST_REASON]}"
         )
-    if said.token_type.lower() not in ("", "bearer") or not _TOKEN.fullmatch(said.access_token):
+    if said.token_type.lower() not in ("", "bearer") or not re.fullmatch(_VISIBLE, said.access_token):
         raise CredentialError(f"{settings.token_url} gave a token that is no bearer token")
     expires_at = now + said.expires_in if said.expires_in is not None else None
     return Token(value=said.access_token, expires_at=expires_at)

@@ -18,10 +18,10 @@ from haulier.model.request import Request
 __all__ = ["ApiKey", "Basic", "Bearer", "Hmac", "credential_types"]
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
+_HEADER_VALUE = r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?"
 # https://www.rfc-editor.org/rfc/rfc6750#section-2.1, without its grouping of the padding: services differ
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_VISIBLE = r"[\x21-\x7e]+"
 # They decide how a request is framed or where it goes.
 _FRAMING = frozenset(
     {
@@ -60,7 +60,7 @@ class Bearer(Settings):
     @field_validator("token")
     @classmethod
     def _one_word(cls, value: SecretStr) -> SecretStr:
-        if not _TOKEN.fullmatch(value.get_secret_value()):
+        if not re.fullmatch(_VISIBLE, value.get_secret_value()):
             raise ValueError("a token is visible ASCII characters without spaces; leave out the word Bearer")
         return value
 
@@ -86,9 +86,9 @@ class ApiKey(Settings):
             if not self.name:
                 raise ValueError("the query parameter needs a name")
             return self
-        if not _HEADER_NAME.fullmatch(self.name) or self.name.lower() in _FRAMING:
+        if not re.fullmatch(_HEADER_NAME, self.name) or self.name.lower() in _FRAMING:
             raise ValueError(f"{self.name!r} is no header that a key can go into")
-        if not _HEADER_VALUE.fullmatch(self.value.get_secret_value()):
+        if not re.fullmatch(_HEADER_VALUE, self.value.get_secret_value()):
             raise ValueError("a key in a header is printable ASCII, without spaces around it")
         return self
 

@@ -28,7 +28,7 @@ _LETTERS = (
     "\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"
 )
 # All but https://www.w3.org/TR/xml/#charsets; what is allowed, turned about, takes ten times as long to compile.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 # A carriage return would be read as a line feed, white space in an attribute as a space.
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _MARKUP = re.compile("[&<>\r]")
@@ -147,6 +147,7 @@ class _Writer:
         self._settings = settings
         self._out: list[str] = []
         self._tags: dict[str, tuple[str, str]] = {}
+        self._forbidden = re.compile(_FORBIDDEN)
         self.faults: list[tuple[Any, str]] = []
 
     def body(self) -> bytes:
@@ -196,7 +197,7 @@ class _Writer:
             self._write(name, value, name)
 
     def _write(self, name: str, value: Any, attribute: str) -> None:
-        if type(value) is str and not _FORBIDDEN.search(value):
+        if type(value) is str and not self._forbidden.search(value):
             start, stop = self._tag(name)
             self._out += (start, value.translate(_TEXT) if _MARKUP.search(value) else value, stop)
             return
@@ -253,11 +254,11 @@ class _Writer:
         )
 
     def _allowed(self, text: str, attribute: str) -> str:
-        found = _FORBIDDEN.search(text)
+        found = self._forbidden.search(text)
         if found is None:
             return text
         if self._settings.forbidden == "replace":
-            return _FORBIDDEN.sub("\ufffd", text)
+            return self._forbidden.sub("\ufffd", text)
         raise RecordError(
             f"attribute {attribute!r} holds U+{ord(found[0]):04X} at character {found.start()}, which XML cannot hold: "
             "mend the text, or write `forbidden: replace`"

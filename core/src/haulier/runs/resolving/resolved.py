@@ -30,7 +30,7 @@ from haulier.runs.resolving.shape import check_item, item_of, shape_of
 
 __all__ = ["Resolved", "gzipped", "place_of"]
 
-_CLOCK = re.compile(r"\b(?:started|datetime|date|time)\b")  # by which code can tell when it runs
+_CLOCK = r"\b(?:started|datetime|date|time)\b"  # by which code can tell when it runs
 _OK_AGAIN = (
     "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "
     "whether it is a success"
@@ -160,7 +160,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     def code_may_vary(self) -> bool:
         """Whether code might ask when it runs: it names a clock, or stands in a file that is read later."""
         program = self.program
-        return program is not None and bool(program.file or _CLOCK.search(program.source))
+        return program is not None and bool(program.file or re.search(_CLOCK, program.source))
 
     @property
     def record_paths(self) -> tuple[tuple[str, ...], ...]:
