@@ -25,7 +25,16 @@ except SystemExit as ended:
 """
 _FOR_SENDING = ("asyncio", "ssl", "httpx", "httptools", "uvloop", "sqlite3", "haulier.io.ledger")
 # What modules of the standard library bring along that takes longer than what is done with it.
-_HEAVY = ("email", "importlib.metadata", "socket", "zipfile")
+_HEAVY = (
+    "concurrent.futures",
+    "difflib",
+    "email",
+    "importlib.metadata",
+    "logging",
+    "socket",
+    "tempfile",
+    "zipfile",
+)
 _DATACLASSES = (
     "sorted({kind.__qualname__ for module in list(sys.modules.values()) for kind in vars(module).values() "
     "if isinstance(kind, type) and kind.__module__.startswith('haulier') and '__dataclass_fields__' in vars(kind)})"
@@ -62,6 +71,24 @@ def previewed(project: Project, asked: str) -> str:
 )
 def test_a_preview(project: Project, asked: str, told: str) -> None:
     assert previewed(project, asked) == f"0 {told}"
+
+
+# Rooms that this preview has no use for. A short pattern takes no time.
+_UNUSED = (
+    "haulier.pipeline.encoding.xml",
+    "haulier.io.destination_text",
+    "haulier_batching",
+    "haulier_imagga",
+)
+_LONG_PATTERNS = (
+    "sorted(f'{module.__name__}.{name}' for module in list(sys.modules.values()) "
+    f"if module.__name__.startswith({_UNUSED!r}) for name, one in vars(module).items() "
+    "if type(one).__name__ == 'Pattern' and len(one.pattern) > 40)"
+)
+
+
+def test_a_preview_compiles_no_pattern_that_it_does_not_use(project: Project) -> None:
+    assert previewed(project, _LONG_PATTERNS) == "0 []"
 
 
 def test_what_is_imported_within_a_command_builds_models_without_plugins_of_pydantic() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+
+from haulier.model.closest import closest
 
 __all__ = ["LazyGroup", "Listed", "Section"]
 
@@ -60,7 +61,7 @@ class LazyGroup(click.Group):
         """Find the command to run; an unknown one is answered with the nearest name, or the way to the list."""
         name = args[0]
         if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
+            near = closest(name, self.list_commands(ctx))
             hint = f"did you mean `{near[0]}`?" if near else f"see: {ctx.command_path} --help"
             raise click.UsageError(f"there is no command `{name}`; {hint}", ctx=ctx)
         return super().resolve_command(ctx, args)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,6 +89,8 @@ def command(
 
     _check_how_many(wanted["sample"])
     if fetch:
+        from tempfile import TemporaryDirectory
+
         into = click.get_current_context().with_resource(TemporaryDirectory())
         wanted["fetch_into"] = Path(into)
 

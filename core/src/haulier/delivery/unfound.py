@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from haulier.model.answers import Condition, OutcomeMapping
+from haulier.model.closest import closest
 from haulier.model.delivery import DELIVERED, Verdict
 from haulier.model.json_value import NO_JSON, decoded
 from haulier.model.pointer import names_of, nothing_at, pick
@@ -124,7 +124,7 @@ def misspelt_list(mapping: OutcomeMapping, value: Any) -> bool:
     beside = pick(value, around)
     if not isinstance(beside, dict) or wanted in beside or len(beside) > _MOST_NAMES:
         return False
-    close = get_close_matches(wanted.lower(), [name.lower() for name in beside], 3, 0.8)
+    close = closest(wanted.lower(), [name.lower() for name in beside], 0.8, 3)
     return any(isinstance(found, list) and found and name.lower() in close for name, found in beside.items())
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from haulier.io.credentials.redact import looks_secret, masked
+from haulier.model.closest import closest
 from haulier.model.destination import Destination, Stage
 from haulier.model.fault_words import KINDS, fault_words
 
@@ -90,7 +90,7 @@ def _must_be(faults: list[Mapping[str, Any]], value: Any) -> str:
     fault = faults[0]
     if fault["type"] == "literal_error":
         words = _words(fault)
-        close = get_close_matches(str(value).lower(), words, n=1)
+        close = closest(str(value).lower(), words)
         hint = f"; did you mean {words[close[0]]}?" if close else ""
         return f"must be {fault['ctx']['expected']}{hint}"
     if any(
@@ -144,7 +144,7 @@ def _unknown_key(path: _Path) -> str:
     where = f" in `{key_text(around)}`" if around else ""
     known = _keys_at(around)
     within = around[2:] if around[:1] == ("stages",) else around
-    if close := get_close_matches(key, known, n=1):
+    if close := closest(key, known):
         return f"unknown key `{key}`{where}; did you mean `{close[0]}`?"
     elsewhere = [
         key_text(other) or "the top level" for other, keys in _all_keys() if key in keys and other != within

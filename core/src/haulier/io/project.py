@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from haulier.errors import ConfigurationError, DestinationError
+from haulier.model.closest import closest
 from haulier.model.connector import Name
 
 __all__ = [
@@ -160,7 +159,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
                 )
             if os.path.lexists(path):
                 raise DestinationError(f"{shown(path)} is a folder, or a link to nothing; put a file there")
-        close = get_close_matches(name, self.names(), n=1)
+        close = closest(name, self.names())
         hint = f"did you mean `{close[0]}`?" if close else f"known: {self._known()}"
         raise DestinationError(f"no destination `{name}` in {shown(self.destinations)}; {hint}")
 
@@ -240,6 +239,8 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _put_in_place(path: Path, content: bytes) -> None:
+    import tempfile  # noqa: PLC0415 - archives and random numbers come along, in every start that writes nothing
+
     # mkstemp makes the file 0600 whatever the umask, before a byte is in it.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from haulier.errors import PluginError
+from haulier.model.closest import closest
 from haulier.model.connector import EndpointTemplate, Parameter
 from haulier.plugins.registry import Registry
 
@@ -84,7 +84,7 @@ def _way_out(registry: Registry, connector: str, url: str, name: str, known: Map
         named = {one.name: one for one in template.parameters}
         if name in named and _fits(template, url):
             return f"it goes with {template.method}, in the {named[name].place} (endpoint {template.name})"
-    close = get_close_matches(name, known, 1)
+    close = closest(name, known)
     return f"did you mean `{close[0]}`?" if close else f"it takes {', '.join(known) or 'nothing'}"
 
 

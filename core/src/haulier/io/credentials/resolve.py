@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -16,6 +15,7 @@ from pydantic.fields import FieldInfo
 from haulier.errors import CredentialError
 from haulier.io.credentials.redact import Redactor, looks_secret
 from haulier.io.project import shown
+from haulier.model.closest import closest
 from haulier.model.fault_words import fault_words
 from haulier.model.parts import CredentialType, Settings
 
@@ -81,7 +81,7 @@ def check_fields(name: str, credential_type: CredentialType, values: Mapping[str
     fields = credential_type.settings.model_fields
     for key in values:
         if key not in fields:
-            close = get_close_matches(key, fields, n=1)
+            close = closest(key, fields)
             hint = f"did you mean `{close[0]}`?" if close else f"its values: {', '.join(fields) or 'none'}"
             raise CredentialError(f"credential `{name}`: type {credential_type.name} has no `{key}`; {hint}")
     missing = [key for key, settings in fields.items() if settings.is_required() and key not in values]

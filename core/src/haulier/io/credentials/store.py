@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from haulier.errors import ConfigurationError, CredentialError
 from haulier.io.credentials.bound import origin_of
 from haulier.io.credentials.resolve import ResolvedCredential, SecretRef, check_fields, resolve_values
 from haulier.io.project import Project, check_name, private_folder, shown, write_private
+from haulier.model.closest import closest
 from haulier.model.credential_name import NO_CREDENTIAL
 from haulier.model.parts import CredentialType
 
@@ -119,7 +119,7 @@ class CredentialStore:
             return known[name]
         if not known:
             _check_in_project(name, self.path)
-        close = get_close_matches(name, known, n=1)
+        close = closest(name, known)
         hint = f"did you mean `{close[0]}`? " if close else ""
         raise CredentialError(
             f"no credential `{name}`; {hint}stored: {', '.join(sorted(known)) or 'none'}; store it with: "

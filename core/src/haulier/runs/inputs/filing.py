@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +19,9 @@ from haulier.model.request import FilePart
 from haulier.pipeline.attributes import decode
 from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.resolving.resolved import Resolved
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Fetching", "FilesOutOfReach", "Filing", "Unfetched", "with_files"]
 
@@ -48,6 +50,8 @@ class Unfetched:
 
     def begin(self, wanted: Sequence[Wanted]) -> Future[list[Fetched]]:
         """A part without a path for each, or why its URL cannot be fetched."""
+        from concurrent.futures import Future  # noqa: PLC0415 - logging comes along, in every start that fetches nothing
+
         told: Future[list[Fetched]] = Future()
         told.set_result([_unfetched(one.url) for one in wanted])
         return told

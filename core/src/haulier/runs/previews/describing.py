@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 
+from haulier.model.closest import closest
 from haulier.model.json_value import members
 from haulier.runs.resolving.resolved import Resolved
 
@@ -77,7 +77,7 @@ def _unknown_key(resolved: Resolved, known: set[str], count: int) -> list[str]:
     key = resolved.destination.key
     if key is None or key in known:
         return []
-    close = get_close_matches(key, known, n=1)
+    close = closest(key, known)
     hint = f"did you mean `{close[0]}`?" if close else "is it spelt so?"
     place = f"stage `{resolved.name}`: " if resolved.name else ""
     return [f"{place}key: none of the first {count:,} records has the attribute `{key}`; {hint}"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from haulier.errors import ConfigurationError
+from haulier.model.closest import closest
 from haulier.model.destination import Destination
 
 __all__ = ["check_arguments", "check_more"]
@@ -54,6 +54,6 @@ def check_more(more: Collection[str], allowed: Collection[str]) -> None:
     """Pass where the arguments that a function hands on are those it may; ConfigurationError for any other."""
     for name in more:
         if name not in allowed:
-            close = get_close_matches(name, [*allowed, *_ALLOWED], n=1)
+            close = closest(name, [*allowed, *_ALLOWED])
             hint = f"did you mean `{close[0]}`?" if close else f"there are, too: {', '.join(allowed)}"
             raise ConfigurationError(f"there is no argument `{name}` here; {hint}")

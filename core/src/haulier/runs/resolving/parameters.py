@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from haulier.errors import DestinationError
+from haulier.model.closest import closest
 from haulier.model.connector import EndpointTemplate, Parameter
 from haulier.model.destination import ParamValue
 from haulier.model.expression import Expression, parse
@@ -22,8 +22,8 @@ _LONGEST_SHOWN = 60
 _KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 # As people write numbers; Python reads more than that: 1_000, nan, and spaces around.
 _WRITTEN = {
-    "integer": re.compile(r"[+-]?[0-9]+"),
-    "number": re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+    "integer": r"[+-]?[0-9]+",
+    "number": r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?",
 }
 
 
@@ -35,7 +35,7 @@ def check_parameters(template: EndpointTemplate, given: Mapping[str, ParamValue]
     known = {parameter.name: parameter for parameter in template.parameters}
     for name in given:
         if name not in known:
-            close = get_close_matches(name, known, 1)
+            close = closest(name, known)
             hint = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'none'}"
             raise DestinationError(f"params.{name}: endpoint {template.name} has no such parameter; {hint}")
     values = {name: _fitting(known[name], value) for name, value in given.items() if value is not None}
@@ -99,7 +99,7 @@ def outside(parameter: Parameter, text: str) -> str:
         return f"{shown} {why}"
     if parameter.minimum is None and parameter.maximum is None:
         return ""
-    if _WRITTEN["number"].fullmatch(text) is None:
+    if re.fullmatch(_WRITTEN["number"], text) is None:
         return f"{shown} is no number"
     beyond = _beyond(parameter, float(text))
     return f"{shown} {beyond}" if beyond else ""
@@ -118,7 +118,7 @@ def _chosen(parameter: Parameter, word: str, place: str) -> str:
 
 
 def _hint(parameter: Parameter, word: str) -> str:
-    close = get_close_matches(word, parameter.choices, 1)
+    close = closest(word, parameter.choices)
     return f"did you mean {close[0]}?" if close else f"it takes: {', '.join(parameter.choices)}"
 
 
@@ -134,7 +134,7 @@ def _number(parameter: Parameter, value: Any, place: str) -> int | float | str:
     """A number within its bounds; whole ones without a point or an exponent, a text as it was written."""
     wanted = _KINDS[parameter.type]
     text = isinstance(value, str)
-    if isinstance(value, bool) or (text and _WRITTEN[parameter.type].fullmatch(value) is None):
+    if isinstance(value, bool) or (text and re.fullmatch(_WRITTEN[parameter.type], value) is None):
         raise DestinationError(f"{place}: {value!r} does not fit; write {wanted}, in digits")
     try:
         number = float(value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 
+from haulier.model.closest import closest
 from haulier.model.destination import Destination
 from haulier.runs.resolving.resolved import Resolved
 
@@ -55,7 +55,7 @@ def _misspelt(stages: Sequence[Resolved]) -> Iterator[str]:
         for path in resolved.record_paths:
             written, names = ".".join(path[1:]), known.get(path[0], [])
             same_end = [name for name in names if name.rpartition(".")[2] == path[-1]]
-            close = same_end or get_close_matches(written, names, 1, _ALIKE)
+            close = same_end or closest(written, names, _ALIKE)
             if close and not any(_leads(written, name) for name in names):
                 yield (
                     f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: the answer of stage `{path[0]}` is known "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
 from haulier.errors import DestinationError
+from haulier.model.closest import closest
 from haulier.model.destination import Destination
 from haulier.model.fault_words import fault_words
 from haulier.model.headers import HeaderTemplate, parse_pairs
@@ -50,7 +50,7 @@ def written_settings(model: type[Settings], written: Mapping[str, Any], place: s
     where = ".".join(str(part) for part in first["loc"])
     known = sorted(model.model_fields)
     if first["type"] == "extra_forbidden":
-        close = get_close_matches(where, known, 1)
+        close = closest(where, known)
         hint = f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'no settings'}"
         raise DestinationError(f"{place}: there is no setting `{where}`; {hint}")
     said = fault_words(first)
