@@ -112,6 +112,14 @@ def test_a_file_is_read_as_the_destination_it_describes(project: Project) -> Non
         ),
         ("exclude: note", '2: `exclude` is "note" and must be a list; write it in brackets, such as [a, b]'),
         (
+            "outputs: {to: jsonl}",
+            '2: `outputs` is {"to": "jsonl"} and must be a list; write it in brackets, such as [{...}]',
+        ),
+        (
+            "add: [a]",
+            '2: `add` is ["a"] and must be a mapping of keys; write it in brackets, such as {name: value}',
+        ),
+        (
             "params: {url: {record.url}}",
             "2: `params.url` (its value is not shown) must be text, a number, true or "
             'false or a list; an {expression} needs quotes: "{record.url}"',
@@ -341,6 +349,19 @@ def test_a_saved_destination_is_never_written_over(project: Project) -> None:
     with pytest.raises(DestinationError, match=r"`tag` is there already: edit destinations/tag\.yaml"):
         save_new(project, Destination(name="tag", endpoint="other"))
     assert path.read_text() == "endpoint: mine\n"
+
+
+def test_two_files_of_one_name_are_refused_whichever_is_meant(project: Project) -> None:
+    path = write(project, "endpoint: mine\n")
+    other = path.with_suffix(".yml")
+    other.write_text("endpoint: mine\n")
+    told = "destination `tag` has two files, destinations/tag.yaml and destinations/tag.yml; remove one, or rename it"
+    for asked in ("tag", path, other):
+        with pytest.raises(DestinationError) as caught:
+            project.locate(asked)
+        assert str(caught.value) == told
+    assert [listed.error for listed in list_destinations(project)] == [told, told]
+    assert project.names() == ("tag",)
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(

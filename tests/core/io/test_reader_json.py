@@ -164,6 +164,11 @@ def test_what_is_no_json_is_refused_at_once_with_the_formats(tmp_path: Path, nam
     [
         (b"PK\x03\x04sheet", "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"),
         (
+            b"\xff\xd8\xff\xe0 a JPEG",
+            "begins with the byte ff, which begins neither a JSON array nor an object; say what it is: --format csv | "
+            "json | jsonl | ssv | tsv",
+        ),
+        (
             b"\x00\x01",
             "begins with the byte 00, which begins neither a JSON array nor an object; say what it is: --format csv | "
             "json | jsonl | ssv | tsv",

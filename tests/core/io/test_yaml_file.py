@@ -78,10 +78,12 @@ def test_a_number_whose_key_says_secret_is_not_shown() -> None:
         ("a: !x [1]\n", "1: the tag `!x`: tags are not read; leave it out"),
         ("a: .inf\n", "1: `.inf` is no number in JSON; write a finite one, or put it in quotes"),
         ("a: [1, .NaN]\n", "1: `.NaN` is no number in JSON; write a finite one, or put it in quotes"),
-        ("a: 1e999\n", "1: a number too large to keep exactly; put it in quotes to make it text"),
+        ("a: 1e999\n", "1: `1e999` is a number too large to keep exactly; put it in quotes to make it text"),
         (
             "a: " + "9" * 5000 + "\n",
-            "1: a number too large to keep exactly; put it in quotes to make it text",
+            "1: `"
+            + "9" * 40
+            + "...` is a number too large to keep exactly; put it in quotes to make it text",
         ),
         ("true: 1\n", "1: the key `true` is no text; put it in quotes"),
         ("1.5: 1\n", "1: the key `1.5` is no text; put it in quotes"),

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,17 @@ def test_what_does_not_hold_is_refused_by_name_with_exit_code_2(options: list[st
     assert done.exit_code == 2
     assert named in done.output
     assert "an emulator, not the service" not in done.output, "it never answered"
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(imagga, ["emulate", "--port", str(port)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (
+        2,
+        f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use; take another port, or 0 for one that "
+        "is free",
+    )
 
 
 def test_the_commands_module_loads_no_server() -> None:

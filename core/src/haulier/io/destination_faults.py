@@ -115,9 +115,11 @@ def _way_out(value: Any, kinds: list[str]) -> str:
         return f" (`{value}` is a word)"
     if "text" in kinds and isinstance(value, int | float):
         return "; put it in quotes"
-    if kinds == ["a list"] and isinstance(value, str):
-        return "; write it in brackets, such as [a, b]"
-    return ""
+    many = "[{...}]" if isinstance(value, dict) else "[a, b]"
+    example = (
+        {"a list": many, "a mapping of keys": "{name: value}"}.get(kinds[0]) if len(kinds) == 1 else None
+    )
+    return f"; write it in brackets, such as {example}" if example else ""
 
 
 def _shown(path: _Path, value: Any) -> str:

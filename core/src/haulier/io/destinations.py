@@ -84,6 +84,7 @@ def list_destinations(project: Project) -> tuple[ListedDestination, ...]:
     listed = []
     for path in project.files():
         try:
+            project.check_alone(path.stem)
             listed.append(ListedDestination(name=path.stem, path=path, destination=load_destination(path)))
         except ConfigurationError as error:
             listed.append(ListedDestination(name=path.stem, path=path, error=str(error)))
@@ -93,10 +94,11 @@ def list_destinations(project: Project) -> tuple[ListedDestination, ...]:
 def save_new(project: Project, destination: Destination) -> Path:
     """Write a new destination file and return its path; never writes over one that is there."""
     path = project.destinations / f"{destination.name}.yaml"
-    if destination.name in project.names():
-        raise DestinationError(
-            f"destination `{destination.name}` is there already: edit {shown(path)}, or take another name"
-        )
+    for there in project.files():
+        if there.stem == destination.name:
+            raise DestinationError(
+                f"destination `{destination.name}` is there already: edit {shown(there)}, or take another name"
+            )
     text = dump_destination(destination)
     try:
         path.parent.mkdir(exist_ok=True)

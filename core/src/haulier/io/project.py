@@ -118,8 +118,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.home / "credentials.json"
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the project's destinations, sorted."""
-        return tuple(path.stem for path in self.files())
+        """Return the names of the project's destinations, sorted, each once."""
+        return tuple(dict.fromkeys(path.stem for path in self.files()))
 
     def files(self) -> tuple[Path, ...]:
         """Return the project's destination files, sorted by name."""
@@ -131,7 +131,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """Return where a destination is written, by its name or by the path of a YAML file typed by a person.
 
         A name leads to `destinations/<name>.yaml` inside the project only; a path is taken as typed.
-        Raises DestinationError where there is no such file, naming those that there are.
+        Raises DestinationError where there is no such file, naming those that there are, or two of one name.
         """
         text = os.fspath(name_or_path)
         if not text.endswith(_ENDINGS) and not isinstance(name_or_path, os.PathLike):
@@ -140,6 +140,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         if not path.is_file():
             raise DestinationError(f"{text}: no such file; destinations of this project: {self._known()}")
         own = path.parent.resolve() == self.destinations.resolve()
+        if own:
+            self.check_alone(path.stem)
         return Located(name=check_name("destination", path.stem), path=path, own=own)
 
     def state_folder(self, located: Located) -> Path:
@@ -148,7 +150,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
             private_folder(self.home)
         return state_folder(self.state, located.name, None if located.own else located.path)
 
+    def check_alone(self, name: str) -> None:
+        """Pass where no more than one file is the destination of this name; else DestinationError names them."""
+        there = [path for path in self.files() if path.stem == name]
+        if len(there) > 1:
+            told = " and ".join(map(shown, there))
+            raise DestinationError(f"destination `{name}` has two files, {told}; remove one, or rename it")
+
     def _path_of(self, name: str) -> Path:
+        self.check_alone(name)
         for ending in _ENDINGS:
             path = self.destinations / f"{name}{ending}"
             if path.is_file():

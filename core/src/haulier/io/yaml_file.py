@@ -29,6 +29,7 @@ KeyPath: TypeAlias = "tuple[str | int, ...]"
 _MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 32
 _MAX_DIGITS = 100
+_MOST_SHOWN = 40  # characters of a value that is refused for its length
 
 # https://yaml.org/spec/1.2.2/#103-core-schema
 _CONSTANTS: Mapping[str, bool | None] = {
@@ -248,7 +249,10 @@ class _Composer:
             )
         value = _number(text, whole=number[2] is None and number[3] is None)
         if value is None:
-            raise self._fail(line, "a number too large to keep exactly; put it in quotes to make it text")
+            shown = self._value(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}...")
+            raise self._fail(
+                line, f"{shown} is a number too large to keep exactly; put it in quotes to make it text"
+            )
         return value
 
     def _value(self, text: str) -> str:

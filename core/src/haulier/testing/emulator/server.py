@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
 import socket
 import threading
@@ -137,7 +138,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
-        raise EmulatorError(f"cannot listen on {host} port {port}: {error}") from error
+        # The text of the standard library's error repeats the address.
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise EmulatorError(
+            f"cannot listen on {host} port {port}: {why}; take another port, or 0 for one that is free"
+        ) from error
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
