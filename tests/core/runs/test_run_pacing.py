@@ -260,6 +260,14 @@ def test_order_by_key_has_one_request_of_each_key_under_way_and_keeps_their_orde
         assert numbers == sorted(numbers)
 
 
+def test_an_order_by_a_key_that_no_record_has_is_told_by_the_report() -> None:
+    carried = [{"sku": "a"}, {"sku": "b"}, {"other": "c"}]
+    with Wire() as wire:
+        told = send(wire.url, carried, name="misspelt", key="skuu", order="key")
+        assert told.note == "order: no record so far has the attribute `skuu` (`key`), so none was kept"
+        assert send(wire.url, carried, name="right", key="sku", order="key").note == ""
+
+
 def test_strict_order_has_one_request_under_way_in_all() -> None:
     delivered, most = in_order([*"abc" * 10], lambda asked: 0.001, order="strict")
     assert most == 1

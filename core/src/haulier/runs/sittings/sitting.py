@@ -224,7 +224,7 @@ class Sitting:
             if orders.on_start is not None:
                 orders.on_start(run.run_id, run.run_key)
             report = await self._carry(ledger, run, legs)
-            remarks = [remark for leg in legs for remark in leg.planner.remarks()]
+            remarks = self._chain.remarks() if self._chain is not None else ()
             if not resumed and remarks:
                 report = msgspec.structs.replace(
                     report, note="; ".join(filter(None, (report.note, *remarks)))

@@ -32,6 +32,7 @@ from haulier.runs.outputs.joining import Lines
 from haulier.runs.outputs.opened import joined_of, lines_of, saved_bodies, transport_of
 from haulier.runs.outputs.owing import Owing
 from haulier.runs.outputs.served import Served
+from haulier.runs.resolving.ordered import KeyLane
 from haulier.runs.stages.charting import course_of, joints_of
 from haulier.runs.stages.legs import Leg
 from haulier.runs.stages.passing import Passing
@@ -151,6 +152,12 @@ class Chain:
             for joint in set(self._joints):
                 joint.share.close()
         return self._why_stopped()
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the author of the destination should know of the records so far, in words."""
+        lanes = [stage.course.lane for stage in self._stages]
+        of_order = [remark for lane in lanes if isinstance(lane, KeyLane) for remark in lane.remarks()]
+        return (*(remark for leg in self._legs for remark in leg.planner.remarks()), *of_order)
 
     # -- building ------------------------------------------------------------------------------------------------
 
