@@ -375,7 +375,7 @@ ANSWERS = (
     Answered("closed, then 409 for ever", _in_turn((Close(),), (says(409),)), _LOST, park=_PARKED),
     Answered("503, then 422", _in_turn((says(503),), (says(422),)), Came("in_doubt", 2)),
     Answered("closed, then 422", _in_turn((Close(),), (says(422),)), Came("in_doubt", 2), park=_PARKED),
-    Answered("401", _always(says(401)), Came("pending", stops=True), stops_with="no credential is written"),
+    Answered("401", _always(says(401)), Came("pending", stops=True), stops_with="no credential was sent"),
     Answered(
         "403, nothing succeeded before",
         _always(says(403)),

@@ -24,7 +24,7 @@ NIGHTS: dict[str, tuple[Answer, str]] = {
     ),
     "no answer": (Cut(), "deliveries in a row spent all their attempts"),
     "a wrong path": (answer(404, b"no such path"), "the service answered 404: no such path"),
-    "a wrong key": (answer(401, b"who are you"), "no credential is written"),
+    "a wrong key": (answer(401, b"who are you"), "no credential was sent"),
     "a key that may not": (answer(403, b"not you"), "the credential may not do this"),
 }
 

@@ -99,7 +99,7 @@ def test_what_nobody_can_trust_gets_nothing() -> None:
 
 STOPS: dict[str, tuple[bytes, str]] = {
     "301": (answer(301, b"", Location="https://elsewhere.example/"), "https://elsewhere.example/"),
-    "401": (answer(401, b"bad key"), "no credential is written"),
+    "401": (answer(401, b"bad key"), "no credential was sent"),
     "403": (answer(403, b"forbidden"), "credential may not do this"),
     "a web page": (answer(200, b"<!doctype html><p>Log in", media_type="text/html"), "web page"),
 }
@@ -137,7 +137,7 @@ GIVEN = {"type": "bearer", "token": "t"}
         (
             {},
             None,
-            "no credential is written: store one with `haulier credential add`, then write `credential: NAME`",
+            "no credential was sent: store one with `haulier credential add`, then write `credential: NAME`",
         ),
         ({}, GIVEN, "it does not accept the credential that was given"),
         (WRITTEN, None, "it does not accept the Authorization that `headers` has"),

@@ -97,7 +97,7 @@ class Authority(msgspec.Struct, frozen=True, eq=False):
         if self.yields:
             return "it does not accept the Authorization that `headers` has"
         return (
-            "no credential is written: store one with `haulier credential add`, then write `credential: NAME`"
+            "no credential was sent: store one with `haulier credential add`, then write `credential: NAME`"
         )
 
     def authorize(self) -> Callable[[Request], Added]:
