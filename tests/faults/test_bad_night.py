@@ -122,11 +122,13 @@ def told(asked: Asked, status: int, first: int = 0) -> Answer:
 @pytest.mark.parametrize("size", [1, 6])
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("dusk", [0, 3, 20, 540], ids=["start", "first batch", "doubling", "middle"])
+@pytest.mark.parametrize("unanswered", ["resend", "park"])
 def test_a_night_told_for_each_record_rejects_nobody(
-    dusk: int, status: int, size: int, transport: str
+    unanswered: str, dusk: int, status: int, size: int, transport: str
 ) -> None:
     written = {
         "transport": transport,
+        "unanswered": unanswered,
         "batching": {"size": size} if size > 1 else False,
         "outcomes": BY_INDEX,
     }

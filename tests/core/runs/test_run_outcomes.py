@@ -12,7 +12,10 @@ from tests.core.runs.carrying import audited, counts, destination, records, rows
 from tests.core.runs.wire import Asked, Cut, Wire, answer
 
 import haulier
+from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import LedgerView
+from haulier.io.ledger.writer import Writer
+from haulier.runs.sittings import sitting
 
 
 def send(wire: Wire, carried: Any, **written: Any) -> haulier.Report:
@@ -256,3 +259,28 @@ def test_a_key_that_no_record_has_is_warned_of_and_named_in_every_reason() -> No
     assert haulier.preview(alone, records(4)).warnings == (
         "key: none of the first 4 records has the attribute `nobody`; is it spelt so?",
     )
+
+
+def test_all_parts_of_a_batch_are_intended_in_the_commit_that_takes_the_batch_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A crash between two commits would lose the records of a part: the input is not asked for them again."""
+    handed_over: list[Commit] = []
+
+    class Heard(Writer):
+        def put(self, commit: Commit, run: int | None = None) -> None:
+            handed_over.append(commit)
+            super().put(commit, run)
+
+    monkeypatch.setattr(sitting, "Writer", Heard)
+    # Batches are halved again and again, and windows are as small as they can be: many an end of one falls between.
+    with Wire(lambda asked: answer(422 if {at % 32 for at in ids(asked)} & {9} else 200)) as wire:
+        report = send(
+            wire, records(320), all_or_nothing=True, batching={"size": 8}, limits={"max_in_flight": 1}
+        )
+    assert counts(report) == {"delivered": 310, "rejected": 10}
+    taken_apart = [commit for commit in handed_over for _ in commit.split]
+    parts = [sum(row[8] is not None for row in commit.intents) for commit in taken_apart]
+    halves = {id(commit): 2 * len(commit.split) for commit in taken_apart}
+    assert len(taken_apart) == 10 * 3
+    assert parts == [halves[id(commit)] for commit in taken_apart]

@@ -55,6 +55,15 @@ class Windows:
         self._backlog.extend(deliveries)
         self._begin()
 
+    def follow(self, delivery: Delivery) -> None:
+        """Bring a part of another delivery on its way, whatever else is, with the commit that says what came of that.
+
+        Never cut in two: the input is not asked again for what was in a request, so after a stop or a crash nobody
+        would know of a part whose intent is not in the ledger.
+        """
+        self._bytes += delivery.request.length
+        self._add([delivery])
+
     def commit(self, *, always: bool = False) -> None:
         """Send the window on to the ledger, with all outcomes so far."""
         if not (always or self._window or self._book.anything_new):
@@ -138,18 +147,19 @@ class Windows:
         By whole windows, where there is room for more than one: each costs a transaction.
         """
         backlog, course, begun = self._backlog, self._course, False
-        while backlog:
-            whole = min(course.window - len(self._window), len(backlog))
-            room = course.ahead - (self._outstanding() - len(backlog))
-            if room < (whole if course.ahead > course.window else 1):
-                break
-            window = [backlog.popleft() for _ in range(min(whole, room))]
-            self._book.intend([delivery.request for delivery in window], course.stored)
-            self._window += window
-            begun = True
+        while True:
             if len(self._window) >= course.window:
                 self.commit()
-        return begun
+            whole = min(course.window - len(self._window), len(backlog))
+            room = course.ahead - (self._outstanding() - len(backlog))
+            if not whole or room < (whole if course.ahead > course.window else 1):
+                return begun
+            self._add([backlog.popleft() for _ in range(min(whole, room))])
+            begun = True
+
+    def _add(self, deliveries: Sequence[Delivery]) -> None:
+        self._book.intend([delivery.request for delivery in deliveries], self._course.stored)
+        self._window += deliveries
 
     def _flush(self) -> None:
         self._flush_at = None

@@ -103,5 +103,5 @@ class Wishes:
         )  # what succeeded in the same answer says nothing of these
         self._crew.follow(whole, delivery)
         self._stage.book.expect(part)
-        self._windows.intend([delivery])
+        self._windows.follow(delivery)
         self._windows.commit_soon()
