@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haulier.errors import LedgerError
-from haulier.io.ledger.opening import ledger_path
+from haulier.io.ledger.opening import ledger_path, open_to_read
 from haulier.io.ledger.rows import (
     NOT_SENT,
     Commit,
@@ -33,6 +34,7 @@ from haulier.io.ledger.schema import APPLICATION_ID, VERSION
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.model.delivery import State
 from haulier.model.request import Positions, Request
+from haulier.runs.reports.report import report_of
 
 
 def new_run(name: str = "r1", **more: Any) -> RunRow:
@@ -81,6 +83,37 @@ def row_of(ledger: LedgerView, name: str = "r1") -> RunRow:
     found = ledger.run(name)
     assert found is not None
     return found
+
+
+def steps_of(ask: Callable[[LedgerView, RunRow], object], folder: Path, delivered: int) -> int:
+    """What SQLite goes through to answer, in a ledger with so many delivered requests and one that is under way."""
+    with closing(Ledger.create(folder)) as ledger:
+        run = ledger.start(new_run())
+        rows = [intent_row(run.id, request(number, range(1)), None) for number in range(delivered + 1)]
+        ledger.commit(
+            run.id, [Commit(intents=rows, delivered_at_once={(200, 1): [row[0] for row in rows[1:]]})]
+        )
+    path, counted = ledger_path(folder), count()
+    with closing(open_to_read(path)) as db:
+        db.set_progress_handler(lambda: next(counted) < 0, 1)
+        view = LedgerView(db, path)
+        assert ask(view, row_of(view))
+    return next(counted)
+
+
+ASKED: dict[str, Callable[[LedgerView, RunRow], object]] = {
+    "sending": LedgerView.sending,
+    "under way": LedgerView.under_way,
+    "unsettled": LedgerView.unsettled,
+    "the report": lambda view, run: report_of(view, run, "d"),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_has_no_outcome_is_found_without_a_look_at_what_has(asked: str, tmp_path: Path) -> None:
+    """A run ends with its report: it would wait for that, the longer the more it has carried."""
+    many, few = (steps_of(ASKED[asked], tmp_path / str(count), count) for count in (500, 5))
+    assert many == few
 
 
 def test_a_commit_is_durable_and_readable_beside_the_writer(ledger: Ledger, tmp_path: Path) -> None:

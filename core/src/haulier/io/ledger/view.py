@@ -25,6 +25,7 @@ __all__ = ["LedgerView"]
 
 _RUN_COLUMNS = ", ".join(RunRow.__struct_fields__)
 _PATIENCE_S = 2.0
+_UNSETTLED = "state in (0, 1)"  # as the index says it: by other words SQLite does not find that it will do
 _REQUEST = (
     "number",
     "first",
@@ -140,24 +141,22 @@ class LedgerView:
     def sending(self, run: RunRow) -> int:
         """Records whose request may have been sent and has no outcome yet."""
         return self._one(
-            # A number and no question mark: else the index of unsettled requests is not used.
-            f"select coalesce(sum(count), 0) from request where state = {State.SENDING:d}"  # noqa: S608
-            " and id between ? and ?",
-            _ids(run),
+            f"select coalesce(sum(count), 0) from request where {_UNSETTLED} and state = ? and id between ? and ?",  # noqa: S608
+            (State.SENDING, *_ids(run)),
         )
 
     def under_way(self, run: RunRow) -> int:
         """Requests that may have been sent and have no outcome yet."""
         return self._one(
-            f"select count(*) from request where state = {State.SENDING:d} and id between ? and ?",  # noqa: S608
-            _ids(run),
+            f"select count(*) from request where {_UNSETTLED} and state = ? and id between ? and ?",  # noqa: S608
+            (State.SENDING, *_ids(run)),
         )
 
     def unsettled(self, run: RunRow) -> list[Unsettled]:
         """Intents without outcome, in the order of their numbers."""
         rows = self._db.execute(
-            "select id, first, count, positions, sha256, key, state, attempts, status, stored from request"
-            " where state in (0, 1) and id between ? and ? order by id",
+            "select id, first, count, positions, sha256, key, state, attempts, status, stored from request"  # noqa: S608
+            f" where {_UNSETTLED} and id between ? and ? order by id",
             _ids(run),
         )
         return [

@@ -117,8 +117,8 @@ def report_of(
         run = view.run(run.run_id) or run
         rows = (run, *view.stages(run))
         stages = [_counts(view, row) for row in rows]
-        # The jobs of a chain are begun anew by a replay, and not asked for once more.
-        lost = 0 if run.stage else view.lost(run)
+        # Looked for among all requests, so not without need. The jobs of a chain are begun anew by a replay.
+        lost = view.lost(run) if run.in_doubt and not run.stage else 0
     in_all = {name: sum(getattr(stage, name) for stage in stages) for name in _COUNTS}
     return Report(
         run_id=run.run_id,
