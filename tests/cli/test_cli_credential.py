@@ -66,7 +66,11 @@ def test_a_credential_is_stored_listed_and_removed_without_showing_its_value(pro
 
 def test_what_is_missing_is_named_where_nobody_can_be_asked(project: Project) -> None:
     told = project.run("credential", "add", "imagga", "--value", "api_key=k")
-    assert (told.code, told.err) == (2, "haulier: credential `imagga`: type imagga needs api_secret\n")
+    assert (told.code, told.err) == (
+        2,
+        "haulier: credential `imagga`: type imagga needs api_secret; give each with --value, such as --value "
+        "api_secret=env:NAME, or all with --from-env\n",
+    )
     told = project.run("credential", "add", "imagga", "--value", "api_kee=k", "--value", "api_secret=s")
     assert (told.code, "has no `api_kee`; did you mean `api_key`?" in told.err) == (2, True)
     told = project.run("credential", "add", "bearer", "--value", "token=t")

@@ -186,7 +186,8 @@ def test_a_removed_credential_is_gone_from_the_file(store: CredentialStore) -> N
     store.add("prod", TYPES["basic"], PAIR, [ORIGIN])
     store.remove("prod")
     assert "s3cr3t" not in store.path.read_text()
-    with pytest.raises(CredentialError, match="no credential `prod`"):
+    Project.init(store.path.parent.parent)
+    with pytest.raises(CredentialError, match=r"^no credential `prod`; stored: none$"):
         store.remove("prod")
 
 

@@ -15,9 +15,10 @@ from tests.core.runs.carrying import counts, destination, records, within
 from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
+from haulier.errors import ConfigurationError
 from haulier.io.ledger.rows import Commit
 from haulier.io.ledger.store import Ledger
-from haulier.runs.reports.history import Told, told_of
+from haulier.runs.reports.history import Told, replay_target, told_of
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +178,30 @@ def test_reports_all_the_while_hold_up_no_commit(folder: Path) -> None:
         for reader in readers:
             reader.join()
     assert longest < 2
+
+
+def test_the_name_of_a_destination_is_never_taken_for_the_beginning_of_a_run_of_another(folder: Path) -> None:
+    with Wire() as wire:
+        # A name begins with a letter, six of sixteen ids do.
+        sent = (
+            within(60, lambda: haulier.send(destination(wire.url), records(1), again=True)) for _ in range(99)
+        )
+        other = next(report for report in sent if report.run_id[0].isalpha())
+        name = other.run_id[:3]
+        (folder / "destinations").mkdir()
+        (folder / "destinations" / f"{name}.yaml").write_text(
+            f"request: {{method: POST, url: '{wire.url}/x'}}\n"
+        )
+        with pytest.raises(ConfigurationError) as caught:
+            told_of(name)
+        assert (
+            str(caught.value)
+            == f"nothing was sent to destination `{name}` yet; begin with: haulier run {name}"
+        )
+        own = within(60, lambda: haulier.send(name, records(2)))
+    assert [told_of(word).report.run_id for word in (name, other.run_id, other.run_id[:12])] == [
+        own.run_id,
+        other.run_id,
+        other.run_id,
+    ]
+    assert replay_target(name) == (name, None)

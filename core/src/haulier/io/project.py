@@ -205,7 +205,8 @@ def check_name(what: str, name: str) -> str:
         return _names().validate_python(name)
     except ValidationError:
         raise ConfigurationError(
-            f"{what} name {name!r}: a name is lower-case words and digits joined by `-`, such as tag-images"
+            f"{what} name {name!r}: a name is lower-case words and digits joined by `-`, a letter first, "
+            "60 characters at most, such as tag-images"
         ) from None
 
 

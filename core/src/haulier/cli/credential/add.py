@@ -9,6 +9,7 @@ import click
 from haulier.cli.asking import ask, interactive
 from haulier.cli.options import base_url_option, json_option, pairs
 from haulier.cli.printing import out, out_json, say
+from haulier.errors import CredentialError
 from haulier.model.wording import clause
 
 if TYPE_CHECKING:
@@ -73,11 +74,16 @@ def command(
     form = credential_form(type)
     known: dict[str, str | SecretRef] = {**(form.from_environment() if from_env else {}), **values}
     bound = list(origins)
+    missing = [field.name for field in form.fields if field.required and field.name not in known]
     if check is None:
-        missing = any(field.required and field.name not in known for field in form.fields)
-        check = interactive() and missing and bool(form.type.check)
+        check = interactive() and bool(missing) and bool(form.type.check)
     if interactive():
         _ask_for_missing(form, known, bound)
+    elif missing and known.keys() <= {field.name for field in form.fields}:
+        raise CredentialError(
+            f"credential `{name or type}`: type {form.type.name} needs {', '.join(missing)}; give each with --value, "
+            f"such as --value {missing[0]}=env:NAME, or all with --from-env"
+        )
     stored = store_credential(form, name=name, values=known, origins=bound, replace=replace)
     if not as_json:
         out(f"stored credential {stored.name} of type {stored.type}, for {', '.join(stored.origins)} only")

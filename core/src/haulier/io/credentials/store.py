@@ -112,7 +112,7 @@ class CredentialStore:
     def get(self, name: str, of_type: str = "TYPE|CONNECTOR") -> Credential:
         """Return a stored credential; CredentialError, which names those there are, where it is none.
 
-        of_type: what the error says to store it as.
+        of_type: what the error says to store it as; empty: it is not wanted.
         """
         known = self._read()
         if name in known:
@@ -121,15 +121,15 @@ class CredentialStore:
             _check_in_project(name, self.path)
         close = closest(name, known)
         hint = f"did you mean `{close[0]}`? " if close else ""
+        way_out = f"; store it with: haulier credential add {of_type} --name {name}" if of_type else ""
         raise CredentialError(
-            f"no credential `{name}`; {hint}stored: {', '.join(sorted(known)) or 'none'}; store it with: "
-            f"haulier credential add {of_type} --name {name}"
+            f"no credential `{name}`; {hint}stored: {', '.join(sorted(known)) or 'none'}{way_out}"
         )
 
     def remove(self, name: str) -> None:
         """Forget a credential; raises CredentialError where there is none of that name."""
         with self._locked():
-            gone = self.get(name)
+            gone = self.get(name, "")
             self._write({key: stored for key, stored in self._read().items() if key != gone.name})
 
     def resolve(self, name: str, credential_type: CredentialType) -> ResolvedCredential:

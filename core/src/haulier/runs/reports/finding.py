@@ -41,8 +41,9 @@ def ledgers_of(destination: str | None, state: str | None) -> Iterator[tuple[str
 
 
 def found_runs(word: str, state: str | None) -> list[Found]:
-    """The run whose id begins with a word, or those of the destination of this name, newest first; one at least.
+    """The runs of the destination of this name, newest first, or else the run whose id begins so; one at least.
 
+    The name of a destination is never taken for the beginning of an id, whoever's run that is; a whole id is an id.
     Raises ConfigurationError where there is none, or where several begin so, LedgerError where it may be in a ledger
     that cannot be read.
     """
@@ -60,15 +61,27 @@ def found_runs(word: str, state: str | None) -> list[Found]:
             if name == word:
                 raise
             unread = error  # the run may be there, or in another one
-    if len(by_id) > 1 and not by_name:
-        raise ConfigurationError(
-            f"{len(by_id)} runs begin with {word}; write more of it: {', '.join(found.run.run_id for found in by_id)}"
-        )
-    if chosen := (by_id if len(by_id) == 1 else by_name):
-        return sorted(chosen, key=lambda found: found.run.started, reverse=True)
-    if unread is not None:
+    if by_name and not any(found.run.run_id == word for found in by_id):
+        return sorted(by_name, key=lambda found: found.run.started, reverse=True)
+    if unread is not None and not by_id:
         raise unread
-    raise ConfigurationError(f"no run {word!r}, and no run of a destination of that name; {_known(state)}")
+    return _the_one(word, by_id, state)
+
+
+def _the_one(word: str, found: list[Found], state: str | None) -> list[Found]:
+    """The run whose id begins with a word that names no destination; ConfigurationError where it is none or several."""
+    if word in Project.find(state=state).names():
+        raise ConfigurationError(
+            f"nothing was sent to destination `{word}` yet; begin with: haulier run {word}"
+        )
+    if not found:
+        raise ConfigurationError(
+            f"no run {word!r}, and no run of a destination of that name; {_known(state)}"
+        )
+    if len(found) > 1:
+        ids = ", ".join(one.run.run_id for one in found)
+        raise ConfigurationError(f"{len(found)} runs begin with {word}; write more of it: {ids}")
+    return found
 
 
 def _that_begin_with(word: str, view: LedgerView, folder: Path) -> list[Found]:
