@@ -29,8 +29,10 @@ _HEAVY = (
     "concurrent.futures",
     "difflib",
     "email",
+    "encodings.idna",
     "importlib.metadata",
     "logging",
+    "shutil",
     "socket",
     "tempfile",
     "zipfile",
@@ -101,3 +103,18 @@ def test_what_is_imported_within_a_command_builds_models_without_plugins_of_pyda
     )
     told = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert told == "2 False\npydantic True\n"
+
+
+def test_help_imports_no_paths() -> None:
+    code = "import sys; import haulier.cli.app as app; app.plugin_commands(); print('pathlib' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def test_a_run_imports_nothing_that_only_messages_dates_and_copies_need() -> None:
+    unused = ("difflib", "email", "encodings.idna", "importlib.metadata", "shutil", "tempfile", "zipfile")
+    code = (
+        "import sys\nfrom haulier.cli.importing import importing\n"
+        "with importing():\n    from haulier.runs.sittings.sending import prepare\n"
+        f"print(sorted(set(sys.modules) & set({unused!r})))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -108,6 +108,8 @@ def test_an_origin_has_one_form(written: str, origin: str) -> None:
         ("https://[::1", "u: https://[:*** has no host that can be read; write https://HOST:PORT"),
         ("https://[1::2::3]", "u: https://[1::2::3] has no IPv6 address between the brackets"),
         ("https://a..b", "u: https://a..b has a host that is no domain name"),
+        (f"https://{'a' * 64}.b", f"u: https://{'a' * 64}.b has a host that is no domain name"),
+        (f"https://b.{'a' * 64}", f"u: https://b.{'a' * 64} has a host that is no domain name"),
         ("https://h./x", f"u: https://h. {NO_HOST}"),
         ("https://-a.b", f"u: https://-a.b {NO_HOST}"),
         ("https://a,b", f"u: https://a,b {NO_HOST}"),

@@ -19,6 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # https://www.unicode.org/reports/tr46/#Deviations: the two IDNA standards make different hosts of these.
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 _LONGEST_HOST = 253
+_LONGEST_LABEL = 63
 
 
 @lru_cache(maxsize=256)
@@ -75,7 +76,7 @@ def _host(text: str, where: str) -> str:
     if _DEVIATIONS & set(text):
         raise DestinationError(f"{where} has a host that two standards read differently; write it as xn--...")
     try:
-        host = text.encode("idna").decode().lower()
+        host = _in_ascii(text).lower()
     except UnicodeError:
         raise DestinationError(f"{where} has a host that is no domain name") from None
     labels = host.split(".")
@@ -89,6 +90,16 @@ def _host(text: str, where: str) -> str:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
             raise DestinationError(f"{where} has no IPv4 address of four numbers 0-255") from None
+    return host
+
+
+def _in_ascii(host: str) -> str:
+    """A host as `str.encode("idna")` gives it, which loads tables of all characters; UnicodeError where it has none."""
+    if not host.isascii():
+        return host.encode("idna").decode()
+    *labels, last = host.split(".")
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in labels) or len(last) > _LONGEST_LABEL:
+        raise UnicodeError("label empty or too long")
     return host
 
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from functools import reduce
 from importlib import import_module
 from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import NamedTuple
 
 __all__ = ["GROUP", "EntryPoint", "entry_points", "version_of"]
@@ -47,7 +46,7 @@ def entry_points(*groups: str) -> list[EntryPoint]:
         return _asked_for(groups)
     found = []
     for folder in _folders():
-        text = _text(folder / "entry_points.txt")
+        text = _text(folder, "entry_points.txt")
         wanted = [line for line in _named(text) if line[0] in groups]
         if wanted:
             distribution, version = _whose(folder)
@@ -65,12 +64,12 @@ def version_of(distribution: str) -> str:
         except metadata.PackageNotFoundError:
             return ""
     key = _key(distribution)
-    return next((_whose(folder)[1] for folder in _folders() if _key_of(folder.name) == key), "")
+    return next((_whose(folder)[1] for folder in _folders() if _key_of(os.path.basename(folder)) == key), "")
 
 
 def _elsewhere() -> bool:
     """Whether there may be distributions in archives or eggs, or such that an importer of its own finds."""
-    return any(place.endswith(".egg") or Path(place).is_file() for place in sys.path) or any(
+    return any(place.endswith(".egg") or os.path.isfile(place) for place in sys.path) or any(
         hasattr(finder, "find_distributions") for finder in sys.meta_path if finder is not PathFinder
     )
 
@@ -91,7 +90,7 @@ def _asked_for(groups: tuple[str, ...]) -> list[EntryPoint]:
     ]
 
 
-def _folders() -> Iterator[Path]:
+def _folders() -> Iterator[str]:
     """The folder of each distribution; one of a name that came before is shadowed."""
     seen: set[str] = set()
     for place in sys.path:
@@ -102,7 +101,7 @@ def _folders() -> Iterator[Path]:
         for name in names:
             if (key := _key_of(name)) not in seen:
                 seen.add(key)
-                yield Path(place, name)
+                yield os.path.join(place, name)
 
 
 def _key_of(folder: str) -> str:
@@ -114,9 +113,10 @@ def _key(distribution: str) -> str:
     return re.sub("[-_.]+", "-", distribution).lower()
 
 
-def _text(file: Path) -> str:
+def _text(folder: str, name: str) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""
 
@@ -132,9 +132,9 @@ def _named(text: str) -> Iterator[tuple[str, str, str]]:
             yield group, name.strip(), value.strip()
 
 
-def _whose(folder: Path) -> tuple[str, str]:
+def _whose(folder: str) -> tuple[str, str]:
     """Name and version of a distribution: of the headers of its metadata, which an empty line ends."""
-    text = _text(folder / "METADATA") or _text(folder / "PKG-INFO")
+    text = _text(folder, "METADATA") or _text(folder, "PKG-INFO")
     headers = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
     told = {name.lower(): value.strip() for name, _, value in reversed(headers)}
     return told.get("name") or "(unknown)", told.get("version") or ""

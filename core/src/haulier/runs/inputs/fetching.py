@@ -6,7 +6,6 @@ resume sends the same bytes, and fetches nothing twice that is in a request.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import chain
@@ -62,7 +61,7 @@ class FetchedFiles:
 def forget_fetched(state_dir: Path, run_id: str) -> None:
     """Remove what is left of a finished run, all its stages: files of records that became no request."""
     for folder in (state_dir / _FOLDER).glob(f"{run_id}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def prune_fetched(state_dir: Path, view: LedgerView) -> None:
@@ -70,4 +69,10 @@ def prune_fetched(state_dir: Path, view: LedgerView) -> None:
     needed = {run.run_id for run in view.runs() if run.state != "finished"}
     for folder in (state_dir / _FOLDER).glob("*"):
         if folder.is_dir() and folder.name.partition(".")[0] not in needed:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    from shutil import rmtree  # noqa: PLC0415 - archives come along, in every run that fetches nothing
+
+    rmtree(folder, ignore_errors=True)
