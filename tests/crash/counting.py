@@ -23,7 +23,7 @@ from typing import Any, Self
 
 @dataclass
 class Seen:
-    """One whole request as the server read it."""
+    """One whole request as the server read it. later: ids of records that it asked for once more."""
 
     key: str
     digest: bytes
@@ -31,6 +31,7 @@ class Seen:
     target: str
     at: float
     status: int
+    later: frozenset[int] = frozenset()
 
 
 class _Server(ThreadingHTTPServer):
@@ -64,7 +65,8 @@ class _Server(ThreadingHTTPServer):
 class CountingServer:
     """faults: chance of answering 503 to a request; cuts: of no answer. delay_s: before each answer.
 
-    bad: ids of records that no batch may hold: it is refused as too large. victim: the process that sends. half_at: the
+    bad: ids of records that no batch may hold: it is refused as too large. later: chance of a record to be asked for
+    once more; each answer tells of each record then, under `results`. victim: the process that sends. half_at: the
     so-many-th body is read by half, and the victim killed then; answered_at: it is killed when the so-many-th answer is
     written. broken_off: bodies that were not whole.
     """
@@ -75,6 +77,7 @@ class CountingServer:
     cuts: float = 0.0
     delay_s: float = 0.02
     bad: frozenset[int] = frozenset()
+    later: float = 0.0
     victim: int = 0
     half_at: int = 0
     answered_at: int = 0
@@ -105,13 +108,14 @@ class CountingServer:
                 if len(body) < length:
                     owner.broken_off += 1
                     return
-                status = owner._read(self.headers["Idempotency-Key"], body, self.path, chance, lock)
+                seen = owner._read(self.headers["Idempotency-Key"], body, self.path, chance, lock)
                 time.sleep(owner.delay_s)
-                if not status:
+                if not seen.status:
                     self.close_connection = True
                     return
-                answer = b'{"ok":true}'
-                self.send_response(status)
+                results = [{"status": 429 if number in seen.later else 200} for number in seen.ids]
+                answer = json.dumps({"results": results} if owner.later else {"ok": True}).encode()
+                self.send_response(seen.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -134,8 +138,8 @@ class CountingServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _read(self, key: str, body: bytes, target: str, chance: random.Random, lock: threading.Lock) -> int:
-        """Write a whole request down; the status to answer with, 0 for none."""
+    def _read(self, key: str, body: bytes, target: str, chance: random.Random, lock: threading.Lock) -> Seen:
+        """Write a whole request down, with the status to answer with, 0 for none."""
         values = json.loads(body)
         ids = [value["id"] for value in (values if isinstance(values, list) else [values])]
         digest = sha256(body).digest()
@@ -144,10 +148,12 @@ class CountingServer:
             dice = chance.random()
             refused = 413 if self.bad.intersection(ids) else 200
             status = 503 if dice < self.faults else 0 if dice < self.faults + self.cuts else refused
-            self.seen.append(Seen(key, digest, ids, target, time.monotonic(), status))
+            later = frozenset(number for number in ids if self.later and chance.random() < self.later)
+            seen = Seen(key, digest, ids, target, time.monotonic(), status, later)
+            self.seen.append(seen)
             if not intent:
                 self.without_intent.append(key)
-        return status
+        return seen
 
     def _kill(self) -> None:
         """Kill the victim, and wait until it is gone."""

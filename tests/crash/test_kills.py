@@ -34,6 +34,19 @@ AIMED = ("opening", "compacting", "verifying", "ending")  # short phases, which 
 
 BATCHES = {"batching": {"size": 10}, "limits": {"max_in_flight": 4}}
 QUICK = {"attempts": 6, "base_s": 0.005, "cap_s": 0.02}
+WRITTEN = (
+    "batching",
+    "limits",
+    "retry",
+    "unanswered",
+    "outcomes",
+)  # of the options: settings of the destination
+IN_PART = {
+    "retry": QUICK,
+    "later": 0.1,
+    "outcomes": {"by": "index", "at": "/results", "status": "/status"},
+    "output": True,
+}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "batches": BATCHES,
     "one by one": {"limits": {"max_in_flight": 64}},
@@ -45,6 +58,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "pushed chunks": {**BATCHES, "kind": "pushed", "output": True},
     "outputs of single records": {"limits": {"max_in_flight": 16}, "output": True},
     "bisection": {**BATCHES, "bad": BAD, "output": True},
+    "answered in part": {**BATCHES, **IN_PART},
+    "answered in part, parked": {**BATCHES, **IN_PART, "unanswered": "park"},
     "unanswered: park": {**BATCHES, "unanswered": "park", "output": True},
 }
 
@@ -63,7 +78,7 @@ def destination_of(url: str, options: dict[str, Any], output: str) -> dict[str, 
     made = {
         "name": "carry",
         "request": {"method": "POST", "url": url + options.get("path", "/records")},
-        **{name: options[name] for name in ("batching", "limits", "retry", "unanswered") if name in options},
+        **{name: options[name] for name in WRITTEN if name in options},
     }
     return {**made, "outputs": [{"to": "jsonl", "path": output}]} if options.get("output") else made
 
@@ -78,7 +93,7 @@ def test_random_kills_lose_nothing_and_repeat_only_what_may_have_been_sent(
     chance = random.Random(f"{SEED} {tally.scenario}")
     write_records(tmp_path / "records.jsonl")
     ledger = tmp_path / "state" / "carry" / "ledger.db"
-    given = {name: options[name] for name in ("faults", "cuts", "delay_s", "bad") if name in options}
+    given = {name: options[name] for name in ("faults", "cuts", "delay_s", "bad", "later") if name in options}
     try:
         with CountingServer(ledger, SEED, **given) as server:
             for number in range(10_000):
