@@ -171,6 +171,25 @@ def test_what_the_csv_module_writes_is_read_back(
 
 
 @pytest.mark.parametrize(
+    ("header", "format"),
+    [
+        ('{"sku": 1}', "jsonl"),
+        ('{"sku": 1, "n": 2}', "jsonl"),
+        ('[{"sku": 1},', "json"),
+        ('[{"sku": 1}]', "json"),
+    ],
+)
+def test_json_is_told_with_the_format_to_read_it_with(tmp_path: Path, header: str, format: str) -> None:
+    path = written(tmp_path, f"{header}\n1\n".encode())
+    with pytest.raises(InputError) as refused:
+        list(open_records(path).blocks())
+    begin, _, _ = header.partition(",")
+    assert str(refused.value) == (
+        f"{path}: line 1: the header begins with {begin!r}, so this is JSON and no CSV; it is read with --format {format}"
+    )
+
+
+@pytest.mark.parametrize(
     ("header", "words", "format"),
     [("sku;title;price", "semicolons", "ssv"), ("sku\ttitle", "tabs", "tsv")],
 )

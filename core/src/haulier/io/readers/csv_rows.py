@@ -116,6 +116,12 @@ class _Table:
                 f"{self._name}: line {line}: the header is one column named {header[0][:60]!r}; columns parted by "
                 f"{_FORMATS[other][0]} are read with --format {_FORMATS[other][1]}"
             )
+        lines = header[0].startswith('{"') and header[-1].endswith("}")
+        if lines or header[0].startswith('[{"'):
+            raise InputError(
+                f"{self._name}: line {line}: the header begins with {header[0][:60]!r}, so this is JSON and no CSV; it "
+                f"is read with --format {'jsonl' if lines else 'json'}"
+            )
         for number, name in enumerate(header, 1):
             reason = _refused(name, header[: number - 1])
             if reason:
