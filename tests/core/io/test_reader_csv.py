@@ -185,7 +185,8 @@ def test_json_is_told_with_the_format_to_read_it_with(tmp_path: Path, header: st
         list(open_records(path).blocks())
     begin, _, _ = header.partition(",")
     assert str(refused.value) == (
-        f"{path}: line 1: the header begins with {begin!r}, so this is JSON and no CSV; it is read with --format {format}"
+        f"{path}: line 1: the header begins with {begin!r}, so this is JSON and no CSV; it is read with "
+        f"--format {format}"
     )
 
 
