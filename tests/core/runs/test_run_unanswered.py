@@ -122,6 +122,21 @@ def test_after_a_crash_what_may_have_been_sent_is_parked_or_resent(policy: str) 
             assert set(before) | set(after) == set(range(200))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kills")
+def test_what_a_crash_left_under_way_is_pending_when_the_next_sitting_stops() -> None:
+    """Also where that may have fewer in flight, and so never came to most of them."""
+    path = write_records(Path("in.jsonl"), 200)
+    with Wire(delay_s=0.02) as wire:
+        killed_when(wire, 20, destination(wire.url, limits={"max_in_flight": 16}))
+        left = rows(Path("state"), "select first from request where state = 1")
+        assert len(left) > 100
+        wire.reply = lambda asked: answer(401)
+        report = send(wire, path, "resend", limits={"max_in_flight": 1})
+        assert (report.state, report.sending) == ("stopped", 0)
+        wire.reply = lambda asked: answer()
+        assert counts(send(wire, path, "resend")) == {"delivered": 200}
+
+
 def test_the_policy_may_change_between_two_sittings() -> None:
     with Wire(lambda asked: answer() if asked.number < 3 else answer(401)) as wire:
         first = send(wire, [{"id": number} for number in range(9)], "resend")

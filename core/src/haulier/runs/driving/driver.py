@@ -211,7 +211,7 @@ class Driver:
             self._book.park(parked.left, parked.reason, parked.texts)
         for request, came_to in taken.rebuilt:
             self._book.expect(request)
-            self._windows.intend([Delivery(request, before=came_to)])
+            self._windows.intend_again(Delivery(request, before=came_to))
         self._windows.intend([Delivery(request) for request in taken.planned.requests])
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
             self._windows.commit()

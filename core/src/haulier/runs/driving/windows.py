@@ -55,6 +55,17 @@ class Windows:
         self._backlog.extend(deliveries)
         self._begin()
 
+    def intend_again(self, delivery: Delivery) -> None:
+        """Bring a delivery of an earlier sitting on its way: however many there are, where the ledger may say that it
+        is under way already. A stop then says of each that it is not.
+        """
+        if self._course.policy.park:
+            self.intend([delivery])  # what was under way is in doubt, so this one waited
+            return
+        self._bytes += delivery.request.length
+        self._add([delivery])
+        self._begin()
+
     def follow(self, delivery: Delivery) -> None:
         """Bring a part of another delivery on its way, whatever else is, with the commit that says what came of that.
 
