@@ -1424,7 +1424,7 @@ def test_f57_nothing_is_sent_until_activated(project: Project, server: Recording
     assert "`items` was never activated, so nothing is sent" in ended.said
     assert "haulier activate items" in ended.said
     assert (server.connections, ended.out) == (0, "")
-    assert "nothing was sent yet" in project.haulier("report", "items", code=2).said
+    assert "nothing was sent to destination `items` yet" in project.haulier("report", "items", code=2).said
 
 
 def test_f58_activate_now_or_later(project: Project, server: RecordingServer) -> None:
