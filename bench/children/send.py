@@ -11,8 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from haulier import send
-from haulier.runs.sittings import sitting
+gc.disable()  # what is imported is set aside, as `haulier run` does
+
+from haulier import send  # noqa: E402
+from haulier.runs.sittings import sitting  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 __all__ = ["destination_for"]
 
