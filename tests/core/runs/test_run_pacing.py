@@ -302,6 +302,18 @@ def test_in_order_by_key_a_request_that_fails_holds_its_key_only() -> None:
         assert even.count(4) == 10  # twice all attempts, before 6 left
 
 
+@pytest.mark.parametrize("unanswered", ["resend", "park"])
+@pytest.mark.parametrize("order", ["key", "strict"])
+def test_what_waits_for_a_request_that_spent_its_attempts_leaves_it_room(order: str, unanswered: str) -> None:
+    """However few may be in flight: else those would wait for it, and it for them."""
+    with Wire(lambda asked: answer(429 if asked.number in range(1, 6) else 200)) as wire:
+        carried = [{"id": number, "sku": "a"} for number in range(100)]
+        written = {"key": "sku", "order": order, "unanswered": unanswered, "limits": {"max_in_flight": 2}}
+        assert counts(send(wire.url, carried, **written)) == {"delivered": 100}
+        ids = [json.loads(asked.body)["id"] for asked in wire.asked]
+        assert ids == [0, *[1] * 6, *range(2, 100)]
+
+
 def test_batches_keep_strict_order() -> None:
     with Wire(lambda asked: answer(503 if asked.number % 3 == 1 else 200)) as wire:
         report = send(wire.url, records(50), order="strict", batching={"size": 5})

@@ -26,9 +26,8 @@ class SecondRound:
     def begin(self) -> bool:
         """Bring all that wait on their way once more; False where there are none."""
         waiting, self.waiting = self.waiting, []
-        for delivery in waiting:
-            self._once_more(delivery)
         if waiting:
+            self._windows.intend([_once_more(delivery) for delivery in waiting])
             self._windows.commit()
         return bool(waiting)
 
@@ -61,7 +60,11 @@ class SecondRound:
             if delivery.lane is None:
                 self.waiting.append(delivery)
             else:  # others wait for this one, so it cannot wait for all others
-                self._once_more(delivery)
+                once_more = _once_more(delivery)
+                self._crew.follow(delivery, once_more)
+                self._crew.settled(delivery)
+                self._windows.follow(once_more)
+                self._windows.commit_soon()
 
     def _rest(self, delivery: Delivery, verdict: Verdict, wish: Exhausted) -> None:
         self._windows.rested(delivery)
@@ -69,11 +72,9 @@ class SecondRound:
         self._crew.settled(delivery)
         self._windows.commit_soon()
 
-    def _once_more(self, delivery: Delivery) -> None:
-        assert delivery.exhausted is not None
-        again = Delivery(delivery.request, before=delivery.left_status)
-        again.since, again.exhausted = delivery.since, delivery.exhausted
-        self._crew.follow(delivery, again)
-        self._crew.settled(delivery)
-        self._windows.intend([again])
-        self._windows.commit_soon()
+
+def _once_more(delivery: Delivery) -> Delivery:
+    """The same request for its second round."""
+    again = Delivery(delivery.request, before=delivery.left_status)
+    again.since, again.exhausted = delivery.since, delivery.exhausted
+    return again

@@ -67,10 +67,11 @@ class Windows:
         self._begin()
 
     def follow(self, delivery: Delivery) -> None:
-        """Bring a part of another delivery on its way, whatever else is, with the commit that says what came of that.
+        """Bring what goes on in place of another delivery on its way, whatever else is: a part of it, or all once more.
 
-        Never cut in two: the input is not asked again for what was in a request, so after a stop or a crash nobody
-        would know of a part whose intent is not in the ledger.
+        With the commit that says what came of the other, never cut in two: the input is not asked again for what was
+        in a request, so after a stop or a crash nobody would know of a part whose intent is not in the ledger. And what
+        is held up until it comes to rest may fill all the room there is.
         """
         self._bytes += delivery.request.length
         self._add([delivery])
