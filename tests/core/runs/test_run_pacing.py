@@ -323,6 +323,26 @@ def test_batches_keep_strict_order() -> None:
             assert before[0] <= after[0]
 
 
+def test_parts_of_a_batch_keep_strict_order_when_a_stopped_run_goes_on() -> None:
+    well = threading.Event()
+
+    def reply(asked: Asked) -> Answer:
+        ids = [one["id"] for one in json.loads(asked.body)]
+        refused = 413 if ids == [4, 5, 6, 7] else 503 if ids[0] == 4 and not well.is_set() else 200
+        return answer(refused)
+
+    with Wire(reply) as wire:
+        made = destination(wire.url, order="strict", batching={"size": 4})
+        stopped = within(60, lambda: haulier.send(made, records(16), run_key="k", state="state"))
+        assert counts(stopped) == {"delivered": 4, "pending": 12}
+        before = len(wire.asked)
+        well.set()
+        finished = within(60, lambda: haulier.send(made, records(16), run_key="k", state="state"))
+        assert counts(finished) == {"delivered": 16}
+        ids = [[one["id"] for one in json.loads(asked.body)] for asked in wire.asked[before:]]
+        assert ids == [[4, 5], [6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
+
+
 @pytest.mark.parametrize(
     ("written", "message"),
     [

@@ -255,7 +255,8 @@ class PlanSource:
         """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
         rebuilt: list[tuple[Request, int | None]] = []
         parked: list[Parked] = []
-        for left in resumed.unsettled:
+        # In the order of their records, which is not that of their numbers: parts were numbered behind what followed.
+        for left in sorted(resumed.unsettled, key=_oldest):
             parts = self._parts(left)
             request = restore(left) if left.stored is not None else self._rebuild(left, parts)
             if why := self._why_parked(left, request):
@@ -297,6 +298,10 @@ class PlanSource:
         for gap in resumed.known.missing(start, stop):
             part = part_of(block, gap.start, gap.stop)
             yield Taken(block=part, planned=self._planner.feed(part))
+
+
+def _oldest(left: Unsettled) -> int:
+    return left.positions[0]
 
 
 def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
