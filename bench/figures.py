@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
 
-__all__ = ["MOST_SPREAD", "Outcome", "Series", "middle", "missing", "outcome_of"]
-
-T = TypeVar("T")
+__all__ = ["MOST_SPREAD", "Outcome", "Series", "missing", "outcome_of"]
 
 MOST_SPREAD = 0.25  # a wider one says more about the machine than about the tool
 _CLOSE = 0.10
@@ -44,11 +41,6 @@ class Outcome:
     spread: float | None
     holds: str
     close: bool = False
-
-
-def middle(found: Sequence[T], by: Callable[[T], float]) -> T:
-    """The one with the middle figure; of an even number of them the higher of the two."""
-    return sorted(found, key=by)[len(found) // 2]
 
 
 def outcome_of(series: Series, *, at_least: float = 0.0, at_most: float = 0.0) -> Outcome:

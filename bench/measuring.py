@@ -7,7 +7,6 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from figures import middle
 from processes import Ended, Watch, run_child
 from server import Received, Server
 from task import Command, Task, Tool, requests_for
@@ -16,7 +15,6 @@ __all__ = ["MOST_OTHERS", "Measured", "WorkSkippedError", "measure"]
 
 MOST_OTHERS = 0.10  # the share of the CPU that others may take before a measurement is done again
 _LONGEST_S = 600.0
-_SHORT_S = 4.0  # what takes less meets the machine in one of its moods
 _SPARE_REQUESTS = 0.01
 
 
@@ -37,14 +35,6 @@ class Measured:
 
 
 def measure(tool: Tool, task: Task, folder: Path, *, times: int = 3) -> Measured:
-    """Measure; so many `times` where it is over soon, of which the one with the middle rate counts."""
-    found = [_undisturbed(tool, task, folder, times)]
-    while len(found) < times and found[0].seconds < _SHORT_S:
-        found.append(_undisturbed(tool, task, folder, times))
-    return middle(found, lambda measured: measured.rate)
-
-
-def _undisturbed(tool: Tool, task: Task, folder: Path, times: int) -> Measured:
     """Measure; again, up to so many `times` in all, while others take too much. The quietest one counts."""
     found: list[Measured] = []
     while len(found) < times:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from cases import Goal
 from figures import Outcome, Series, missing, outcome_of
 from measuring import MOST_OTHERS, Measured
+from turns import companies, in_turns
 
 __all__ = ["Case", "Results", "outcomes", "run_rounds"]
 
@@ -23,28 +24,34 @@ def run_rounds(
     *,
     rounds: int,
     more: int,
+    times: int,
     fewer: Mapping[str, int],
 ) -> Results:
-    """Measure all cases `rounds` times; then those of goals that are close, up to `more` times again.
+    """Measure all cases in so many `rounds`; then those of goals that are close, in up to `more` rounds again.
 
+    times: how often, within a round, what is over soon is measured in turns with what it is compared with.
     fewer: workloads that are measured in so many rounds only.
     """
     results: Results = {case: [] for case in cases}
+
+    def measure_round(title: str, due: Sequence[Case]) -> None:
+        print(title, file=sys.stderr)
+        for company in companies(due, [goal.cases for goal in goals]):
+            found = in_turns(company, measure, times=times, seconds=_seconds, rate=_rate)
+            for case, measured in found.items():
+                results[case].append(measured)
+                _tell(case, measured)
+
     for number in range(rounds):
         turned = number % len(cases)  # nobody always runs after the same one
         due = [case for case in (*cases[turned:], *cases[:turned]) if number < fewer.get(case[0], rounds)]
-        _round(f"round {number + 1} of {rounds}", due, results, measure)
+        measure_round(f"round {number + 1} of {rounds}", due)
     for number in range(more):
         close = [goal for goal, outcome in zip(goals, outcomes(goals, results), strict=True) if outcome.close]
         again = {case for goal in close for case in goal.cases}
         if not again:
             break
-        _round(
-            f"close, {number + 1} of {more} at most",
-            [case for case in cases if case in again],
-            results,
-            measure,
-        )
+        measure_round(f"close, {number + 1} of {more} at most", [case for case in cases if case in again])
     return results
 
 
@@ -72,11 +79,15 @@ def _outcome(goal: Goal, results: Mapping[Case, Sequence[Measured]]) -> Outcome:
     return outcome_of(series, at_least=goal.at_least)
 
 
-def _round(title: str, cases: Sequence[Case], results: Results, measure: Callable[[Case], Measured]) -> None:
-    print(title, file=sys.stderr)
-    for case in cases:
-        measured = measure(case)
-        results[case].append(measured)
-        disturbed = f", others took {measured.others:.0%} of the CPU" if measured.others > MOST_OTHERS else ""
-        told = f"{measured.rate:12,.0f} records/s  {measured.peak_bytes / 1e6:5.0f} MB"
-        print(f"  {case[0]:18} {case[1]:26} {told}{disturbed}", file=sys.stderr, flush=True)
+def _tell(case: Case, measured: Measured) -> None:
+    disturbed = f", others took {measured.others:.0%} of the CPU" if measured.others > MOST_OTHERS else ""
+    told = f"{measured.rate:12,.0f} records/s  {measured.peak_bytes / 1e6:5.0f} MB"
+    print(f"  {case[0]:18} {case[1]:26} {told}{disturbed}", file=sys.stderr, flush=True)
+
+
+def _seconds(measured: Measured) -> float:
+    return measured.seconds
+
+
+def _rate(measured: Measured) -> float:
+    return measured.rate

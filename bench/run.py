@@ -31,6 +31,7 @@ TOOLS: dict[str, Tool] = {
     tool.name: tool for room in (wrk, syslog_ng, bare_httpx, haulier, peers) for tool in room.TOOLS
 }
 _ROUNDS, _MORE_ROUNDS = 5, 4
+_TIMES = 3  # of what is over soon, within a round; and of what others disturb
 _MOST_MADE = 1_000_000  # more records than these are the same ones again
 
 
@@ -60,7 +61,7 @@ class Bench:
             seconds=4 if self._scale == 1 else 1,
             server=workload.server,
         )
-        return measure(tool, task, self._folder, times=3 if self._scale == 1 else 1)
+        return measure(tool, task, self._folder, times=_TIMES if self._scale == 1 else 1)
 
     def beside(self, rounds: int) -> Beside:
         """What is no rate of records: how long the command line takes to start, and pacing."""
@@ -93,9 +94,11 @@ def main() -> int:
         Path(folder).chmod(0o755)  # nginx drops its rights
         bench = Bench(Path(folder), workloads, options.scale)
         fewer = {workload.name: workload.rounds for workload in workloads if workload.rounds}
-        more = _MORE_ROUNDS if options.scale == 1 else 0
+        more, times = (_MORE_ROUNDS, _TIMES) if options.scale == 1 else (0, 1)
         try:
-            results = run_rounds(cases, GOALS, bench.measure, rounds=rounds, more=more, fewer=fewer)
+            results = run_rounds(
+                cases, GOALS, bench.measure, rounds=rounds, more=more, times=times, fewer=fewer
+            )
         except (WorkSkippedError, TimeoutError) as error:
             print(f"the bench ended: {error}", file=sys.stderr)
             return 1

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from bench.figures import Outcome, Series, middle, missing, outcome_of
+from bench.figures import Outcome, Series, missing, outcome_of
 
 
 def test_one_bad_round_moves_no_median() -> None:
     assert Series((100.0, 101.0, 99.0, 30.0, 100.0)).median == 100.0
-
-
-def test_of_three_measurements_the_one_with_the_middle_rate_counts() -> None:
-    """A fast moment of the machine counts as little as a slow one."""
-    assert middle([("slow", 1.0), ("fast", 9.0), ("usual", 3.0)], lambda one: one[1]) == ("usual", 3.0)
 
 
 def test_spread_is_highest_less_lowest_over_the_median() -> None:
