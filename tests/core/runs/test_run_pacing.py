@@ -136,10 +136,20 @@ def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> N
         assert most <= 64
 
 
-@pytest.mark.parametrize("transport", ["httpx", "http1"])
-def test_told_how_many_the_first_leaves_alone_and_then_as_many_at_once(transport: str) -> None:
-    """The first one is answered late, the others when the last of them has come: that many have to be in flight."""
-    together, beside_the_first = threading.Barrier(12), list[int]()
+@pytest.mark.parametrize(
+    ("written", "in_flight"),
+    [
+        ({"transport": "httpx"}, 12),
+        ({"transport": "http1"}, 12),
+        ({"unanswered": "park"}, 12),
+        ({"unanswered": "park"}, 300),  # more than one window
+    ],
+)
+def test_told_how_many_the_first_leaves_alone_and_then_as_many_at_once(
+    written: dict[str, Any], in_flight: int
+) -> None:
+    """The first one is answered late, the others when as many as told have come: they have to be in flight together."""
+    together, beside_the_first = threading.Barrier(in_flight), list[int]()
 
     def reply(asked: Asked) -> Answer:
         if asked.number == 0:
@@ -150,8 +160,8 @@ def test_told_how_many_the_first_leaves_alone_and_then_as_many_at_once(transport
         return answer()
 
     with Wire(reply) as wire:
-        report = send(wire.url, records(13), limits={"max_in_flight": 12}, transport=transport)
-    assert counts(report) == {"delivered": 13}
+        report = send(wire.url, records(2 * in_flight + 1), limits={"max_in_flight": in_flight}, **written)
+    assert counts(report) == {"delivered": 2 * in_flight + 1}
     assert beside_the_first == [1]
 
 

@@ -164,7 +164,7 @@ class Windows:
                 self.commit()
             whole = min(course.window - len(self._window), len(backlog))
             room = course.ahead - (self._outstanding() - len(backlog))
-            if not whole or room < (whole if course.ahead > course.window else 1):
+            if not whole or room < (whole if course.ahead >= 2 * course.window else 1):
                 return begun
             self._add([backlog.popleft() for _ in range(min(whole, room))])
             begun = True
