@@ -15,7 +15,7 @@ from tests.core.delivery.simulated import (
     carry,
 )
 
-from haulier.delivery.pacing import MARGIN, Pace
+from haulier.delivery.pacing import MARGIN, Pace, Pacing
 from haulier.model.request import Response
 
 SHORTEST_S = 20.0
@@ -113,3 +113,12 @@ def test_a_rate_that_is_raised_is_found() -> None:
     done = carry(lambda now: (slow if now < 30 else fast)(now), 3000, UNTOLD)
     assert done.statuses[200] == 3000
     assert done.seconds < 30 + 27 * 3
+
+
+def test_what_comes_within_one_tick_of_the_clock_tells_of_no_rate() -> None:
+    """The clock of a fast loop has ticks of a millisecond."""
+    pacing = Pacing(Pace(base_s=0.5))
+    for status in (429, 200):
+        pacing.started(7.0)
+        pacing.answered(7.0, 7.0, Response(status=status))
+    assert pacing.wait(7.0) == 0.5

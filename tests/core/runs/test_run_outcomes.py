@@ -73,6 +73,26 @@ def test_a_record_that_asks_again_for_ever_is_rejected_when_its_attempts_are_spe
     assert rows(Path("state"), "select reason from record") == [("retries exhausted: the service says 503",)]
 
 
+def test_records_that_are_asked_for_again_while_everything_is_refused_hold_nobody_up() -> None:
+    """Their turn comes and nothing leaves, as they wait first: no answer to that may be waited for."""
+    first: list[float] = []
+
+    def reply(asked: Asked) -> bytes:
+        first.append(asked.at)
+        if first[0] < asked.at < first[0] + 0.6:
+            return answer(429)
+        results = [{"id": number, "status": 503 if asked.number == 0 else 200} for number in ids(asked)]
+        results[0]["status"] = 200
+        return answer(200, json.dumps({"results": results}).encode())
+
+    with Wire(reply) as wire:
+        patient = {"attempts": 50, "base_s": 0.2, "cap_s": 0.2}
+        written = {"key": "id", "batching": {"size": 3}, "outcomes": BY_KEY, "retry": patient}
+        report = send(wire, records(6), limits={"max_in_flight": 1}, **written)
+        assert counts(report) == {"delivered": 6}
+        assert [1, 2] in map(ids, wire.asked)
+
+
 @pytest.mark.parametrize(
     ("status", "written"), [(413, {}), (400, {"all_or_nothing": True}), (422, {"all_or_nothing": True})]
 )

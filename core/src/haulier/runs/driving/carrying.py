@@ -89,7 +89,7 @@ class Carrier:
         When it has come to rest, or waits, that is told together with all others of one turn of the loop.
         """
         prompt, request = self._prompt, delivery.request
-        if prompt is None or delivery.flow is not None or delivery.spent:
+        if prompt is None or delivery.flow is not None or delivery.waits_first:
             return False
         try:
             exchange = prompt.begin(request, self._authorize(request), partial(self._hear, delivery))

@@ -183,11 +183,12 @@ class Crew:
         else:
             self._probe = None
             delivery = self._ready.popleft()
-        if pacing.paced and (wait := self._turn(now)) > 0:
-            self._ready.appendleft(delivery)
-            self._pump_in(wait, now)
-            return None
-        pacing.started(now)
+        if not delivery.waits_first:  # nothing leaves, so no answer would tell pacing of a start
+            if pacing.paced and (wait := self._turn(now)) > 0:
+                self._ready.appendleft(delivery)
+                self._pump_in(wait, now)
+                return None
+            pacing.started(now)
         self.active += 1
         self._joint.active += 1
         return delivery

@@ -60,6 +60,11 @@ class Delivery(msgspec.Struct, gc=False, eq=False):
         return self.shared_splits
 
     @property
+    def waits_first(self) -> bool:
+        """Whether it is to wait when its turn comes, as a part does whose records were asked for again."""
+        return self.flow is None and self.spent > 0
+
+    @property
     def own_tries(self) -> int:
         """Attempts of this very request."""
         return self.tries - self.spent
