@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from haulier.errors import InputError, LedgerError
 from haulier.io.ledger.rows import Commit
@@ -28,6 +29,7 @@ __all__ = ["Driver"]
 
 _WATCH_S = 0.25  # how often a pause is looked for
 _MOST_ROWS = 2_000  # rejected records in one commit
+_HEAD_START_S = 0.005  # in which a first connection stands, where the server is near
 
 
 class Driver:
@@ -62,6 +64,7 @@ class Driver:
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._looking: asyncio.Handle | None = None
+        self._begun = False
         self.stop_reason = ""
         self.error: BaseException | None = None
 
@@ -198,8 +201,18 @@ class Driver:
             self._take(taken)
             self._place.depth.pump()
             await self._windows.until_room()
+            if self._crew.active and not self._begun:
+                await self._first_leaves()
             if taken.block is not None and taken.block.settled is not None:
                 await self._until_quiet(taken.block.settled)
+
+    async def _first_leaves(self) -> None:
+        """Give the first request a moment to leave, before what is planned meanwhile takes the loop from it."""
+        self._begun = True
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_S):
+                await self._changed.wait()
 
     def _take(self, taken: Taken) -> None:
         self._settling.unsent(taken.planned.rejected)

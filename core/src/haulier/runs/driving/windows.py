@@ -135,7 +135,11 @@ class Windows:
         self._room.set()
 
     async def until_room(self) -> None:
-        """Wait until fewer requests than four windows hold, and not too many bytes, are on their way."""
+        """Wait until fewer requests than four windows hold, and not too many bytes, are on their way.
+
+        And until the first commit is durable: its thread would wait for the interpreter behind the planning of all
+        that is taken in meanwhile, and so would the first request, on whose success the others wait.
+        """
         while not self._has_room(4):
             if self._window:
                 self.commit()
@@ -180,7 +184,8 @@ class Windows:
     def _has_room(self, windows: int) -> bool:
         """Whether fewer requests than that many windows hold, and not too many bytes, are on their way."""
         return (
-            self._outstanding() <= windows * self._course.window
+            (self._durable > 0 or not self.on_the_way)
+            and self._outstanding() <= windows * self._course.window
             and self._bytes < _MOST_OUTSTANDING_BYTES
             and len(self._uncommitted) < _MOST_COMMITS
         )
