@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-gc.disable()  # what is imported is set aside, as `haulier run` does
+# As `haulier run` does: plugins of pydantic's own are not looked for, and what is imported is set aside.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+gc.disable()
 
 from haulier import send  # noqa: E402
 from haulier.runs.sittings import sitting  # noqa: E402
