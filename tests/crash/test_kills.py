@@ -34,13 +34,8 @@ AIMED = ("opening", "compacting", "verifying", "ending")  # short phases, which 
 
 BATCHES = {"batching": {"size": 10}, "limits": {"max_in_flight": 4}}
 QUICK = {"attempts": 6, "base_s": 0.005, "cap_s": 0.02}
-WRITTEN = (
-    "batching",
-    "limits",
-    "retry",
-    "unanswered",
-    "outcomes",
-)  # of the options: settings of the destination
+# Of the options: settings of the destination.
+WRITTEN = ("batching", "limits", "retry", "unanswered", "outcomes")
 IN_PART = {
     "retry": QUICK,
     "later": 0.1,

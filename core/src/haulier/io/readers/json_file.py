@@ -70,8 +70,8 @@ class JsonReader:
     def _what_it_is(self, first: bytes, begun: bytes) -> str:
         if begun.startswith(_ZIP):
             return "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"
-        text = first.isascii() and first.decode().isprintable()
-        shown = f"`{first.decode()}`" if text else f"the byte {first.hex()}"
+        is_sign = first.isascii() and first.decode().isprintable()
+        shown = f"`{first.decode()}`" if is_sign else f"the byte {first.hex()}"
         return (
             f"begins with {shown}, which begins neither a JSON array nor an object; "
             f"say what it is: --format {' | '.join(self._formats)}"
