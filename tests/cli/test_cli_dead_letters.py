@@ -43,6 +43,31 @@ def test_they_are_chosen_by_reason_and_state(project: Project, failed: str) -> N
     assert project.run("dead-letters", "export", "shop", "--reason", "422").out == '{"sku": "b"}\n'
 
 
+def test_those_that_are_not_listed_are_counted_with_what_lists_them_all(
+    project: Project, server: Server, failed: str
+) -> None:
+    told = project.run("dead-letters", "list", "shop", "-n", "1").out.splitlines()
+    assert told[2:] == ["... and 2 more (-n 3)"]
+    assert len(project.run("dead-letters", "list", "shop", "-n", "3").out.splitlines()) == 4
+
+
+def test_a_reason_of_two_lines_is_listed_whole(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (422, {}, b"a" * 180 + b" mend the price")
+    project.post("shop", f"{server.url}/x", "limits: {max_in_flight: 1}\n")
+    (project.root / "in.jsonl").write_text('{"sku": "a"}\n')
+    project.run("run", "shop", "--records", "in.jsonl", "--activate")
+    listed = project.run("dead-letters", "list", "shop").out
+    assert listed.endswith(f"the service answered 422: {'a' * 180} mend the price\n")
+
+
+def test_one_reason_more_is_told_in_the_singular(project: Project, server: Server) -> None:
+    server.reply = lambda path, body: (422, {}, body)
+    project.post("shop", f"{server.url}/x", "limits: {max_in_flight: 1}\n")
+    (project.root / "in.jsonl").write_text("".join(f'{{"why": "{word}"}}\n' for word in "abcdefghijk"))
+    run = project.run("run", "shop", "--records", "in.jsonl", "--activate", "--json").json["run_id"]
+    assert project.run("report", run).out.endswith("\n  ... and 1 more reason (--json has all)\n")
+
+
 def test_an_export_is_mended_and_replayed(project: Project, server: Server, failed: str) -> None:
     exported = project.run(
         "dead-letters", "export", failed[:8], "--json", "-o", "mend.jsonl", "--reason", "price"

@@ -23,11 +23,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def _write(**named: Any) -> None:
+    with haulier.open_run(MADE, state="state") as run:
+        run.write([], **named)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
         (lambda: haulier.send(MADE, ROWS, run_key=WRONG), "run_key: must be a text"),
         (lambda: haulier.open_run(MADE, run_key=WRONG), "run_key: must be a text"),
+        (lambda: _write(id=WRONG), "id: must be a text"),
         (lambda: asyncio.run(haulier.asend(MADE, ROWS, run_key=WRONG)), "run_key: must be a text"),
         (
             lambda: haulier.send(WRONG, ROWS),

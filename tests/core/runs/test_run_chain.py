@@ -447,9 +447,11 @@ def test_a_stage_that_something_came_through_rejects_what_cannot_be_sent_as_it_c
     assert by_stage(report)["tag"] == {"delivered": 1, "rejected": 99}
 
 
-@pytest.mark.parametrize("count", [1, 7])
+@pytest.mark.parametrize(
+    ("count", "none_of_them"), [(1, "its only record could not"), (7, "none of its 7 records could")]
+)
 def test_a_stage_of_whose_few_records_none_could_be_sent_stops_the_run_when_the_input_ends(
-    count: int,
+    count: int, none_of_them: str
 ) -> None:
     """Nobody is rejected, and nothing is sent twice once it is mended."""
     with Wire(service) as wire:
@@ -462,7 +464,7 @@ def test_a_stage_of_whose_few_records_none_could_be_sent_stops_the_run_when_the_
         stopped = send(pictures(wire, upload, wrong, delete), records(count), run_key="k")
         assert (stopped.state, stopped.reason) == (
             "stopped",
-            f"stage `tag`: none of its {count} records could be sent, so it is a setting rather than the records (the "
+            f"stage `tag`: {none_of_them} be sent, so it is a setting rather than the records (the "
             f"last: record {count - 1}: path parameter {{record.upload.result.upload_idd}}: attribute "
             "`upload.result.upload_idd` is missing); where it is the records, write `max_rejected: 100%` and run again",
         )

@@ -49,6 +49,6 @@ def command(*, run: str, state: str | None, as_json: bool) -> None:
         out("\ntickets")
     for ticket in told.tickets[:_MOST]:
         out(f"  {ticket}")
-    for name, listed in (("reasons", told.reasons), ("tickets", told.tickets)):
-        if len(listed) > _MOST:
-            out(f"  ... and {len(listed) - _MOST:,} more {name} (--json has all)")
+    for name, listed in (("reason", told.reasons), ("ticket", told.tickets)):
+        if (more := len(listed) - _MOST) > 0:
+            out(f"  ... and {more:,} more {name}{'' if more == 1 else 's'} (--json has all)")

@@ -121,8 +121,9 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         """
         if self.max_rejected is not None or self.max_rejected_percent is not None:
             return ""
+        what = "its only record could not" if count == 1 else f"none of its {count:,} records could"
         return (
-            f"none of its {count:,} records could be sent, so it is a setting rather than the records (the last: "
+            f"{what} be sent, so it is a setting rather than the records (the last: "
             f"{clause(reason)}); where it is the records, write `max_rejected: 100%` and run again"
         )
 

@@ -12,6 +12,9 @@ from haulier.cli.printing import out, out_json, short_text, table
 
 __all__ = ["command"]
 
+_MOST_COUNTED = 100_000  # of those that are not listed: counting reads them
+_MOST_OF_A_REASON = 400
+
 
 @click.command("list")
 @click.argument("of", metavar="DEST|RUN")
@@ -34,9 +37,8 @@ def command(
 
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     listed = list(islice(letters, most))
-    more = next(letters, None) is not None
     if as_json:
-        out_json({"dead_letters": [one.to_dict() for one in listed], "more": more})
+        out_json({"dead_letters": [one.to_dict() for one in listed], "more": next(letters, None) is not None})
         return
     if not listed:
         out(
@@ -50,11 +52,12 @@ def command(
             str(one.position),
             "" if one.key is None else short_text(as_text(one.key), 60),
             one.state.replace("_", " ") + (f", replayed by {one.replayed[:12]}" if one.replayed else ""),
-            short_text(one.reason, 200),
+            short_text(one.reason, _MOST_OF_A_REASON),
         )
         for one in listed
     ]
     for line in table(("run", "position", "key", "state", "reason"), rows):
         out(line)
-    if more:
-        out(f"... and more (-n {most * 10})")
+    if more := sum(1 for _ in islice(letters, _MOST_COUNTED)):
+        at_least = "at least " if more == _MOST_COUNTED else ""
+        out(f"... and {at_least}{more:,} more (-n {most + more})")

@@ -29,6 +29,7 @@ _ALLOWED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "follow": _FLAG,
     "format": _TEXT_OR_NONE,
     "limit": _COUNT,
+    "id": _TEXT_OR_NONE,
     "lost": _FLAG,
     "on_delivery": ((Callable, type(None)), "a function of one argument"),
     "params": ((Mapping, type(None)), "a mapping of texts by name"),

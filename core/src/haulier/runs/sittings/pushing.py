@@ -90,6 +90,7 @@ class Run:
         sitting of this run has is not sent again; ConfigurationError where other records are written under it. A run
         that finished before takes only what it has, under its names.
         """
+        check_arguments(id=id)
         if isinstance(records, str | os.PathLike):
             raise ConfigurationError(
                 f"records: `write` takes records, and {os.fspath(records)[:80]!r} is a text; "
