@@ -264,10 +264,10 @@ class Sitting:
     def _end(self, ledger: Store, run: RunRow, stop_reason: str) -> Report:
         """Close the books of this sitting; the report."""
         row = _as_it_is(ledger, run)
-        pending = report_of(ledger, row, self._orders.destination.name).pending
-        if pending and not stop_reason:
+        carried = report_of(ledger, row, self._orders.destination.name)
+        if carried.pending and not stop_reason:
             stop_reason = (
-                f"{pending:,} records that an earlier sitting had taken in were not given again; "
+                f"{carried.pending:,} records that an earlier sitting had taken in were not given again; "
                 "write them once more, under the name their chunk had"
             )
         if not stop_reason and (owed := _lines_in(ledger.owing(run))):
@@ -277,7 +277,7 @@ class Sitting:
             forget_fetched(self._orders.state_dir, run.run_id)
         ledger.end(run, state=state, reason=self._redact(stop_reason), ended=time.time())
         row = _as_it_is(ledger, run)
-        note = "" if row.read or stop_reason else "the input holds no records"
+        note = "" if carried.read or stop_reason else "the input holds no records"
         if self._spool is not None and self._spool.broken_off and not stop_reason:
             note = "standard input had broken off: what was read until then was carried"
         return report_of(ledger, row, self._orders.destination.name, note=note)
