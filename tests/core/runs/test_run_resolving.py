@@ -67,7 +67,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "batches in a GET": (
         {**by_hand(method="GET"), "batching": True},
-        r"batching: records travel together in a body",
+        r"batching: records travel together in a body only; send them with POST, PUT or PATCH$",
+    ),
+    "batches whose records stay out of the body": (
+        {**by_hand(attributes="none", body={"a": "b"}), "batching": {"size": 50}},
+        r"batching: records travel together in a body only, and `request\.attributes: none` keeps them out of it; "
+        r"leave out that line, or batching$",
     ),
     "body of a GET": (by_hand(method="GET", body={"a": 1}), r"a GET has no body"),
     "attributes of a DELETE": (by_hand(method="DELETE", attributes="body"), r"a DELETE has no body"),

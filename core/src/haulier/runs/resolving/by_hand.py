@@ -17,6 +17,8 @@ from haulier.runs.resolving.written import written_headers
 
 __all__ = ["pieces_by_hand"]
 
+_BODILESS = ("GET", "DELETE")
+
 
 def pieces_by_hand(
     destination: Destination, request: ManualRequest, registry: Registry, base_url: str | None
@@ -33,7 +35,7 @@ def pieces_by_hand(
     batching = Batching() if destination.batching is True else destination.batching or None
     usual = registry.grouping(batching.grouping.name).formats if batching is not None else ()
     chosen = destination.content_format or request.content_format or (usual[0] if usual else "json")
-    _check_batching(batching, attributes)
+    _check_batching(batching, attributes, request.method)
     connector = _connector_at(registry, destination.connector, url.origin)
     origin, base_path = split_base(base_url) if base_url is not None else (url.origin, "")
     return Pieces(
@@ -72,7 +74,7 @@ def pieces_by_hand(
 
 def _attributes(request: ManualRequest) -> Attributes:
     """Where the attributes of a record go: as written, else as the method suggests."""
-    bodiless = request.method in ("GET", "DELETE")
+    bodiless = request.method in _BODILESS
     if request.attributes is None:
         attributes: Attributes = "body"
         if bodiless:
@@ -88,12 +90,16 @@ def _attributes(request: ManualRequest) -> Attributes:
     return attributes
 
 
-def _check_batching(batching: Batching | None, attributes: Attributes) -> None:
-    """Raise DestinationError where records are to travel together and there is no body to travel in."""
-    if batching and attributes != "body":
-        raise DestinationError(
-            "batching: records travel together in a body only; send them with POST, PUT or PATCH"
+def _check_batching(batching: Batching | None, attributes: Attributes, method: str) -> None:
+    """Raise DestinationError where records are to travel together and there is no body for them to travel in."""
+    if batching is None or attributes == "body":
+        return
+    told = "; send them with POST, PUT or PATCH"
+    if method not in _BODILESS:
+        told = (
+            f", and `request.attributes: {attributes}` keeps them out of it; leave out that line, or batching"
         )
+    raise DestinationError(f"batching: records travel together in a body only{told}")
 
 
 def _connector_at(registry: Registry, named: str, origin: str) -> str:
