@@ -164,6 +164,12 @@ def test_what_is_no_json_is_refused_at_once_with_the_formats(tmp_path: Path, nam
     [
         (b"PK\x03\x04sheet", "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"),
         (
+            b"PAR1\x15\x04\x15",
+            "is a Parquet file; make JSON lines of it (pip install pyarrow): "
+            'python -c "import json, pyarrow.parquet as p; [print(json.dumps(row, default=str)) for some in '
+            "p.ParquetFile('records.parquet').iter_batches() for row in some.to_pylist()]\" > records.jsonl",
+        ),
+        (
             b"\xff\xd8\xff\xe0 a JPEG",
             "begins with the byte ff, which begins neither a JSON array nor an object; say what it is: --format csv | "
             "json | jsonl | ssv | tsv",

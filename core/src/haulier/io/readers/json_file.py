@@ -19,6 +19,13 @@ __all__ = ["JsonReader"]
 
 # https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7
 _ZIP = b"PK\x03\x04"
+# https://parquet.apache.org/docs/file-format/
+_PARQUET = b"PAR1"
+# Values that JSON lacks, such as dates and decimals, become texts.
+_PARQUET_TO_LINES = (
+    'python -c "import json, pyarrow.parquet as p; [print(json.dumps(row, default=str)) for some in '
+    "p.ParquetFile('records.parquet').iter_batches() for row in some.to_pylist()]\" > records.jsonl"
+)
 
 _decode: Callable[[bytes], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -70,6 +77,8 @@ class JsonReader:
     def _what_it_is(self, first: bytes, begun: bytes) -> str:
         if begun.startswith(_ZIP):
             return "is a zip archive, as spreadsheets (.xlsx, .ods) are; save the sheet as CSV"
+        if begun.startswith(_PARQUET):
+            return f"is a Parquet file; make JSON lines of it (pip install pyarrow): {_PARQUET_TO_LINES}"
         is_sign = first.isascii() and first.decode().isprintable()
         shown = f"`{first.decode()}`" if is_sign else f"the byte {first.hex()}"
         return (
