@@ -197,3 +197,15 @@ def test_check_finds_what_would_keep_a_run_from_beginning(project: Project, serv
     bad = project.run("destination", "check", "bad")
     assert bad.code == 2
     assert "problem: no credential `nobody`" in bad.out
+
+
+@pytest.mark.parametrize(
+    "words", ["destination check", "destination list", "destination show", "dead-letters list", "report"]
+)
+def test_a_file_whose_name_is_none_is_to_be_renamed_whoever_asks_for_it(project: Project, words: str) -> None:
+    project.post("w_at", "http://127.0.0.1:9/x")
+    told = project.run(*words.split(), *(["w_at"] if words != "destination list" else []))
+    said = " ".join((told.out + told.err).split())
+    assert "destinations/w_at.yaml: destination name 'w_at': a name is lower-case words" in said
+    assert "such as tag-images; rename the file" in said
+    assert "begin with" not in said

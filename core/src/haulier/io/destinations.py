@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.io.destination_faults import faults_of
 from haulier.io.destination_text import dump_destination
-from haulier.io.project import Project, check_name, shown
+from haulier.io.project import Project, check_name, file_name, shown
 from haulier.io.yaml_file import Document, load_yaml
 from haulier.model.destination import Destination
 
@@ -49,11 +49,7 @@ def load_destination(path: Path) -> Destination:
     document = load_yaml(path)
     if not isinstance(document.value, dict):
         raise DestinationError(f"{document.place(())}: not a mapping; write one `key: value` a line")
-    try:
-        name = check_name("destination", path.stem)
-    except ConfigurationError as error:
-        raise DestinationError(f"{shown(path)}: {error}; rename the file") from None
-    return _validated(document.value, name, document)
+    return _validated(document.value, file_name(path), document)
 
 
 def destination_from(value: Destination | Mapping[str, Any] | str | os.PathLike[str]) -> Destination:

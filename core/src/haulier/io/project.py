@@ -22,6 +22,7 @@ __all__ = [
     "Located",
     "Project",
     "check_name",
+    "file_name",
     "private_folder",
     "shown",
     "state_folder",
@@ -135,14 +136,14 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """
         text = os.fspath(name_or_path)
         if not text.endswith(_ENDINGS) and not isinstance(name_or_path, os.PathLike):
-            return Located(name=text, path=self._path_of(check_name("destination", text)), own=True)
+            return Located(name=text, path=self._path_of(text), own=True)
         path = Path(text).absolute()
         if not path.is_file():
             raise DestinationError(f"{text}: no such file; destinations of this project: {self._known()}")
         own = path.parent.resolve() == self.destinations.resolve()
         if own:
             self.check_alone(path.stem)
-        return Located(name=check_name("destination", path.stem), path=path, own=own)
+        return Located(name=file_name(path), path=path, own=own)
 
     def state_folder(self, located: Located) -> Path:
         """Return the state folder of a destination, made for its owner alone where it is missing."""
@@ -158,6 +159,10 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
             raise DestinationError(f"destination `{name}` has two files, {told}; remove one, or rename it")
 
     def _path_of(self, name: str) -> Path:
+        for path in self.files():
+            if path.stem == name:
+                file_name(path)
+        check_name("destination", name)
         self.check_alone(name)
         for ending in _ENDINGS:
             path = self.destinations / f"{name}{ending}"
@@ -208,6 +213,14 @@ def check_name(what: str, name: str) -> str:
             f"{what} name {name!r}: a name is lower-case words and digits joined by `-`, a letter first, "
             "60 characters at most, such as tag-images"
         ) from None
+
+
+def file_name(path: Path) -> str:
+    """Return the name of the destination in a file: the file's, without ending; DestinationError where it is none."""
+    try:
+        return check_name("destination", path.stem)
+    except ConfigurationError as error:
+        raise DestinationError(f"{shown(path)}: {error}; rename the file") from None
 
 
 def shown(path: Path) -> str:

@@ -70,7 +70,9 @@ def found_runs(word: str, state: str | None) -> list[Found]:
 
 def _the_one(word: str, found: list[Found], state: str | None) -> list[Found]:
     """The run whose id begins with a word that names no destination; ConfigurationError where it is none or several."""
-    if word in Project.find(state=state).names():
+    project = Project.find(state=state)
+    if word in project.names():
+        project.locate(word)  # raises where a run could not find its file either
         raise ConfigurationError(
             f"nothing was sent to destination `{word}` yet; begin with: haulier run {word}"
         )
