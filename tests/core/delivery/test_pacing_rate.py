@@ -122,3 +122,25 @@ def test_what_comes_within_one_tick_of_the_clock_tells_of_no_rate() -> None:
         pacing.started(7.0)
         pacing.answered(7.0, 7.0, Response(status=status))
     assert pacing.wait(7.0) == 0.5
+
+
+@pytest.mark.parametrize("asked_s", [0.0, 1.0])
+def test_where_nothing_was_taken_before_the_first_refusal_the_rate_begins_low_and_doubles(
+    asked_s: float,
+) -> None:
+    """A run that begins while others have used up the limit is not held up for the longest wait there is."""
+    pacing, now, waits = Pacing(Pace(base_s=0.5, cap_s=30.0)), 0.0, []
+    for status in (429, 200, 200, 200, 200, 200, 200):
+        wait = max(0.0, pacing.wait(now))
+        now += wait
+        pacing.started(now)
+        pacing.answered(now, now + 0.01, Response(status=status))
+        now += 0.01
+        if status == 429:
+            pacing.asked(now, asked_s)
+        else:
+            waits.append(wait)
+    assert waits[0] == asked_s
+    assert waits[1] == pytest.approx(0.49)
+    assert waits[1:] == sorted(waits[1:], reverse=True)
+    assert waits[-1] < 0.25

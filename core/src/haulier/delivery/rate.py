@@ -156,8 +156,8 @@ class LearnedRate(msgspec.Struct, gc=False, kw_only=True):
         wet_s = dry_since - (self._wet_since or 0.0)
         dry_s = (self._refused_at + now) / 2 - dry_since  # it ended between the last refusal and now
         rate, taken = self._before, self._accepted - 1
-        if not wet_s + dry_s + self._hold_s:
-            pass  # all within one tick of the clock: what took no time tells of no rate
+        if not taken or not wet_s + dry_s + self._hold_s:
+            pass  # nothing was taken before, or all of it within one tick of the clock: that tells of no rate
         elif self._hold_s > wet_s / 2:
             found = _LEAST_FALL * taken / max(wet_s, self._hold_s)
             rate = found if self._poor else min(rate, found)
