@@ -36,6 +36,11 @@ def gather(**changes: Any) -> EndpointTemplate:
             {"takes": {"id": "/a~2b"}},
             "the pointer '/a~2b' of id is no JSON pointer: ~ is written ~0 there, and / in a name ~1",
         ),
+        (
+            {"content_formats": ()},
+            "something goes into its body, but content_formats is empty: name the formats that it takes, such as "
+            'content_formats=("json",)',
+        ),
         ({"takes": {"id": "id"}}, "the pointer 'id' of id is no JSON pointer: one begins with `/`"),
     ],
 )

@@ -37,6 +37,7 @@ LOADED = Loaded(
         ),
     )
 )
+INSTALL = "install the plugin that brings it"
 BROKEN = BrokenPlugin(name="bad", distribution="haulier-bad", version="2.0", error="no licence")
 
 
@@ -49,9 +50,11 @@ BROKEN = BrokenPlugin(name="bad", distribution="haulier-bad", version="2.0", err
             lambda r: r.endpoint("acme", "add-ordr"),
             "unknown endpoint of acme 'add-ordr'; did you mean 'add-order'? known: add-line, add-order",
         ),
-        (lambda r: r.encoder("json"), "unknown content format 'json'; known: none"),
-        (lambda r: r.credential_type("x"), "unknown credential type 'x'; known: none"),
-        (lambda r: r.output("x"), "unknown output 'x'; known: none"),
+        (lambda r: r.endpoint("acme", "zzz"), "unknown endpoint of acme 'zzz'; known: add-line, add-order"),
+        (lambda r: r.connector("geo"), f"unknown connector 'geo'; known: acme. {INSTALL}"),
+        (lambda r: r.encoder("json"), f"unknown content format 'json'; known: none. {INSTALL}"),
+        (lambda r: r.credential_type("x"), f"unknown credential type 'x'; known: none. {INSTALL}"),
+        (lambda r: r.output("x"), f"unknown output 'x'; known: none. {INSTALL}"),
         (
             lambda r: r.grouping("array"),
             "unknown grouping algorithm 'array'; known: none. groupings come with a plugin: "

@@ -98,7 +98,10 @@ def _endpoint(endpoint: EndpointTemplate) -> Iterator[str]:
 def _body(endpoint: EndpointTemplate) -> Iterator[str]:
     in_body = [parameter.name for parameter in endpoint.parameters if parameter.place in ("body", "file")]
     if (in_body or endpoint.attributes == "body") and not endpoint.content_formats:
-        yield "something goes into its body, but content_formats is empty"
+        yield (
+            "something goes into its body, but content_formats is empty: name the formats that it takes, such as "
+            'content_formats=("json",)'
+        )
     if endpoint.method == "GET" and endpoint.content_formats:
         yield "a GET has no body, so content_formats must be empty"
 

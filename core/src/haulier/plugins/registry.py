@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from haulier.errors import ConfigurationError
+from haulier.model.closest import closest
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 from haulier.model.wording import clause
@@ -26,7 +27,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     """What there is, by name; endpoints by (connector, name).
 
     Every lookup raises ConfigurationError for a name that is not there: the message lists the known names, a
-    close match, and what failed to load.
+    close match, what failed to load, or that a plugin is to be installed.
 
     plugins and broken: in the order of loading. left_out: plugins that HAULIER_PLUGINS does not allow.
     """
@@ -68,7 +69,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     def endpoint(self, connector: str, name: str) -> EndpointTemplate:
         """The endpoint template of that name; the connector is looked up first."""
         there = {template.name: template for template in self.endpoints_of(connector)}
-        return self._find(f"endpoint of {connector}", name, there)
+        return self._find(f"endpoint of {connector}", name, there, hint="")
 
     def endpoints_of(self, connector: str) -> tuple[EndpointTemplate, ...]:
         """All endpoint templates of a connector, by name, whoever brought them."""
@@ -87,18 +88,22 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         """The grouping algorithm of that name; where groupings come from is said if the plugin is missing."""
         installed = {one.distribution for one in self.plugins} | {one.distribution for one in self.broken}
         missing = _GROUPINGS_FROM not in installed and not self.left_out
-        hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else ""
+        hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else None
         return self._find("grouping algorithm", name, self.groupings, hint)
 
     def output(self, name: str) -> OutputType:
         """The output type of that name."""
         return self._find("output", name, self.outputs)
 
-    def _find(self, word: str, name: str, table: Mapping[str, _T], hint: str = "") -> _T:
+    def _find(self, word: str, name: str, table: Mapping[str, _T], hint: str | None = None) -> _T:
+        """hint: where it could come from; None: from a plugin, unless something else is likelier."""
         found = table.get(name)
         if found is not None:
             return found
         told = [f"unknown {word} {name!r}; {known(name, table)}"]
+        if hint is None:
+            likelier = self.left_out or self.broken or closest(name, table)
+            hint = "" if likelier else "install the plugin that brings it"
         if hint:
             told.append(hint)
         if self.left_out:
