@@ -11,6 +11,7 @@ import pytest
 from tests.docs.blocks import REPOSITORY, prose_of
 
 from haulier import errors
+from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.destination import Destination
 from haulier.plugins.hookspecs import __all__ as hook_names
 
@@ -124,6 +125,22 @@ def test_every_setting_of_a_destination_stands_on_its_page_with_a_description() 
     rows = dict(re.findall(r"(?m)^\| `(\w+)` \|.*\| ([^|]*) \|$", text))
     settings = [name for name in Destination.model_fields if name != "name"]
     assert [name for name in settings if not rows.get(name, "").strip()] == []
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "reference").glob("**/*.md")), ids=lambda page: page.stem)
+def test_every_type_of_a_setting_is_a_plain_word_or_leads_to_what_describes_it(page: Path) -> None:
+    rows = re.findall(r"(?m)^\| `\w+` \| (.*?) \| [^|]* \| [^|]* \|$", page.read_text(encoding="utf-8"))
+    named = [name for kind in rows for name in re.findall(r"\b[A-Z]\w*[a-z]\w*", _LINK.sub("", kind))]
+    assert named == []
+
+
+def test_what_answers_mean_is_set_by_fields_that_stand_on_the_page_of_a_destination() -> None:
+    text = (DOCS / "reference" / "destination.md").read_text(encoding="utf-8")
+    for section, model in (("success_when", Condition), ("outcomes", OutcomeMapping)):
+        told = re.findall(
+            r"(?m)^\| `(\w+)` \|", text.partition(f"\n## `{section}`\n")[2].partition("\n## ")[0]
+        )
+        assert told == [field.alias or name for name, field in model.model_fields.items()]
 
 
 def test_every_error_class_stands_on_its_page() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from haulier.model.answers import Condition
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.plugins.offers import Plugin
 from haulier.plugins.registry import Registry
+from reference.destination import section_address
 from reference.markdown import bullets, page, sentence, table
-from reference.settings import settings_table
+from reference.settings import Links, settings_table
 
 __all__ = [
     "brought_by",
@@ -68,11 +70,12 @@ def readers_and_outputs_page(registry: Registry) -> str:
         "otherwise the first bytes decide."
     ]
     told += ["## Outputs"]
+    links: Links = {Condition: f"[mapping]({section_address(Condition, page='destination.md')})"}
     for name, output in sorted(registry.outputs.items()):
         told += [
             f"### `{name}`",
             f"{output.title}. {sentence(output.description)}",
-            settings_table(output.settings),
+            settings_table(output.settings, links=links),
         ]
     return page(
         "Readers and outputs",

@@ -7,6 +7,7 @@ import json
 from pydantic import BaseModel
 
 from haulier.io.destinations import destination_schema
+from haulier.model.answers import Condition, OutcomeMapping
 from haulier.model.destination import (
     Batching,
     Call,
@@ -22,7 +23,7 @@ from haulier.model.fetch import Fetch
 from reference.markdown import docstring, page
 from reference.settings import Links, settings_table
 
-__all__ = ["destination_page", "destination_schema_text"]
+__all__ = ["destination_page", "destination_schema_text", "section_address"]
 
 _SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
     ManualRequest: ("request", "`request`"),
@@ -32,7 +33,18 @@ _SECTIONS: dict[type[BaseModel], tuple[str, str]] = {
     Retry: ("retry", "`retry`"),
     Fetch: ("fetch", "`fetch`"),
     OutputChoice: ("outputs", "`outputs`"),
+    Condition: ("success_when", "`success_when`"),
+    OutcomeMapping: ("outcomes", "`outcomes`"),
     Stage: ("stages", "`stages`"),
+}
+_BELOW: dict[type[BaseModel], str] = {
+    GroupingChoice: "Beside `name` stand the settings of the algorithm: see [groupings](groupings.md).",
+    OutputChoice: "Beside `to` stand the settings of the output: see [readers and outputs](readers-and-outputs.md).",
+    Condition: "An output's `when` has the same settings; its `at` points into the line. Examples: see "
+    "[answers](../answers.md).",
+    OutcomeMapping: "Examples: see [answers](../answers.md).",
+    Stage: "A stage has all other settings of a destination too, but `stages`. What they mean together: see "
+    "[chains](../chains.md).",
 }
 _INTRO = """\
 One YAML file in `destinations/` is one destination; the file's name is the destination's name. It is read by the rules
@@ -50,22 +62,18 @@ in `params`, `headers` and `request` is an [expression](../concepts.md#expressio
 
 def destination_page() -> str:
     """Every setting of a destination file."""
-    links: Links = {model: f"#{anchor}" for model, (anchor, _) in _SECTIONS.items()}
+    links: Links = {model: f"[mapping]({section_address(model)})" for model in _SECTIONS}
     parts = ["## Settings", settings_table(Destination, leave_out=frozenset({"name"}), links=links)]
     for model, (_, title) in _SECTIONS.items():
         leave_out = frozenset(Call.model_fields) - {"name"} if model is Stage else frozenset()
         parts += [f"## {title}", docstring(model), settings_table(model, leave_out=leave_out, links=links)]
-    parts[parts.index("## `batching.grouping`") + 2] += (
-        "\n\nBeside `name` stand the settings of the algorithm: see [groupings](groupings.md)."
-    )
-    parts[parts.index("## `outputs`") + 2] += (
-        "\n\nBeside `to` stand the settings of the output: see [readers and outputs](readers-and-outputs.md)."
-    )
-    parts[-1] += (
-        "\n\nA stage has all other settings of a destination too, but `stages`. What they mean together: see "
-        "[chains](../chains.md)."
-    )
+        parts += [_BELOW.get(model, "")]
     return page("Destination files", _INTRO, *parts)
+
+
+def section_address(model: type[BaseModel], *, page: str = "") -> str:
+    """Where the table of a nested model stands. page: this one's name, where it is told on another one."""
+    return f"{page}#{_SECTIONS[model][0]}"
 
 
 def destination_schema_text() -> str:

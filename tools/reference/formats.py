@@ -137,8 +137,9 @@ def _page(registry: Registry, one: ContentEncoder) -> str:
     told = [f"{one.title}. {sentence(one.description)}", brought_by(registry, "content_encoders", one.name)]
     told += [table(("", ""), rows), "## Settings"]
     told += ["They stand in `format_settings`."] if one.settings.model_fields else []
-    told += [settings_table(one.settings)]
-    for name, model in _inner(one.settings):
+    inner = _inner(one.settings)
+    told += [settings_table(one.settings, links={model: f"[mapping](#in-{name})" for name, model in inner})]
+    for name, model in inner:
         told += [f"### In `{name}`", settings_table(model)]
     told += ["## Example", *example_blocks(f"as-{one.name}", EXAMPLES[one.name])]
     return page(f"`{one.name}`", *told)

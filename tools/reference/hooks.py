@@ -5,14 +5,22 @@ from __future__ import annotations
 import inspect
 
 import msgspec
+from pydantic import BaseModel
 
-from haulier.model import connector, parts
+from haulier.model import answers, connector, parts
 from haulier.plugins import hookspecs
+from reference.destination import section_address
 from reference.markdown import code, docstring, page, signature, table
-from reference.settings import settings_table
+from reference.settings import Links, settings_table
 
 __all__ = ["HOOKS", "hooks_page"]
 
+_MODELS: tuple[type[BaseModel], ...] = (
+    connector.Connector,
+    connector.EndpointTemplate,
+    connector.Parameter,
+    connector.Following,
+)
 HOOKS = tuple(sorted(name for name in hookspecs.__all__ if name.startswith("haulier_")))
 _INTRO = """\
 A plugin is a module (or object) that a distribution names in the entry point group `haulier`. It answers the hooks
@@ -27,8 +35,13 @@ def hooks_page() -> str:
         hook = getattr(hookspecs, name)
         told += [f"### `{name}`", code(f"def {signature(name, hook)}", "python"), docstring(hook)]
     told += ["## What hooks return"]
-    for model in (connector.Connector, connector.EndpointTemplate, connector.Parameter):
-        told += [f"### `{model.__name__}`", docstring(model), settings_table(model, head="field")]
+    links: Links = {model: f"[`{model.__name__}`]({address})" for model, address in _described().items()}
+    for model in _MODELS:
+        told += [
+            f"### `{model.__name__}`",
+            docstring(model),
+            settings_table(model, head="field", links=links),
+        ]
     for name in parts.__all__:
         thing = getattr(parts, name)
         if isinstance(thing, type) and issubclass(thing, msgspec.Struct):
@@ -39,6 +52,13 @@ def hooks_page() -> str:
         if getattr(thing, "_is_protocol", False):
             told += [f"### `{name}`", docstring(thing), *_methods(thing)]
     return page("Hooks", _INTRO, *told)
+
+
+def _described() -> dict[type[BaseModel], str]:
+    """Models that fields hold -> where their tables stand."""
+    here = {model: f"#{model.__name__.lower()}" for model in _MODELS}
+    there = (answers.Condition, answers.OutcomeMapping)
+    return {**here, **{model: section_address(model, page="destination.md") for model in there}}
 
 
 def _fields(kind: type[msgspec.Struct]) -> str:

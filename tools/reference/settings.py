@@ -16,7 +16,7 @@ from reference.markdown import table
 
 __all__ = ["Links", "default_words", "settings_table", "type_words"]
 
-# Nested model -> address of the table that describes it.
+# Nested model -> what is told as its type: a link to the table that describes it.
 Links: TypeAlias = Mapping[type[BaseModel], str]
 _WORDS = {
     Any: "anything",
@@ -40,7 +40,7 @@ def settings_table(
     """A table of the settings of a model."""
     rows = [
         (
-            f"`{name}`",
+            f"`{field.alias or name}`",
             type_words(field.annotation, field.metadata, links),
             default_words(field),
             field.description or _first_line(field.annotation),
@@ -100,7 +100,7 @@ def type_words(  # noqa: PLR0911 - one line a kind of type
 
 def _name(kind: Any, metadata: Sequence[Any], links: Links) -> str:
     if kind in links:
-        return f"[mapping]({links[kind]})"
+        return links[kind]
     name = getattr(kind, "__name__", str(kind))
     return _WORDS.get(kind, _NAMES.get(name, name)) + _bounds(metadata)
 
