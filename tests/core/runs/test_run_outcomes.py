@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.carrying import audited, counts, destination, records, rows, within
+from tests.core.runs.carrying import audited, counts, destination, records, rows, within, write_records
 from tests.core.runs.wire import Asked, Cut, Wire, answer
 
 import haulier
@@ -256,29 +256,67 @@ def test_twenty_such_answers_stop_the_run_and_what_was_refused_alone_is_sent_aga
         )
 
 
-def test_a_key_that_no_record_has_is_warned_of_and_named_in_every_reason() -> None:
-    def reply(asked: Asked) -> bytes:
-        return answer(
-            200, json.dumps({"results": [{"id": one, "status": 201} for one in ids(asked)]}).encode()
-        )
+def _taken(asked: Asked) -> bytes:
+    found = json.loads(asked.body)
+    named = [record for record in (found if isinstance(found, list) else [found]) if "id" in record]
+    return answer(200, json.dumps({"results": [{"id": one["id"], "status": 201} for one in named]}).encode())
 
-    with Wire(reply) as wire:
+
+def test_a_key_that_no_record_has_is_warned_of_and_nothing_is_sent(tmp_path: Path) -> None:
+    """However few there are; mended, the same command sends each record once."""
+    with Wire(_taken) as wire:
         made = destination(wire.url, key="idd", batching={"size": 2}, outcomes=BY_KEY)
         warning = "key: none of the first 4 records has the attribute `idd`; did you mean `id`?"
         assert haulier.preview(made, records(4)).warnings == (warning,)
         assert warning in haulier.plan(made, records(4)).warnings
-        report = within(60, lambda: haulier.send(made, records(4), state="state"))
-        assert counts(report) == {"in_doubt": 4}
-    reason = (
-        "`idd` (`key`) is no attribute of the record, which has id: nobody can tell which result is its own; write the "
-        "attribute that names it"
-    )
-    assert rows(Path("state"), "select distinct reason from record") == [(reason,)]
+        for count, path in ((1, tmp_path / "one.jsonl"), (50, tmp_path / "many.jsonl")):
+            write_records(path, count)
+            report = within(60, lambda path=path: haulier.send(made, path, state="state"))
+            assert report.reason == (
+                f"key: none of the first {count} records has the attribute `idd`; did you mean `id`? they have id. "
+                "`outcomes` finds each record's result by its key, so nobody could tell what became of any, and none "
+                "is sent. Write the attribute that names a record as `key`"
+            )
+            assert (report.state, report.attempts, counts(report)) == ("stopped", 0, {"pending": count})
+            assert wire.asked == []
+        mended = within(60, lambda: haulier.send({**made, "key": "id"}, path, state="state"))
+        assert counts(mended) == {"delivered": 50}
+        assert len(wire.asked) == 25
     assert haulier.preview({**made, "key": "id"}, records(4)).warnings == ()
     alone = {"name": "a", "key": "nobody", "order": "key", "request": {"url": "http://127.0.0.1:9/"}}
     assert haulier.preview(alone, records(4)).warnings == (
         "key: none of the first 4 records has the attribute `nobody`; is it spelt so?",
     )
+
+
+def test_records_without_the_key_stop_no_run_in_which_one_has_it(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"sku":1}\n' * 30 + '{"id":1}\n' + '{"id":null}\n' * 3)
+    with Wire(lambda asked: answer(200, b'{"results": [{"id": 1, "status": 201}]}')) as wire:
+        made = destination(wire.url, key="id", batching={"size": 50}, outcomes=BY_KEY)
+        report = within(60, lambda: haulier.send(made, tmp_path / "in.jsonl", state="state"))
+    assert counts(report) == {"delivered": 1, "in_doubt": 33}
+    reason = (
+        "`id` (`key`) is no attribute of the record, which has sku: nobody can tell which result is its own; write the "
+        "attribute that names it"
+    )
+    assert rows(Path("state"), "select distinct reason from record order by position")[0] == (reason,)
+
+
+def test_one_record_of_a_stream_says_nothing_of_those_to_come() -> None:
+    """It is in doubt by itself; where 20 have no key, they are none of them sent."""
+    with Wire(_taken) as wire:
+        made = destination(wire.url, key="id", outcomes=BY_KEY)
+        with haulier.open_run(made, state="state") as run:
+            run.write([{"sku": 1}])
+            run.flush()
+            run.write(records(3))
+        assert run.report is not None
+        assert counts(run.report) == {"delivered": 3, "in_doubt": 1}
+        sent = len(wire.asked)
+        with haulier.open_run(made, state="state") as run:
+            run.write([{"sku": 1}] * 20, id="a")
+        assert run.report is not None
+        assert (run.report.state, counts(run.report), len(wire.asked)) == ("stopped", {"pending": 20}, sent)
 
 
 def test_all_parts_of_a_batch_are_intended_in_the_commit_that_takes_the_batch_apart(

@@ -72,10 +72,11 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is to be driven. window: intents committed together; ahead: most intents without outcome;
     stored: what of a request the ledger keeps.
 
-    run_key: names the run to people. max_in_flight: the most there can be; told: whether somebody said so. patience_s:
-    longest wait a service may ask for. longest_s: of an exchange, see Overdue. lane: of requests of an equal one, only
-    one is under way until it is settled. paused: asked now and then. max_rejected, stop_after, first_rejections: see
-    StopRules.
+    unfit: asked of blocks as they are taken in, as long as nothing was delivered: why none of it may be sent, or an
+    empty text. run_key: names the run to people. max_in_flight: the most there can be; told: whether somebody said so.
+    patience_s: longest wait a service may ask for. longest_s: of an exchange, see Overdue. lane: of requests of an
+    equal one, only one is under way until it is settled. paused: asked now and then. max_rejected, stop_after,
+    first_rejections: see StopRules.
     """
 
     judging: Judging
@@ -88,6 +89,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     stored: Callable[[Request], bytes | None]
     paused: Callable[[], bool]
     lane: Callable[[Request], Hashable | None] | None = None
+    unfit: Callable[[Block], str] | None = None
     run_key: str = ""
     window: int = 64
     ahead: int = 320

@@ -13,6 +13,7 @@ from contextlib import suppress
 from haulier.errors import InputError, LedgerError
 from haulier.io.ledger.rows import Commit
 from haulier.io.transports.protocol import Transport
+from haulier.model.block import Block
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.carrying import Carrier
 from haulier.runs.driving.course import Course, Source, Taken
@@ -215,6 +216,8 @@ class Driver:
                 await self._changed.wait()
 
     def _take(self, taken: Taken) -> None:
+        if taken.block is not None and (why := self._unfit(taken.block)):
+            self.stop(why)  # first: what is intended from here on waits for a sitting that sends it
         self._settling.unsent(taken.planned.rejected)
         if taken.block is not None:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
@@ -228,6 +231,10 @@ class Driver:
         self._windows.intend([Delivery(request) for request in taken.planned.requests])
         if self._source.idle or self._book.kept_rows > _MOST_ROWS:
             self._windows.commit()
+
+    def _unfit(self, block: Block) -> str:
+        look = self._course.unfit
+        return look(block) if look is not None and not self._book.delivered_before else ""
 
     def _outstanding(self) -> int:
         """Requests that this round has yet to bring to rest."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from haulier.model.closest import closest
 from haulier.model.json_value import members
+from haulier.runs.resolving.keyless import no_such_key
 from haulier.runs.resolving.resolved import Resolved
 
 __all__ = ["LaterStage", "first_stage_alone", "later_stages", "sends_text", "unknown_attributes"]
@@ -77,10 +77,8 @@ def _unknown_key(resolved: Resolved, known: set[str], count: int) -> list[str]:
     key = resolved.destination.key
     if key is None or key in known:
         return []
-    close = closest(key, known)
-    hint = f"did you mean `{close[0]}`?" if close else "is it spelt so?"
     place = f"stage `{resolved.name}`: " if resolved.name else ""
-    return [f"{place}key: none of the first {count:,} records has the attribute `{key}`; {hint}"]
+    return [f"{place}{no_such_key(key, known, count)}"]
 
 
 def first_stage_alone(stages: Sequence[Resolved]) -> tuple[str, ...]:

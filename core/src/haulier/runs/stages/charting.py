@@ -19,6 +19,7 @@ from haulier.runs.driving.orders import Orders
 from haulier.runs.inputs.fetching import FetchedFiles
 from haulier.runs.inputs.stored import store
 from haulier.runs.outputs.opened import answers_are_kept
+from haulier.runs.resolving.keyless import key_search_of
 from haulier.runs.resolving.ordered import lane_of
 from haulier.runs.resolving.resolved import Resolved
 
@@ -58,6 +59,8 @@ def course_of(
         stored=fetched.stored if fetched is not None else _nothing if again and _remakes(resolved) else store,
         paused=_pause_of(orders),
         lane=lane_of(resolved.destination),
+        # What comes to a later stage, or with its files, comes record by record: one alone says nothing of the others.
+        unfit=key_search_of(judging, at_once=at == 0 and fetched is None and orders.intake.repeatable),
         run_key=run_key,
         max_rejected=resolved.destination.max_rejected,
         window=window,
