@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -123,3 +124,42 @@ def test_a_run_that_something_else_holds_back_tells_nothing() -> None:
     for number in range(1000):
         found.answered(number, number + 1.0, 1)
     assert found.limit == 4
+
+
+def course(latency_s: Callable[[int], float], *, rounds: int = 60, most: int = 100) -> list[int]:
+    """How many are allowed, change by change; an answer takes as long as so many in flight make it."""
+    found, now = Concurrency(most=most), 0.0
+    limits, under_way = [found.limit], deque[tuple[float, float]]()
+    while len(limits) < rounds and now < 10_000 * latency_s(1):
+        while len(under_way) < found.limit:
+            under_way.append((now + latency_s(len(under_way) + 1), now))
+        under_way = deque(sorted(under_way))
+        in_flight = len(under_way)
+        now, began = under_way.popleft()
+        found.answered(began, now, in_flight)
+        if found.limit != limits[-1]:
+            limits.append(found.limit)
+    return limits
+
+
+@pytest.mark.parametrize("bears", [8, 32, 80])
+@pytest.mark.parametrize("answer_s", [0.02, 0.05, 0.2])
+def test_a_rise_that_brings_no_throughput_is_taken_back(bears: int, answer_s: float) -> None:
+    """The run stays at what the service bears, and tries one more now and then."""
+    limits = course(lambda count: answer_s * max(1.0, count / bears) ** 2)
+    assert set(limits[-10:]) == {bears, bears + 1}
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.1])
+@pytest.mark.parametrize("bears", [8, 32])
+def test_a_server_that_slows_down_gives_94_percent_of_what_it_bears(bears: int, spread: float) -> None:
+    found, _ = throughput(lambda count: min(1, (bears / count) ** 2), spread=spread, answers=400 * bears)
+    assert found >= 0.94 * bears / LATENCY_S
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_server_that_bears_all_is_soon_sent_as_many_as_allowed(spread: float, seed: int) -> None:
+    """Answers that vary much do not make a good rise look bad: 100 in flight within thirty answers' time."""
+    found, _ = throughput(lambda n: 1, answers=3000, spread=spread, seed=seed)
+    assert found >= 0.6 * 100 / LATENCY_S
