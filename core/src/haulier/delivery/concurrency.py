@@ -279,8 +279,8 @@ class Concurrency(msgspec.Struct, gc=False, kw_only=True):
 
     def _next_round(self, *, careful: bool = False) -> None:
         if self._quick and (self._ceiling >= self.most or self._limit < self._ceiling / 2):
-            # As many as allowed, no less: where answers become slower, the slow ones come last.
-            whole = max(_ROUND if careful else _QUICK_ROUND, self._limit)
+            # Most of those allowed, no less: where answers become slower, the slow ones come last.
+            whole = max(_ROUND if careful else _QUICK_ROUND, 0.75 * self._limit)
         else:
             whole = max(_ROUND, 2 * self._limit)
         # Whoever is in flight began while as many were allowed as before: more, after a fall.
