@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -143,9 +145,12 @@ def test_what_the_connector_says_of_a_field_itself_is_not_said_twice() -> None:
         assert said == ("`colour` is spelt color", *told)
 
 
-def test_a_connector_whose_warnings_fail_is_named() -> None:
-    failing = ACME.model_copy(update={"warnings": lambda *_: 1 / 0})
+@pytest.mark.parametrize(
+    ("warnings", "told"), [(lambda *_: 1 / 0, "ZeroDivisionError"), (lambda *_: sys.exit(3), "SystemExit: 3")]
+)
+def test_a_connector_whose_warnings_fail_is_named(warnings: Callable[..., Any], told: str) -> None:
+    failing = ACME.model_copy(update={"warnings": warnings})
     plugin = replace(LOADED.plugins[0], connectors=(failing,))
     registry = Registry.of(Loaded(plugins=(plugin,)))
-    with pytest.raises(PluginError, match="`warnings` of connector acme raised ZeroDivisionError"):
+    with pytest.raises(PluginError, match=f"`warnings` of connector acme raised {told}"):
         hand_made_warnings(registry, "acme", method="GET", url="/", content_format="", batched=False)

@@ -264,10 +264,11 @@ def test_an_output_that_hangs_does_not_keep_the_run() -> None:
         (OSError("no space left"), OSError, "output 1 (kept) cannot be written: no space left"),
         (ConfigurationError("wrong"), OSError, "output 1 (kept) cannot be written: wrong"),
         (KeyError("x"), PluginError, "output kept raised KeyError: 'x'"),
+        (SystemExit(3), PluginError, "output kept raised SystemExit: 3"),
     ],
 )
 def test_an_output_that_fails_keeps_its_lines_owed_and_is_asked_no_more(
-    error: Exception, kind: type[Exception], said: str
+    error: Exception | SystemExit, kind: type[Exception], said: str
 ) -> None:
     calls: list[int] = []
 
@@ -284,6 +285,18 @@ def test_an_output_that_fails_keeps_its_lines_owed_and_is_asked_no_more(
     books, why = served([Keeping(fail)], work)
     assert [(type(one), str(one)) for one in books.failures] == [(kind, said)]
     assert (why, len(calls), len(books.rows)) == ("", 1, 2)
+
+
+def test_an_output_that_exits_as_it_is_closed_is_told_of_and_ends_no_loop() -> None:
+    class Exits(Keeping):
+        def close(self) -> None:
+            raise SystemExit(3)
+
+    async def work(owing: Owing, books: Ledger) -> str:
+        return await finish(owing)
+
+    with pytest.raises(PluginError, match=r"^output kept raised SystemExit: 3$"):
+        served([Exits()], work)
 
 
 def test_a_ledger_that_lacks_a_line_is_no_endless_search() -> None:

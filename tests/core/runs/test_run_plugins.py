@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.core.runs.carrying import counts, destination, records, rows, within
 from tests.core.runs.wire import Wire
 from tests.made import made_endpoint
@@ -18,7 +19,15 @@ from haulier.authoring import hookimpl
 from haulier.errors import PluginError
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.delivery import Verdict
-from haulier.model.parts import Added, CredentialType, GroupingAlgorithm, NoSettings, OutputType
+from haulier.model.parts import (
+    Added,
+    CredentialType,
+    GroupingAlgorithm,
+    NoSettings,
+    OutputType,
+    Token,
+    TokenRequest,
+)
 from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
@@ -35,9 +44,11 @@ class Plugin:
 
     judge: Callable[[Request, Response], Verdict | None] = staticmethod(lambda request, response: None)
     written: list[bytes]
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
     failures: int = 1000
     tokens: int = 0
+    asked: int = 0
+    answered: int = 0
 
     def __init__(self) -> None:
         self.written = []
@@ -83,14 +94,20 @@ class Plugin:
     def haulier_credential_types(self) -> list[CredentialType]:
         def apply(request: Request, settings: Any, now: float) -> Added:
             if request.number >= self.tokens:
-                raise Faulty("no token today")
+                raise self.error or Faulty("no token today")
             return Added()
 
-        return [
-            CredentialType(
-                name="strange", title="Strange", description="A stranger's.", settings=NoSettings, apply=apply
-            )
-        ]
+        def acquire(settings: Any, now: float) -> Generator[TokenRequest, Response, Token]:
+            self.asked += 1
+            if self.asked > self.answered:
+                raise self.error or Faulty("no token today")
+            yield TokenRequest(url="http://127.0.0.1:9/token")
+            return Token(value="none")
+
+        made = CredentialType(
+            name="strange", title="Strange", description="A stranger's.", settings=NoSettings, apply=apply
+        )
+        return [made, replace(made, name="strange-asking", acquire=acquire)]
 
     @hookimpl
     def haulier_outputs(self) -> list[OutputType]:
@@ -133,10 +150,12 @@ def send(made: dict[str, Any], carried: Any, **more: Any) -> haulier.Report:
     return within(60, lambda: haulier.send(made, carried, state="state", **more))
 
 
-def _fails_at(number: int) -> Callable[[Request, Response], Verdict | None]:
+def _fails_at(
+    number: int, error: Exception | SystemExit | None = None
+) -> Callable[[Request, Response], Verdict | None]:
     def judge(request: Request, response: Response) -> Verdict | None:
         if request.number == number:
-            raise Faulty("cannot read this")
+            raise error or Faulty("cannot read this")
         return None
 
     return judge
@@ -157,21 +176,27 @@ def test_a_judge_that_raises_ends_the_run_which_goes_on_when_it_is_mended(plugin
         assert len({asked.header("idempotency-key") for asked in wire.asked}) == 30
 
 
-@pytest.mark.parametrize("part", ["judge", "grouping", "credential", "output"])
-def test_a_plugin_that_raises_is_named(part: str, plugin: Plugin) -> None:
+@pytest.mark.parametrize(("error", "told"), [(Faulty("no"), "Faulty: no"), (SystemExit(3), "SystemExit: 3")])
+@pytest.mark.parametrize("part", ["judge", "grouping", "credential", "acquire", "acquire again", "output"])
+def test_a_plugin_that_raises_is_named(
+    part: str, error: Exception | SystemExit, told: str, plugin: Plugin
+) -> None:
     with Wire() as wire:
         made, more = call(wire), {}
+        plugin.error = error
         if part == "judge":
-            plugin.judge = _fails_at(0)
+            plugin.judge = _fails_at(0, error)
         elif part == "grouping":
-            plugin.error = Faulty("no")
             made = destination(wire.url, batching={"size": 2, "grouping": "strange"})
         elif part == "output":
-            plugin.error = Faulty("no")
             made = call(wire, outputs=[{"to": "strange"}])
-        else:
+        elif part == "credential":
             more = {"credential": {"type": "strange"}}
-        with pytest.raises(PluginError, match="strange"):
+        else:
+            plugin.answered = 1 if part == "acquire again" else 0
+            origins = [wire.url, "http://127.0.0.1:9"]
+            more = {"credential": {"type": "strange-asking", "origins": origins}}
+        with pytest.raises(PluginError, match=f"strange.* raised {told}"):
             send(made, records(20), **more)
 
 

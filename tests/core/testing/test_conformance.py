@@ -16,7 +16,9 @@ from haulier.authoring import (
     Following,
     GroupingAlgorithm,
     Parameter,
+    Program,
     Settings,
+    Work,
     hookimpl,
 )
 from haulier.testing import conformance
@@ -134,6 +136,52 @@ def test_a_grouping_that_loses_an_item_is_found() -> None:
         "grouping loses: of 2 items 1 stand in the payload, the very objects, once each",
         "grouping loses: of 100 items 99 stand in the payload, the very objects, once each",
     ]
+
+
+class _Raises:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def build(self, items: Any) -> Any:
+        raise self.error
+
+
+class _RaisesLate(_Raises):
+    """Waits; raises in place of its work, or once that is done."""
+
+    def __init__(self, error: BaseException, *, worked: bool) -> None:
+        super().__init__(error)
+        self.worked = worked
+
+    def build(self, items: Any) -> Any:
+        if self.worked:
+            yield Work(Program(source="pass"), items)
+        raise self.error
+
+
+def grouping_that(factory: Any, **more: Any) -> GroupingAlgorithm:
+    return GroupingAlgorithm(name="odd", title="Odd", description="Raises.", factory=factory, **more)
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "text"), [(KeyError("boom"), "KeyError", "'boom'"), (SystemExit(3), "SystemExit", "3")]
+)
+def test_a_grouping_that_raises_is_found_and_ends_nothing(error: BaseException, name: str, text: str) -> None:
+    def fails(settings: Any) -> Any:
+        raise error
+
+    class Brings:
+        @hookimpl
+        def haulier_grouping_algorithms(self) -> list[GroupingAlgorithm]:
+            return [grouping_that(lambda settings: _Raises(error))]
+
+    assert check_plugin(Brings()) == [
+        f"grouping odd: its `build` raised {name} for {count} items: {text}" for count in (1, 2, 100)
+    ]
+    assert check_grouping(grouping_that(fails), {}) == [f"grouping odd: its factory raised {name}: {text}"]
+    for worked, when in ((False, "before it yielded any work"), (True, "after its work was done")):
+        late = grouping_that(lambda settings, worked=worked: _RaisesLate(error, worked=worked), waits=True)
+        assert check_grouping(late, {}) == [f"grouping odd: its `build` raised {name} {when}: {text}"] * 3
 
 
 class _Open(Settings):

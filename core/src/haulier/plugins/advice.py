@@ -36,7 +36,7 @@ def hand_made_warnings(
     if own is not None:
         try:
             told += own(method, url, content_format)
-        except Exception as error:  # a plugin's code may raise anything
+        except (Exception, SystemExit) as error:  # a plugin's code may raise anything
             raise PluginError(
                 f"`warnings` of connector {connector} raised {type(error).__name__}: {error}"
             ) from error

@@ -24,7 +24,7 @@ from pydantic import SecretStr, ValidationError
 from haulier.errors import PluginError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
 from haulier.model.delivery import Stop, Verdict
-from haulier.model.parts import Account, CredentialType, GroupingAlgorithm, Portion, Work
+from haulier.model.parts import Account, CredentialType, Grouping, GroupingAlgorithm, Portion, Work
 from haulier.model.request import Request, Response
 from haulier.plugins import http
 from haulier.plugins.loading import load
@@ -125,23 +125,31 @@ def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) ->
     """What is wrong with a grouping when it is tried with these settings and one, two and a hundred items."""
     label = f"grouping {algorithm.name}"
     try:
-        grouping = algorithm.factory(algorithm.settings.model_validate(dict(settings)))
+        chosen = algorithm.settings.model_validate(dict(settings))
     except ValidationError as error:
         return [f"{label}: cannot be tried with {dict(settings)}: {error.error_count()} settings do not hold"]
-    faults: list[str] = []
-    for count in (1, 2, 100):
-        items = [_item(algorithm, index) for index in range(count)]
-        if algorithm.waits:
-            faults += (f"{label}: {fault}" for fault in _waiting(grouping.build(list(items)), items))
-            continue
-        payload = grouping.build(list(items))
-        if grouping.build(list(items)) != payload:
-            faults.append(f"{label}: the same {count} items gave two different payloads")
-        if (placed := _placed(payload, items)) != count:
-            faults.append(
-                f"{label}: of {count} items {placed} stand in the payload, the very objects, once each"
-            )
-    return faults
+    grouping = _tried(algorithm.factory, chosen)
+    if isinstance(grouping, BaseException):
+        return [f"{label}: its factory raised {type(grouping).__name__}: {grouping}"]
+    return [
+        f"{label}: {fault}"
+        for count in (1, 2, 100)
+        for fault in _building(algorithm, grouping, [_item(algorithm, index) for index in range(count)])
+    ]
+
+
+def _building(algorithm: GroupingAlgorithm, grouping: Grouping, items: list[Any]) -> Iterator[str]:
+    """What is wrong with what a grouping builds of these items, or that it raises."""
+    built = _tried(grouping.build, list(items))
+    if isinstance(built, BaseException):
+        yield f"its `build` raised {type(built).__name__} for {len(items)} items: {built}"
+    elif algorithm.waits:
+        yield from _waiting(built, items)
+    else:
+        if _tried(grouping.build, list(items)) != built:
+            yield f"the same {len(items)} items gave two different payloads"
+        if (placed := _placed(built, items)) != len(items):
+            yield f"of {len(items)} items {placed} stand in the payload, the very objects, once each"
 
 
 def _placed(payload: Any, items: list[Any]) -> int:
@@ -161,12 +169,17 @@ def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
     if type(building) is not GeneratorType:
         yield "says that it waits, but its `build` is no generator"
         return
-    work = building.send(None)
+    work = _tried(building.send, None)
+    if isinstance(work, BaseException):
+        yield f"its `build` raised {type(work).__name__} before it yielded any work: {work}"
+        return
     if not isinstance(work, Work) or list(map(id, work.items)) != list(map(id, items)):
         yield f"the work it yields is not about its {len(items)} items, the very objects, in order"
-    try:
-        building.send((Portion(payload=items),))
-    except StopIteration:
+    ended = _tried(building.send, (Portion(payload=items),))
+    if isinstance(ended, StopIteration):
+        return
+    if isinstance(ended, BaseException):
+        yield f"its `build` raised {type(ended).__name__} after its work was done: {ended}"
         return
     yield "yields more work after the first was done; it should return the payload"
 
@@ -307,7 +320,7 @@ def _tried(call: Callable[..., Any], *arguments: Any) -> Any:
     """What a plugin's function gives, or the error it raises, as a value."""
     try:
         return call(*arguments)
-    except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
         return error
 
 

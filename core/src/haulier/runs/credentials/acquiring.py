@@ -99,7 +99,7 @@ class _Acquiring:
                 return
             except CredentialError as error:
                 raise CredentialError(f"credential `{credential.name}`: {error}") from None
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(
                     f"credential type {kind.name} raised {type(error).__name__}: {error}"
                 ) from error

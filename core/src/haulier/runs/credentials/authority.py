@@ -230,11 +230,12 @@ def check_acquiring(kind: CredentialType, credential: ResolvedCredential) -> Non
     """Pass where the first thing that an `acquire` asks may be asked there; sends nothing."""
     if kind.acquire is None:
         return
-    asking = guarded(kind.acquire, f"credential type {kind.name}")(credential.settings, time.time())
+    what = f"credential type {kind.name}"
+    asking = guarded(kind.acquire, what)(credential.settings, time.time())
     try:
-        check_binding(credential, next(asking).url)
-    except StopIteration:
-        return
+        question = guarded(lambda: next(asking, None), what)()
+        if question is not None:
+            check_binding(credential, question.url)
     finally:
         asking.close()
 

@@ -216,7 +216,7 @@ class _Debt:
             except (HaulierError, OSError) as error:
                 self._break(OSError(f"{self._output.place} cannot be written: {error}"))
                 return False
-            except Exception as error:  # noqa: BLE001 - an output is a plugin's code
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an output is a plugin's code
                 self._break(PluginError(f"output {self._output.name} raised {type(error).__name__}: {error}"))
                 return False
 

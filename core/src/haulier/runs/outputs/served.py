@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
+from haulier.errors import PluginError
 from haulier.io.doors import RunDoors
 from haulier.model.parts import Output
 
@@ -76,9 +78,15 @@ class Served:
         try:
             if output is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.call(output.close), _CLOSING_S)
+                    await asyncio.wait_for(self.call(partial(self._close, output)), _CLOSING_S)
         finally:
             self._jobs.put(None)
+
+    def _close(self, output: Output) -> None:
+        try:
+            output.close()
+        except SystemExit as error:
+            raise PluginError(f"output {self.name} raised SystemExit: {error}") from error
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -1,4 +1,7 @@
-"""Around plugin code: whatever it raises that it should not becomes a PluginError that names it."""
+"""Around plugin code: whatever it raises that it should not becomes a PluginError that names it.
+
+SystemExit, too: a plugin that calls sys.exit() must not end this process.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def guarded(call: Callable[P, T], what: str) -> Callable[P, T]:
             return call(*args, **kwargs)
         except HaulierError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{what} raised {type(error).__name__}: {error}") from error
 
     return within
@@ -46,5 +49,5 @@ class GuardedGrouping:
             return (yield from building)
         except HaulierError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{self._what} raised {type(error).__name__}: {error}") from error
