@@ -99,14 +99,23 @@ def set_up(demo: Demo) -> None:
 def upload(demo: Demo) -> None:
     """Picture files go out; the answers are kept, each with the upload id."""
     say("Upload picture files; each answer's upload_id is taken out and kept")
+    outputs = [
+        _lines("out/uploads.jsonl", "delivered"),
+        _lines("out/refused-uploads.jsonl", "rejected", "in_doubt"),
+    ]
     demo.destination(
         "upload-pictures",
         "upload-image",
         *("--key", "sku", "--param", "image={record.file}", "--files-root", "pictures"),
-        *("--output", "jsonl:out/uploads.jsonl"),
+        *("--set", f"outputs={json.dumps(outputs)}"),
     )
     demo.run("preview", "upload-pictures", "--records", "pictures.jsonl", "-n", "1")
     demo.carry("upload-pictures", "pictures.jsonl")
+
+
+def _lines(path: str, *states: str) -> dict[str, Any]:
+    """An output: a file with the lines of these states alone, so that a next step gets only what it can use."""
+    return {"to": "jsonl", "path": path, "when": {"at": "/state", "is": list(states)}}
 
 
 def tag_uploads(demo: Demo) -> None:
@@ -118,7 +127,10 @@ def tag_uploads(demo: Demo) -> None:
         *("--key", "key", "--param", "image_upload_id={record.upload_id}", "--param", "limit=10"),
         *("--output", "jsonl:out/tags-of-uploads.jsonl"),
     )
-    demo.carry("tag-uploads", "out/uploads.jsonl")
+    if read_lines(demo.folder / "out/uploads.jsonl", "key"):
+        demo.carry("tag-uploads", "out/uploads.jsonl")
+    else:
+        print("\nno picture was uploaded, so there is none to tag")
 
 
 def tag_addresses(demo: Demo) -> None:
@@ -150,7 +162,10 @@ def look_back(demo: Demo, taken: int) -> None:
     """What happened to every record, from the files that the outputs wrote."""
     say("What happened to every record")
     demo.run("runs")
-    uploads = read_lines(demo.folder / "out/uploads.jsonl", "key")
+    uploads = {
+        **read_lines(demo.folder / "out/refused-uploads.jsonl", "key"),
+        **read_lines(demo.folder / "out/uploads.jsonl", "key"),
+    }
     tags = read_lines(demo.folder / "out/tags-of-uploads.jsonl", "key")
     by_address = read_lines(demo.folder / "out/tags-of-addresses.jsonl", "key")
     rows: list[tuple[str, ...]] = [("sku", "picture", "upload id", "first tags", "state")]
@@ -226,7 +241,8 @@ def take_pictures(folder: Path) -> int:
         sys.exit(f"PICTURES={own}: no picture in it; it takes {', '.join(ENDINGS)}")
     (folder / "pictures").mkdir()
     for picture in pictures:
-        shutil.copy(picture, folder / "pictures")
+        # A link stays one: whether it leads outside of the pictures' folder is for Haulier to see.
+        shutil.copy(picture, folder / "pictures", follow_symlinks=False)
     if not own:
         shutil.copy(EXAMPLES / "pictures.jsonl", folder)
     else:

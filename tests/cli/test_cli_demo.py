@@ -56,6 +56,36 @@ def test_the_demo_takes_a_persons_own_pictures(tmp_path: Path) -> None:
     assert rows(told.stdout)[0][:2] == ["P-0001", "my own beach.jpg"]
 
 
+def test_the_demo_tells_of_a_refused_picture_why_and_tags_only_what_was_uploaded(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(EXAMPLES / "pictures" / "beach.jpg", own)
+    (own / "empty.png").touch()
+    shutil.copy(EXAMPLES / "pictures" / "apple.jpg", tmp_path)
+    (own / "link.jpg").symlink_to(tmp_path / "apple.jpg")
+    told = demo(PICTURES=str(own))
+    assert told.returncode == 0, told.stdout + told.stderr
+    beach, empty, link = (row[1:2] + row[4:] for row in rows(told.stdout)[:3])
+    assert beach == ["beach.jpg", "delivered"]
+    assert empty == [
+        "empty.png",
+        "rejected: Imagga answered 400: the image is not a PNG, JPEG or GIF file",
+    ]
+    assert link == [
+        "link.jpg",
+        "rejected: line 3: parameter image: file 'link.jpg': leads outside files_root; only files below it are sent",
+    ]
+    assert re.search(r"(?m)^\w+  tag-uploads +finished +1 +1 +0 +0 +0 +0 ", told.stdout)
+
+
+def test_the_demo_ends_well_where_no_picture_could_be_uploaded(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    told = demo(PICTURES=str(tmp_path))
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "no picture was uploaded, so there is none to tag" in told.stdout
+    assert rows(told.stdout)[0][:4] == ["P-0001", "empty.png", "-", "-"]
+
+
 def test_the_demo_says_what_it_lacks() -> None:
     assert "LIVE=1 needs IMAGGA_API_KEY and IMAGGA_API_SECRET" in demo(LIVE="1").stderr
     assert "there is no such folder" in demo(PICTURES="/no/such/folder").stderr
