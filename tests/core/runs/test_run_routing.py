@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.wire import Wire
+from tests.core.runs.wire import Wire, answer
 
 import haulier
 
@@ -70,6 +70,59 @@ def test_a_header_is_no_place_in_a_line() -> None:
         "destination `routed`: outputs jsonl.when.at: header:Content-Type is a header, and lines have none, so none "
         "would ever match; name a JSON pointer into the line such as `/state`"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "when", "fault"),
+    [
+        ({}, {"at": "/sate", "is": "rejected"}, "`sate`, so none would ever match; did you mean `/state`?"),
+        ({}, {"at": "/sate", "absent": True}, "`sate`, so all would match; did you mean `/state`?"),
+        (
+            {"batching": {"size": 5}},
+            {"at": "/record/sku", "is": 1},
+            "`record`, so none would ever match; did you mean `/records`?",
+        ),
+        (
+            {},
+            {"at": "/zzz", "is": 1},
+            "`zzz`, so none would ever match; lines have: attempts, file, id, key, positions, reason, record, request, "
+            "run, state, status, text, ticket",
+        ),
+    ],
+)
+def test_a_name_that_no_line_has_is_no_place_in_one(
+    settings: dict[str, Any], when: dict[str, Any], fault: str
+) -> None:
+    output = {"to": "jsonl", "path": "out.jsonl", "when": when}
+    (problem,) = problems(**settings, outputs=[output])
+    assert problem == f"destination `routed`: outputs jsonl.when.at: no line has {fault}"
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_every_name_that_a_line_has_may_be_asked_for(
+    batched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    batching = {"batching": {"size": 1}} if batched else {}
+    with Wire(lambda asked: answer(422 if b"2" in asked.body else 200)) as wire:
+        made = {
+            **routed(wire, {"path": "a.jsonl", "answer": True}),
+            **batching,
+            "limits": {"max_in_flight": 1},
+        }
+        haulier.send(made, [b'{"sku": 1}', b'{"sku": 2}', b"no json"])
+        stages = [{"name": name, "request": made["request"]} for name in ("one", "two")]
+        chain = {"name": "c", "key": "sku", "outputs": [{"to": "jsonl", "path": "b.jsonl", "answer": True}]}
+        haulier.send({**chain, "stages": stages}, [b'{"sku": 1}', b'{"sku": 2}', b"no json"])
+    for path, settings in (("a.jsonl", batching), ("b.jsonl", {"stages": stages})):
+        told = Path(path).read_text().splitlines()
+        names = {name for line in told for name in json.loads(line)}
+        assert {"state", "reason", "text"} < names
+        for name in names:
+            output = {"to": "jsonl", "path": path, "answer": True, "when": {"at": f"/{name}", "is": "x"}}
+            call = {} if "stages" in settings else {"request": made["request"]}
+            written = {"name": "d", "key": "sku", "outputs": [output], **call, **settings}
+            assert haulier.check(written).problems == ()
 
 
 @pytest.mark.parametrize("other", ["out/a.jsonl", "./out//a.jsonl", "out/b/../a.jsonl"])

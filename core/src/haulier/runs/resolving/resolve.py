@@ -31,7 +31,7 @@ from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.ordered import check_order
 from haulier.runs.resolving.pieces import Pieces
 from haulier.runs.resolving.resolved import Resolved, place_of
-from haulier.runs.resolving.routing import check_outputs
+from haulier.runs.resolving.routing import check_outputs, names_of_chain, names_of_stage
 from haulier.runs.resolving.shape import shape_of
 from haulier.runs.resolving.written import written_settings
 
@@ -80,7 +80,7 @@ def _check_chain(destination: Destination, stages: Sequence[Resolved], registry:
         return
     place = f"destination `{destination.name}`"
     try:
-        check_outputs(destination.outputs, registry)
+        check_outputs(destination.outputs, registry, names_of_chain(one.template for one in stages))
     except ConfigurationError as error:
         raise type(error)(f"{place}: {error}") from None
     folders = [one.destination.save_body for one in stages if one.destination.save_body is not None]
@@ -141,7 +141,8 @@ def _assembled(
     if pieces.batching is None and pieces.attributes == "body":
         alone = msgspec.Raw(b"{}") if encoder.needs == "opaque" else {}
         check_shape(encoder, settings, alone, "content_format")
-    check_outputs(destination.outputs, registry)
+    names = names_of_stage(pieces.template, single=pieces.batching is None)
+    check_outputs(destination.outputs, registry, names)
     return Resolved(
         destination=destination,
         stage=stage,
