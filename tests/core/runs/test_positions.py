@@ -30,6 +30,13 @@ def test_a_set_holds_what_went_in_and_misses_the_rest(
     assert all(gap for gap in gaps)
 
 
+@given(some_ranges, st.lists(st.sets(st.integers(0, 60), min_size=1)))
+def test_a_set_without_stretches_holds_the_rest(ranges: list[range], taken: list[set[int]]) -> None:
+    left = PositionSet(ranges).without(array("q", sorted(positions)) for positions in taken)
+    model = {position for part in ranges for position in part}.difference(*taken)
+    assert {position for position in range(80) if position in left} == model
+
+
 @given(st.sets(st.integers(0, 50), min_size=1))
 def test_stretches_are_as_few_as_can_be(positions: set[int]) -> None:
     found = stretches(array("q", sorted(positions)))

@@ -107,6 +107,14 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
     stored: bytes | None
 
     @property
+    def never_left(self) -> bool:
+        """Whether it certainly was not sent in any sitting: a stop put it back before its first attempt.
+
+        What a crash left is SENDING, and where a later stop puts that back, its status says that it may have gone out.
+        """
+        return self.state == State.PENDING and self.attempts == 0 and self.status == NOT_SENT
+
+    @property
     def may_have_been_sent(self) -> bool:
         """Whether an attempt may have reached the server: unanswered, 408, 5xx, or a crash in the middle."""
         return may_have_arrived(self.came_to)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from haulier.io.ledger.ids import row_id
-from haulier.io.ledger.rows import Commit, OutcomeRow, RunRow, Unsettled, intent_row, record_rows
+from haulier.io.ledger.rows import (
+    NOT_SENT,
+    Commit,
+    OutcomeRow,
+    RunRow,
+    Unsettled,
+    intent_row,
+    record_rows,
+)
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.delivery import State, Verdict
 from haulier.model.request import Request, Response
@@ -30,6 +38,7 @@ _STATES = {
 _MOST_SLOW = 10
 _BEST_FIRST = ("delivered", "accepted", "unknown", "rejected", "retry")
 _AGAIN = Verdict("unknown", "every record of it was asked for again")
+_MADE_ANEW = "never sent: when the run went on, its records were made into requests anew"
 
 
 def _best(verdict: Verdict) -> int:
@@ -264,6 +273,11 @@ class Book:
         self._commit.records += record_rows(left.positions, State.IN_DOUBT, left.number, reason, texts)
         if self._lines is not None:
             self._owe(self._lines.parked(left, reason, texts))
+
+    def take_apart(self, never_left: Sequence[Unsettled]) -> None:
+        """Requests of an earlier sitting that carry no records any more, which are as if just read."""
+        self._low_water.lost([position for left in never_left for position in left.positions])
+        self._commit.split += [(NOT_SENT, 0, _MADE_ANEW, self._first_id | left.number) for left in never_left]
 
     def put_back(self, request: Request, reason: str, attempts: int, status: int | None) -> None:
         """The request is tried again later: its records are pending meanwhile."""

@@ -30,13 +30,14 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a block. block: None for requests that had waited for company until the end.
 
     rebuilt: requests of an earlier sitting, with the most telling status of their attempts there; parked: those that
-    cannot be made again, with the reason.
+    cannot be made again, with the reason; taken_apart: those that never left, whose records are planned anew.
     """
 
     block: Block | None
     planned: Planned
     rebuilt: Sequence[tuple[Request, int | None]] = ()
     parked: Sequence[Parked] = ()
+    taken_apart: Sequence[Unsettled] = ()
 
 
 class Source(Protocol):

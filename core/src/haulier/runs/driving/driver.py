@@ -225,6 +225,8 @@ class Driver:
             self._book.expect(*taken.planned.requests)
         for parked in taken.parked:
             self._book.park(parked.left, parked.reason, parked.texts)
+        if taken.taken_apart:
+            self._book.take_apart(taken.taken_apart)
         for request, came_to in taken.rebuilt:
             self._book.expect(request)
             self._windows.intend_again(Delivery(request, before=came_to))

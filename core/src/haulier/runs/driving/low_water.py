@@ -33,6 +33,10 @@ class LowWater:
             for stretch in stretches(positions):
                 self._missing = [left for gap in self._missing for left in _without(gap, stretch)]
 
+    def lost(self, positions: Sequence[int]) -> None:
+        """These records of an earlier sitting are in no request any more: further gaps."""
+        self._missing += stretches(sorted(positions))
+
     def now(self, unsettled: Iterable[int]) -> int:
         """The mark; `unsettled`: the lowest position of each request that is not settled."""
         missing = (gap.start for gap in self._missing)

@@ -31,6 +31,12 @@ class PositionSet:
         at = bisect_right(self._starts, position) - 1
         return at >= 0 and position < self._stops[at]
 
+    def without(self, stretches: Iterable[Sequence[int]]) -> PositionSet:
+        """What is left of the set beside these stretches."""
+        taken = PositionSet(stretches)
+        spans = zip(self._starts, self._stops, strict=True)
+        return PositionSet(left for start, stop in spans for left in taken.missing(start, stop))
+
     def missing(self, start: int, stop: int) -> list[range]:
         """The stretches of [start, stop) that are not in the set, ascending."""
         gaps: list[range] = []

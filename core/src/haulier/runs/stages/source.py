@@ -196,7 +196,10 @@ class PlanSource:
     async def _again(self, resumed: Resumed) -> AsyncIterator[Taken]:
         """What an earlier sitting left over."""
         self._read = resumed.read
-        yield self._left_over(resumed)
+        left_over = self._left_over(resumed)
+        yield left_over
+        known = resumed.known.without(left.positions for left in left_over.taken_apart)
+        resumed = msgspec.structs.replace(resumed, known=known)
         for block in self._span:
             for taken in self._pending_again(block, resumed):
                 yield taken
@@ -252,14 +255,23 @@ class PlanSource:
                 yield Taken(block=self._nothing_read(), planned=done)
 
     def _left_over(self, resumed: Resumed) -> Taken:
-        """The unsettled requests again: from what the ledger kept, or made from the same records once more."""
+        """The unsettled requests again: from what the ledger kept, or made from the same records once more.
+
+        Where one that never left would be another now, it and all behind it that never left are taken apart: their
+        records are planned with those that are in no request, and in their order.
+        """
         rebuilt: list[tuple[Request, int | None]] = []
         parked: list[Parked] = []
+        taken_apart: list[Unsettled] = []
         # In the order of their records, which is not that of their numbers: parts were numbered behind what followed.
         for left in sorted(resumed.unsettled, key=_oldest):
             parts = self._parts(left)
-            request = restore(left) if left.stored is not None else self._rebuild(left, parts)
-            if why := self._why_parked(left, request):
+            given = sum(len(part.lines) for part in parts) == len(left.positions)
+            request = restore(left) if left.stored is not None else self._rebuild(left, parts, given=given)
+            why = self._why_parked(left, request, given=given)
+            if left.never_left and left.stored is None and given and (why or taken_apart):
+                taken_apart.append(left)
+            elif why:
                 known = request.records if left.stored is not None and request is not None else None
                 texts = known or [text for part in parts for text in part.records]
                 whole = len(texts) == len(left.positions)
@@ -268,15 +280,19 @@ class PlanSource:
                 assert request is not None
                 rebuilt.append((request, left.came_to))
         self._planner.start_at(resumed.next_number)
-        return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked)
+        return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked, taken_apart=taken_apart)
 
-    def _why_parked(self, left: Unsettled, request: Request | None) -> str:
-        """Why a request is not sent again, or an empty text."""
+    def _why_parked(self, left: Unsettled, request: Request | None, *, given: bool) -> str:
+        """Why a request is not sent again, or an empty text. given: whether the input gave its records again."""
         if self._parks and left.unanswered:
             return "no answer: the run ended before one came"
-        if request is None:
-            return "its records make no request any more"
-        return "" if request.sha256 == left.sha256 else "its body is not the one that was sent before"
+        if request is not None and request.sha256 == left.sha256:
+            return ""
+        if request is None and not given:
+            return "the input did not give its records again"
+        now = "its body is another one now" if request is not None else "its records make no such request now"
+        then = "may have arrived" if left.may_have_been_sent else "was tried"
+        return f"{now}, and the one before {then}; a replay of what is in doubt sends it as it is now"
 
     def _parts(self, left: Unsettled) -> list[Block]:
         """The records of a request, as far as the input gave them again."""
@@ -287,13 +303,11 @@ class PlanSource:
             if block.first < stretch.stop and stretch.start < block.first + len(block.lines)
         ]
 
-    def _rebuild(self, left: Unsettled, parts: Sequence[Block]) -> Request | None:
-        if sum(len(part.lines) for part in parts) != len(left.positions):
-            return None
-        return self._planner.rebuild(left.number, parts)
+    def _rebuild(self, left: Unsettled, parts: Sequence[Block], *, given: bool) -> Request | None:
+        return self._planner.rebuild(left.number, parts) if given else None
 
     def _pending_again(self, block: Block, resumed: Resumed) -> Iterator[Taken]:
-        """Records that were read but never became a request, or were given back; each stretch planned in its turn."""
+        """Records that were read but are in no request, or were given back; each stretch planned in its turn."""
         start, stop = max(block.first, resumed.low_water), block.first + len(block.lines)
         for gap in resumed.known.missing(start, stop):
             part = part_of(block, gap.start, gap.stop)

@@ -1,0 +1,255 @@
+"""What no sitting ever sent is made anew where its records make another body now; what may have left is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.running import Project, wait_for
+from tests.core.runs.carrying import rows
+from tests.core.runs.wire import Answer, Asked, Stall, Wire, answer
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+# A grouping that anybody may have installed, and whose next version makes something else of the same records.
+GROUPING = """
+import os
+from haulier.authoring import GroupingAlgorithm, Portion, RecordError, hookimpl
+
+class Shape:
+    def build(self, items):
+        shape = os.environ["SHAPE"]
+        if shape == "each":
+            return tuple(Portion(payload=[item], carries=[at]) for at, item in enumerate(items))
+        if shape == "none":
+            raise RecordError("no shape for these")
+        return list(items) if shape == "list" else {shape: list(items)}
+
+class Shapes:
+    @hookimpl
+    def haulier_grouping_algorithms(self):
+        return [GroupingAlgorithm(name="shape", title="Shape", description="As told.", factory=lambda _: Shape())]
+
+import sys
+sys.modules[__name__] = Shapes()
+"""
+REST = "never sent: when the run went on, its records were made into requests anew"
+IN_DOUBT = (
+    "its body is another one now, and the one before {}; a replay of what is in doubt sends it as it is now"
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = Project(tmp_path)
+    (tmp_path / "destinations").mkdir()
+    (tmp_path / "haulier.yaml").write_text("version: 1\n")
+    site = tmp_path / "site" / "haulier_shape-1.0.dist-info"
+    site.mkdir(parents=True)
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: haulier-shape\nVersion: 1.0\n")
+    (site / "entry_points.txt").write_text("[haulier]\nshape = haulier_shape\n")
+    (tmp_path / "site" / "haulier_shape.py").write_text(GROUPING)
+    yield made
+    for process in made.started:
+        process.kill()
+        process.communicate()
+
+
+def pictures(project: Project, count: int, more: str, url: str) -> None:
+    """A destination whose records are pictures of a folder, each the whole body of a request."""
+    (project.root / "pictures").mkdir()
+    for number in range(count):
+        picture(project, number, "first")
+    lines = [json.dumps({"id": number, "file": f"{number}.png"}) + "\n" for number in range(count)]
+    (project.root / "records.jsonl").write_text("".join(lines))
+    project.destination(
+        "d",
+        f"request: {{method: POST, url: '{url}', content_format: bytes, attributes: none, "
+        f"files: {{image: '{{record.file}}'}}}}\nfiles_root: pictures\n{more}",
+    )
+
+
+def picture(project: Project, number: int, version: str) -> None:
+    (project.root / "pictures" / f"{number}.png").write_text(f"{version} {number}")
+
+
+def first_sitting(
+    project: Project, wire: Wire, *, ended_by: signal.Signals, asked: int, **environment: str
+) -> None:
+    """Carry until so many requests have come, then send the signal."""
+    process = project.start("run", "d", *WORDS, **environment)
+    wire.wait(asked)
+    process.send_signal(ended_by)
+    _, told = process.communicate(timeout=60)
+    assert b"Traceback" not in told
+    assert process.returncode == (130 if ended_by == signal.SIGINT else -ended_by), told.decode()
+
+
+def second_sitting(project: Project, **environment: str) -> Any:
+    ended = project.run("run", "d", *WORDS, **environment)
+    assert ended.out, ended.err
+    found = {
+        state: ended.json[state] for state in ("delivered", "rejected", "in_doubt", "pending", "sending")
+    }
+    return ended.code, {state: count for state, count in found.items() if count}
+
+
+WORDS = ("--records", "records.jsonl", "--activate", "--json")
+SLOWLY = "limits: {requests_per_second: 4, max_in_flight: 1}\n"
+
+
+def never_left(project: Project) -> list[int]:
+    """First positions of the requests that the stop put back before any attempt."""
+    found = rows(
+        project.root / ".haulier",
+        "select first from request where (state, status, attempts) = (0, 0, 0) order by first",
+    )
+    return [first for (first,) in found]
+
+
+@pytest.mark.parametrize(
+    "more", ["", "unanswered: park\n", "order: strict\n"], ids=["resend", "park", "strict"]
+)
+def test_a_file_that_changed_before_it_was_ever_sent_is_sent_as_it_is_now(
+    more: str, project: Project
+) -> None:
+    with Wire() as wire:
+        pictures(project, 10, SLOWLY + more, wire.url)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=3)
+        left = never_left(project)
+        changed = left[len(left) > 1]  # under `park` the intents are no further ahead than one
+        picture(project, changed, "second")
+        assert second_sitting(project) == (0, {"delivered": 10})
+        wanted = [f"{'second' if number == changed else 'first'} {number}".encode() for number in range(10)]
+        assert wire.bodies == wanted  # one in flight leaves in order; in strict order it must
+        keys = [asked.header("idempotency-key") for asked in wire.asked]
+        assert len({*keys}) == 10
+    state = project.root / ".haulier"
+    apart = [at for at in left if at >= changed]
+    assert rows(state, "select first, count, state, attempts, reason from request where count = 0") == [
+        (at, 0, 4, 0, REST) for at in apart
+    ]
+    kept = rows(state, "select first, key, state, attempts from request where count > 0 order by first")
+    assert sorted(kept) == sorted((number, key, 2, 1) for number, key in enumerate(by_body(wire)))
+
+
+def by_body(wire: Wire) -> list[str | None]:
+    """The keys of requests by the number at the end of their body."""
+    return [
+        asked.header("idempotency-key")
+        for asked in sorted(wire.asked, key=lambda asked: int(asked.body.split()[-1]))
+    ]
+
+
+def test_a_file_that_went_away_before_it_was_ever_sent_rejects_its_record(project: Project) -> None:
+    with Wire() as wire:
+        pictures(project, 8, SLOWLY, wire.url)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=2)
+        gone = never_left(project)[-1]
+        (project.root / "pictures" / f"{gone}.png").unlink()
+        assert second_sitting(project) == (4, {"delivered": 7, "rejected": 1})
+        assert sorted(wire.bodies) == [f"first {number}".encode() for number in range(8) if number != gone]
+
+
+@pytest.mark.parametrize(
+    ("shape", "bodies"),
+    [
+        ("other", [{"other": [{"id": at}, {"id": at + 1}]} for at in range(0, 40, 2)]),
+        ("each", [[{"id": at}] for at in range(40)]),
+        ("none", []),
+    ],
+)
+def test_a_grouping_that_makes_something_else_now_is_sent_as_it_is_now(
+    shape: str, bodies: list[Any], project: Project
+) -> None:
+    """Also where the records of one request make several, or none, by now."""
+    site = str(project.root / "site")
+    with Wire() as wire:
+        project.post("d", wire.url, f"batching: {{size: 2, grouping: shape}}\n{SLOWLY}")
+        lines = "".join(f'{{"id":{number}}}\n' for number in range(40))
+        (project.root / "records.jsonl").write_text(lines)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=3, PYTHONPATH=site, SHAPE="list")
+        before = [json.loads(body) for body in wire.bodies]
+        assert [one[0]["id"] for one in before] == [2 * at for at in range(len(before))]
+        project.destination("d", faster(project))
+        sent = 2 * len(before)
+        code, counts = second_sitting(project, PYTHONPATH=site, SHAPE=shape)
+        after = [json.loads(body) for body in wire.bodies[len(before) :]]
+    assert sorted(after, key=json.dumps) == sorted(
+        [body for body in bodies if (body if shape == "each" else body["other"])[0]["id"] >= sent],
+        key=json.dumps,
+    )
+    if shape == "none":
+        assert (code, counts) == (4, {"delivered": sent, "rejected": 40 - sent})
+    else:
+        assert (code, counts) == (0, {"delivered": 40})
+
+
+def faster(project: Project) -> str:
+    return (project.root / "destinations" / "d.yaml").read_text().replace("requests_per_second: 4, ", "")
+
+
+def test_after_a_kill_what_may_be_on_its_way_is_in_doubt_where_its_body_is_another_now(
+    project: Project,
+) -> None:
+    """What its intent says may have left, though the server has none of it."""
+    with Wire(lambda asked: Stall(60) if asked.number == 2 else answer()) as wire:
+        pictures(project, 6, SLOWLY, wire.url)
+        first_sitting(project, wire, ended_by=signal.SIGKILL, asked=3)
+        state = project.root / ".haulier"
+        left = [at for (at,) in rows(state, "select first from request where state = 1 order by first")]
+        assert left == [2, 3, 4, 5]
+        picture(project, 2, "second")
+        picture(project, 5, "second")
+        wire.reply = lambda _: answer()
+        assert second_sitting(project) == (5, {"delivered": 4, "in_doubt": 2})
+        assert wire.bodies == [b"first %d" % at for at in (0, 1, 2, 3, 4)]
+    reason = IN_DOUBT.format("may have arrived")
+    assert rows(state, "select position, reason from record order by position") == [(2, reason), (5, reason)]
+
+
+def test_what_was_tried_is_in_doubt_where_its_body_is_another_now(project: Project) -> None:
+    """Refused, put back by the stop: the ledger has an attempt of it."""
+    with Wire(lambda asked: answer(401) if asked.number == 2 else answer()) as wire:
+        pictures(project, 6, SLOWLY, wire.url)
+        assert project.run("run", "d", *WORDS).code == 3
+        for number in range(2, 6):
+            picture(project, number, "second")
+        assert second_sitting(project) == (5, {"delivered": 5, "in_doubt": 1})
+        assert wire.bodies[3:] == [f"second {number}".encode() for number in (3, 4, 5)]
+    state = project.root / ".haulier"
+    assert rows(state, "select position, reason from record") == [(2, IN_DOUBT.format("was tried"))]
+
+
+def test_a_kill_after_requests_were_made_anew_keeps_to_the_new_ones(project: Project) -> None:
+    """A new intent is durable before it leaves, and goes out again with the same bytes and key."""
+
+    def reply(asked: Asked) -> Answer:
+        return Stall(60) if asked.body == b"second 4" and not released else answer()
+
+    released: list[bool] = []
+    with Wire(reply) as wire:
+        pictures(project, 8, SLOWLY, wire.url)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=2)
+        assert {4, 7} <= {*never_left(project)}
+        picture(project, 4, "second")
+        process = project.start("run", "d", *WORDS)
+        wait_for(lambda: b"second 4" in wire.bodies)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        state = project.root / ".haulier"
+        (intent,) = rows(state, "select state, key, attempts from request where first = 4 and count > 0")
+        asked = wire.asked[-1]
+        assert (asked.body, intent) == (b"second 4", (1, asked.header("idempotency-key"), 0))
+        released.append(True)
+        picture(project, 7, "third")  # of this one the ledger says that it may have left, by now
+        assert second_sitting(project) == (5, {"delivered": 7, "in_doubt": 1})
+        assert wire.bodies.count(b"second 4") == 2
+        assert len({one.header("idempotency-key") for one in wire.asked if one.body == b"second 4"}) == 1
+        once = [body for body in wire.bodies if body != b"second 4"]
+        assert sorted(once) == [f"first {number}".encode() for number in (0, 1, 2, 3, 5, 6)]
