@@ -49,6 +49,28 @@ def test_a_chain_is_one_run_with_a_row_for_each_stage(project: Project, server: 
     assert report["figures"]["attempts"] == 6
 
 
+def test_a_misspelt_stage_is_told_before_the_run_and_as_what_is_to_be_mended_behind_it(
+    project: Project, server: Server
+) -> None:
+    begun(project, server, 30)
+    project.destination(
+        "gallery", CHAIN.format(url=server.url).replace("record.upload.id", "record.uplod.id")
+    )
+    warning = "stage `tag`: {record.uplod.id}: `uplod` is no earlier stage; is `upload` meant?"
+    (checked,) = project.run("destination", "check", "gallery", "--json").json["checked"]
+    assert checked["warnings"] == [warning]
+    told = project.run("run", "gallery", "--records", "in.jsonl", "--activate")
+    assert told.code == 3
+    assert (
+        "warning: stage `tag`: {record.uplod.id}: `uplod` is no earlier stage, and none of the first 30 records has an "
+        "attribute of that name\n"
+    ) in told.err
+    way_on = (
+        "to go on, once the setting is mended: the same command again; what was delivered is not sent twice"
+    )
+    assert way_on in told.out.splitlines()
+
+
 def test_dead_letters_name_their_stage_and_are_replayed_from_there(project: Project, server: Server) -> None:
     begun(project, server)
     run_id = project.run("run", "gallery", "--records", "in.jsonl", "--activate", "--json").json["run_id"]

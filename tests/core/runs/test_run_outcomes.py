@@ -275,7 +275,7 @@ def test_a_key_that_no_record_has_is_warned_of_and_nothing_is_sent(tmp_path: Pat
             assert report.reason == (
                 f"key: none of the first {count} records has the attribute `idd`; did you mean `id`? they have id. "
                 "`outcomes` finds each record's result by its key, so nobody could tell what became of any, and none "
-                "is sent. Write the attribute that names a record as `key`"
+                "is sent: it is a setting rather than the records. Write the attribute that names a record as `key`"
             )
             assert (report.state, report.attempts, counts(report)) == ("stopped", 0, {"pending": count})
             assert wire.asked == []

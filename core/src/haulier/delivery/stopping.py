@@ -11,7 +11,9 @@ import msgspec
 
 from haulier.model.wording import clause
 
-__all__ = ["StopRules", "stop_rules"]
+__all__ = ["SETTING_AT_FAULT", "StopRules", "stop_rules"]
+
+SETTING_AT_FAULT = "it is a setting rather than the records"
 
 _LEAST_FOR_SHARES = 100
 _AFTER = "to go on, raise it or take it away"
@@ -87,7 +89,7 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
         what = f"the first {self.fruitless} requests were all refused"
         if not made:
             what = f"none of the first {self.fruitless} records could be sent"
-        return f"{what}, so it is a setting rather than the records (the last: {clause(reason)})"
+        return f"{what}, so {SETTING_AT_FAULT} (the last: {clause(reason)})"
 
     def not_understood(self, reason: str, *, began: float, general: bool = False) -> str:
         """An answer left records in doubt and none was taken: why the run stops now, or an empty text.
@@ -123,8 +125,8 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             return ""
         what = "its only record could not" if count == 1 else f"none of its {count:,} records could"
         return (
-            f"{what} be sent, so it is a setting rather than the records (the last: "
-            f"{clause(reason)}); where it is the records, write `max_rejected: 100%` and run again"
+            f"{what} be sent, so {SETTING_AT_FAULT} (the last: {clause(reason)}); where it is the records, write "
+            "`max_rejected: 100%` and run again"
         )
 
     def too_many_rejected(self, rejected: int, settled: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from itertools import chain, islice
 
 from haulier.delivery.judging import Judging
+from haulier.delivery.stopping import SETTING_AT_FAULT
 from haulier.model.block import Block
 from haulier.model.closest import closest
 from haulier.model.json_value import members_or_none
@@ -62,7 +63,7 @@ class KeySearch:
             told = f"{no_such_key(self._key, known, self._looked_at)} they have {names_of(known)}"
         return (
             f"{told}. `outcomes` finds each record's result by its key, so nobody could tell what became of any, "
-            "and none is sent. Write the attribute that names a record as `key`"
+            f"and none is sent: {SETTING_AT_FAULT}. Write the attribute that names a record as `key`"
         )
 
 

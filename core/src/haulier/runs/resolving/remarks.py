@@ -9,7 +9,7 @@ from haulier.model.closest import closest
 from haulier.model.destination import Destination
 from haulier.runs.resolving.resolved import Resolved
 
-__all__ = ["taken_twice", "warnings_of"]
+__all__ = ["misspelt_stages", "taken_twice", "warnings_of"]
 
 _ALIKE = 0.8  # of 1: a path that is that like a known one is taken for a misspelt one
 
@@ -40,6 +40,24 @@ def _takes(resolved: Resolved) -> Mapping[str, str]:
     """What is taken out of the answer a record goes on with; of a job that is its result, which has none."""
     template = resolved.template
     return template.takes if template is not None and template.follow is None else {}
+
+
+def misspelt_stages(stages: Sequence[Resolved]) -> Iterator[str]:
+    """A warning for each path of a later stage that begins with what is like the name of an earlier one, but is none.
+
+    A record may have an attribute of that name, so those that the first stage reads pass, and whatever is not looked
+    into. Where records are at hand, these say more: see `unknown_attributes`.
+    """
+    names: list[str] = []
+    of_records = {path[0] for path in stages[0].record_paths}
+    for before, resolved in pairwise(stages):
+        names.append(before.name)
+        for path in resolved.record_paths:
+            if len(path) > 1 and path[0] not in (*names, *of_records) and (close := closest(path[0], names)):
+                yield (
+                    f"stage `{resolved.name}`: {{record.{'.'.join(path)}}}: `{path[0]}` is no earlier stage; is "
+                    f"`{close[0]}` meant?"
+                )
 
 
 def _misspelt(stages: Sequence[Resolved]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from haulier.errors import ConfigurationError
+from haulier.errors import ConfigurationError, InputError
 from haulier.model.expression import RunFacts
 from haulier.runs.credentials.accounts import known_account, learned
 from haulier.runs.credentials.authority import CredentialLike, authorities_of, given_to
@@ -18,7 +18,7 @@ from haulier.runs.inputs.intake import Input, Intake, RecordsLike
 from haulier.runs.inputs.spools import spooled_run_key
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
 from haulier.runs.previews.coding import code_room
-from haulier.runs.previews.preview import PREVIEW_RUN_ID
+from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings
 from haulier.runs.previews.trust import code_is_trusted
 from haulier.runs.reports.report import Report
 from haulier.runs.resolving.arguments import check_arguments, check_more
@@ -71,7 +71,7 @@ def prepare(
     if not isinstance(records, Input):
         given, readers = "-" if resume else records, registry.readers.values()
         records = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
-    return Sitting(
+    sitting = Sitting(
         Orders(
             destination=site.destination,
             stages=stages,
@@ -90,6 +90,18 @@ def prepare(
             follow=follow,
         )
     )
+    sitting.beforehand = "\n".join(f"warning: {told}" for told in _chain_warnings(stages, records))
+    return sitting
+
+
+def _chain_warnings(stages: Sequence[Resolved], records: Input) -> tuple[str, ...]:
+    """What a later stage reads and nothing gives: what the stages before it make would stay at the service."""
+    if len(stages) == 1 or not isinstance(records, Intake):
+        return ()
+    try:
+        return attribute_warnings(stages, records)
+    except InputError:
+        return ()  # the run says where its input ends
 
 
 def _check_run_key(run_key: str | None) -> None:
