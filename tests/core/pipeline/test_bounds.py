@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from haulier.authoring import GroupingAlgorithm, NoSettings, Portion
+from haulier.errors import PluginError, RecordError
 from haulier.io.destinations import destination_from
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.destination import Batching
@@ -26,6 +27,10 @@ from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
 
 REGISTRY = load_registry()
+GO_ON = (
+    "No record is rejected for what a plugin does wrong: mend the plugin, or have the destination do without it, "
+    "and go on"
+)
 ONCE = "; every record is carried exactly once"
 
 
@@ -260,7 +265,9 @@ def test_several_payloads_of_one_batch_are_requests_of_their_own() -> None:
         ([[0, 1, 2], []], "a payload names no record; each payload carries one at least"),
     ],
 )
-def test_payloads_that_lose_or_double_a_record_are_refused_whole(carries: list[list[int]], why: str) -> None:
+def test_payloads_that_lose_or_double_a_record_are_the_plugins_fault_and_reject_nobody(
+    carries: list[list[int]], why: str
+) -> None:
     class Wrong(Parted):
         def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
             return tuple(
@@ -269,11 +276,25 @@ def test_payloads_that_lose_or_double_a_record_are_refused_whole(carries: list[l
             )
 
     planner = planner_of(registry_with("wrong", Wrong), grouping="wrong", size=3)
-    requests, rejected = plan(planner, [{"id": number} for number in range(3)])
-    assert requests == []
-    assert [(one.position, one.reason, one.batch) for one in rejected] == [
-        (n, f"{why} (records 0 to 2)", 1) for n in range(3)
-    ]
+    with pytest.raises(PluginError) as caught:
+        plan(planner, [{"id": number} for number in range(3)])
+    assert str(caught.value) == f"destination `d`: grouping wrong: {why} (records 0 to 2). {GO_ON}"
+
+
+@pytest.mark.parametrize("named", [(0, "first is bad"), ({"id": 0}, "a copy"), 0])
+def test_each_of_a_grouping_names_items_of_the_batch(named: Any) -> None:
+    class Wrong(Parted):
+        def build(self, items: Sequence[Any]) -> tuple[Portion, ...]:
+            raise RecordError("no good", each=[named])
+
+    planner = planner_of(registry_with("wrong", Wrong), grouping="wrong", size=3)
+    with pytest.raises(PluginError) as caught:
+        plan(planner, [{"id": number} for number in range(3)])
+    assert str(caught.value) == (
+        "destination `d`: grouping wrong raised RecordError('no good'), whose `each` names something that is no item "
+        f"of the batch; name the very items that `build` was given: each=[(item, reason)] "
+        f"(records 0 to 2). {GO_ON}"
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"max_bytes": 0}, {"max_wait": 0}, {"size": 0}, {"group_by": [1]}])

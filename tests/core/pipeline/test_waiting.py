@@ -136,6 +136,21 @@ def test_each_batch_that_could_not_be_made_is_told_apart() -> None:
     ]
 
 
+def test_code_that_leaves_records_out_rejects_its_batch_alone() -> None:
+    planner = planner_of(size=2)
+    first, second = planner.feed(block(0, 4)).work
+    told = planner.done(first.ticket, (Portion(payload=[], carries=[0]),))
+    assert [(one.position, one.reason) for one in told.rejected] == [
+        (
+            at,
+            "the payloads leave out 1 of 2 records and carry 0 more than once (record 1 is in none); every record is "
+            "carried exactly once (records 0 to 1)",
+        )
+        for at in range(2)
+    ]
+    assert [list(one.positions) for one in planner.done(second.ticket, payload(second)).requests] == [[2, 3]]
+
+
 def test_what_a_grouping_that_waits_raises_by_itself_names_it() -> None:
     planner = planner_of(size=1)
     (work,) = planner.feed(block(0, 1)).work

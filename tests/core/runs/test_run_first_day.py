@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,18 @@ def test_a_check_finds_outputs_that_cannot_be_written(path: str) -> None:
 )
 def test_a_grouping_that_loses_or_doubles_records_is_found_out(lost: Any) -> None:
     items = [{"id": 1}, {"id": 2}]
-    with pytest.raises(PluginError, match="exactly once"):
-        check_places(lost(items), items)
-    check_places({"a": {"b": [items[1], {"c": items[0]}]}}, items)
-    check_places({"records": list(items)}, items)
+    check = partial(check_places, items=items, what="grouping odd", where="record {}".format)
+    with pytest.raises(
+        PluginError, match=r"^grouping odd left out . of 2 records .*first: record [01]\).*exactly once$"
+    ):
+        check(lost(items))
+    check({"a": {"b": [items[1], {"c": items[0]}]}})
+    check({"records": list(items)})
+    for payload, told in ((None, "None"), ("text", "a value of type str"), ({1}, "a value of type set")):
+        with pytest.raises(
+            PluginError, match=f"^grouping odd returned {told}; it must return a dict or a list"
+        ):
+            check(payload)
 
 
 def test_many_malformed_records_are_committed_along_the_way() -> None:

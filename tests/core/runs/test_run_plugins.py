@@ -25,6 +25,7 @@ from haulier.model.parts import (
     GroupingAlgorithm,
     NoSettings,
     OutputType,
+    Portion,
     Token,
     TokenRequest,
 )
@@ -43,6 +44,7 @@ class Plugin:
     """A stranger's plugin whose parts fail as they are told."""
 
     judge: Callable[[Request, Response], Verdict | None] = staticmethod(lambda request, response: None)
+    shape: Callable[[Sequence[Any]], Any] = staticmethod(list)
     written: list[bytes]
     error: Exception | SystemExit | None = None
     failures: int = 1000
@@ -79,7 +81,7 @@ class Plugin:
             def build(self, items: Sequence[Any]) -> Any:
                 if plugin.error is not None:
                     raise plugin.error
-                return list(items)
+                return plugin.shape(items)
 
         return [
             GroupingAlgorithm(
@@ -198,6 +200,36 @@ def test_a_plugin_that_raises_is_named(
             more = {"credential": {"type": "strange-asking", "origins": origins}}
         with pytest.raises(PluginError, match=f"strange.* raised {told}"):
             send(made, records(20), **more)
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        (
+            lambda items: {"n": items[:-1]},
+            "left out 1 of 20 records and placed 0 more than once (first: record 19)",
+        ),
+        (
+            lambda items: (Portion(payload=items[:-1], carries=range(len(items) - 1)),),
+            "the payloads leave out 1 of 20 records and carry 0 more than once (record 19 is in none)",
+        ),
+        (
+            lambda items: (Portion(payload=list(items), carries=range(len(items) + 1)),),
+            "a payload names the record 20 of a batch of 20; they count from 0",
+        ),
+    ],
+)
+def test_what_a_grouping_does_wrong_stops_the_run_and_rejects_nobody(
+    shape: Callable[[Sequence[Any]], Any], told: str, plugin: Plugin
+) -> None:
+    plugin.shape = shape
+    with Wire() as wire:
+        made = destination(wire.url, batching={"size": 20, "grouping": "strange"})
+        with pytest.raises(PluginError) as caught:
+            send(made, records(60), run_key="k")
+        assert str(caught.value).startswith(f"destination `{made['name']}`: grouping strange")
+        assert told in str(caught.value)
+        assert rows(Path("state"), "select state, rejected, in_doubt from run") == [("stopped", 0, 0)]
 
 
 def test_a_grouping_that_raises_ends_the_run_while_requests_are_under_way(plugin: Plugin) -> None:

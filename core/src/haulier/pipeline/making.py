@@ -6,14 +6,14 @@ waits for nothing goes through the very same lines without a stop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from types import GeneratorType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from haulier.errors import DestinationError, HaulierError, RecordError
+from haulier.errors import DestinationError, HaulierError, PluginError, RecordError
 from haulier.model.block import RejectedRecord
 from haulier.model.json_value import decoded
 from haulier.model.parts import Portion, Work
@@ -179,6 +179,9 @@ class Making:
         made: T = yield Waiting(Chore(call), positions)
         return made
 
+    def _where(self, cut: Cut, index: int) -> str:
+        return self._lines.place(cut.positions[index])
+
     def _reject(self, cut: Cut, error: RecordError, outcome: Outcome) -> list[int]:
         """Reject the records at fault, or all of them where the error names none; the indices of those left.
 
@@ -207,38 +210,55 @@ class Making:
         return left
 
     def _bodies(self, cut: Cut) -> Generator[Waiting, Any, list[_Encoded]]:
+        """The bodies of a batch; PluginError says in which destination and of which records a plugin is at fault."""
+        try:
+            return (yield from self._built(cut))
+        except PluginError as error:
+            raise PluginError(
+                f"{self._spec.place}: {error} ({self._lines.places(cut.positions)}). No record is rejected for what a "
+                "plugin does wrong: mend the plugin, or have the destination do without it, and go on"
+            ) from error
+
+    def _built(self, cut: Cut) -> Generator[Waiting, Any, list[_Encoded]]:
         spec = self._spec
         assert spec.grouping is not None
         built = spec.grouping.build(cut.items)
+        by_code = False
         if type(built) is GeneratorType:
+            by_code = True
             built = yield from _waited(built, cut.positions)
         if not (type(built) is tuple and built and type(built[0]) is Portion):
-            return [(cut, self._encoded(built, cut.items))]
-        check_carried(built, len(cut.items))
+            return [(cut, self._encoded(built, cut))]
+        try:
+            check_carried(built, len(cut.items))
+        except RecordError as error:
+            if by_code:
+                raise  # a person wrote it for these records, and is told with them
+            raise PluginError(f"{spec.grouped_by}: {error}") from None
         bodies: list[_Encoded] = []
         for portion in built:
             carries = portion.carries
             part = cut if carries is None or len(carries) == len(cut.items) else cut.part(carries)
             size = memoryview(portion.payload).nbytes if type(portion.payload) is msgspec.Raw else 0
-            call = partial(self._of_portion, portion, part.items)
+            call = partial(self._of_portion, portion, part)
             bodies.append((part, (yield from self._done(call, size, part.positions))))
         return bodies
 
-    def _of_portion(self, portion: Portion, items: Sequence[Any]) -> Body:
+    def _of_portion(self, portion: Portion, part: Cut) -> Body:
         payload, needs = portion.payload, self._spec.encoder_needs
         if isinstance(payload, bytes):
             return Body(parts=(payload,), media_type=portion.media_type or self._spec.media_type)
         if type(payload) is msgspec.Raw and needs != "opaque":
             payload = decoded(payload) if needs == "values" else as_members(payload)
         try:
-            return self._encoded(payload, items)
+            return self._encoded(payload, part)
         except DestinationError as error:
             raise RecordError(str(error)) from None  # of this payload: another batch may make a better one
 
-    def _encoded(self, payload: Any, items: Sequence[Any]) -> Body:
+    def _encoded(self, payload: Any, cut: Cut) -> Body:
         spec = self._spec
         if spec.opaque:
-            check_places(payload, items)
+            check_places(payload, cut.items, what=spec.grouped_by, where=partial(self._where, cut))
         if self._beside:
             payload = {**payload, **self._beside}
         return spec.encode(payload, spec.encoder_settings)

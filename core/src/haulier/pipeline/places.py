@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +13,10 @@ from haulier.model.parts import Portion
 __all__ = ["check_carried", "check_places"]
 
 
-def check_places(payload: Any, items: Sequence[Any]) -> None:
+def check_places(payload: Any, items: Sequence[Any], *, what: str, where: Callable[[int], str]) -> None:
     """Pass where each of the opaque items stands in the payload exactly once; else PluginError: records were lost.
 
+    what: the grouping, as messages name it; where: an item, by its index.
     The list that nearly every grouping makes is compared at once; anything else is looked through.
     """
     candidates = payload.values() if type(payload) is dict else (payload,)
@@ -33,12 +34,17 @@ def check_places(payload: Any, items: Sequence[Any]) -> None:
             pending.extend(value.values())
         elif isinstance(value, list | tuple):
             pending.extend(value)
-    lost = sum(1 for item in items if not found[id(item)])
-    doubled = sum(1 for count in found.values() if count > 1)
+    lost = [at for at, item in enumerate(items) if not found[id(item)]]
+    doubled = [at for at, item in enumerate(items) if found[id(item)] > 1]
+    if lost and not found and not isinstance(payload, dict | list | tuple):
+        raise PluginError(
+            f"{what} returned {'None' if payload is None else f'a value of type {type(payload).__name__}'}; it must "
+            "return a dict or a list in which every record stands exactly once, or a tuple of Portion"
+        )
     if lost or doubled:
         raise PluginError(
-            f"the grouping left out {lost} of {len(items)} records and placed {doubled} more than once; "
-            "it must place every record exactly once"
+            f"{what} left out {len(lost)} of {len(items)} records and placed {len(doubled)} more than once (first: "
+            f"{where((lost or doubled)[0])}); it must place every record exactly once"
         )
 
 

@@ -75,6 +75,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     size: records a request carries at most, 0 for no bound; grouping None: one record a request. max_bytes: of a body,
         uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
     compress: what becomes of a body without files before it is sent, hashed and counted.
+    grouped_by and place: how messages name the grouping, and the destination or its stage.
     opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
     waits: the grouping is one that waits, so what comes of a batch may wait for other work as well.
     encoder_needs: in what form the encoder takes records.
@@ -95,6 +96,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     bounds: tuple[Bounded, ...] = ()
     files: tuple[str, ...] = ()
     grouping: Grouping | None = None
+    grouped_by: str = ""
+    place: str = ""
     opaque: bool = False
     waits: bool = False
     encoder_needs: Needs = "opaque"

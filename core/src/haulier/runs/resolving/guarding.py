@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
-from haulier.errors import HaulierError, PluginError
+from haulier.errors import HaulierError, PluginError, RecordError
 from haulier.model.parts import Grouping, Work
 
 __all__ = ["GuardedGrouping", "guarded"]
@@ -41,8 +41,23 @@ class GuardedGrouping:
 
     def build(self, items: Sequence[Any]) -> Any:
         """What the grouping builds, or where it waits, the generator that does."""
-        built = self._build(items)
+        try:
+            built = self._build(items)
+        except RecordError as error:
+            self._check_named(error, items)
+            raise
         return self._waited(built) if type(built) is GeneratorType else built
+
+    def _check_named(self, error: RecordError, items: Sequence[Any]) -> None:
+        """Pass where `each` names items of the batch alone; an index, say, would leave it unheard."""
+        mine = set(map(id, items))
+        each: Sequence[Any] = error.each  # whatever a stranger wrote
+        for named in each:
+            if not isinstance(named, Sequence) or len(named) != 2 or id(named[0]) not in mine:
+                raise PluginError(
+                    f"{self._what} raised RecordError({str(error)!r}), whose `each` names something that is no item of "
+                    "the batch; name the very items that `build` was given: each=[(item, reason)]"
+                ) from error
 
     def _waited(self, building: Generator[Work, Any, Any]) -> Generator[Work, Any, Any]:
         try:

@@ -233,6 +233,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             bounds=_bounds(self.pieces.bounds, facts),
             files=tuple(file.name for file in self.files),
             grouping=_grouping(algorithm, self.grouping_settings),
+            grouped_by=f"grouping {algorithm.name}" if algorithm is not None else "",
+            place=place_of(self.destination, self.stage),
             opaque=opaque,
             waits=self.program is not None,
             encoder_needs=self.encoder.needs,
