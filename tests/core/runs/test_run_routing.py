@@ -46,6 +46,25 @@ def test_lines_go_to_the_outputs_that_want_them(tmp_path: Path, monkeypatch: pyt
     assert lines("failed.jsonl") == [None]
 
 
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_place_that_no_line_had_is_told_by_the_report(
+    chain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Wire() as wire:
+        outputs = [
+            {"path": f"{at.rpartition('/')[2]}.jsonl", "when": {"at": at, "is": "red"}}
+            for at in ("/record/color", "/record/colour", "/reason")
+        ]
+        made = routed(wire, *outputs)
+        if chain:
+            made["stages"] = [{"name": "one", "request": made.pop("request")}]
+        report = haulier.send(made, [{"sku": 1, "colour": "blue"}], state="state")
+    assert report.note == (
+        "outputs: no line had anything at /record/color (`when.at`); of the last one, `/record` has sku, colour"
+    )
+
+
 def problems(**settings: Any) -> tuple[str, ...]:
     """What checking a destination with these outputs complains of."""
     request = {"method": "POST", "url": "http://127.0.0.1:9/in"}

@@ -75,6 +75,10 @@ class Joined:
         self._takes = takes
         self._sent = sent
 
+    def remarks(self) -> tuple[str, ...]:
+        """What the author of the outputs should know of the lines so far, in words."""
+        return self._routing.remarks()
+
     def lines(self, ended: Ended) -> list[tuple[list[int], bytes]]:
         """(outputs, line) of a record that ended."""
         record = members_or_none(ended.text)

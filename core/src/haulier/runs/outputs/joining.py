@@ -197,6 +197,10 @@ class Lines:
         self._groups = list(groups.values())
         self._routing = Routing(conditions, first)
 
+    def remarks(self) -> tuple[str, ...]:
+        """What the author of the outputs should know of the lines so far, in words."""
+        return self._routing.remarks()
+
     def _routed(self, outputs: list[int], line: bytes) -> list[tuple[list[int], bytes]]:
         """The line with those of its outputs that want it."""
         wanted = self._routing.wanting(outputs, line)

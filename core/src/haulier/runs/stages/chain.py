@@ -157,7 +157,9 @@ class Chain:
         """What the author of the destination should know of the records so far, in words."""
         lanes = [stage.course.lane for stage in self._stages]
         of_order = [remark for lane in lanes if isinstance(lane, KeyLane) for remark in lane.remarks()]
-        return (*(remark for leg in self._legs for remark in leg.planner.remarks()), *of_order)
+        tellers = (self._joined, *(stage.lines for stage in self._stages))
+        of_lines = [remark for teller in tellers if teller is not None for remark in teller.remarks()]
+        return (*(remark for leg in self._legs for remark in leg.planner.remarks()), *of_order, *of_lines)
 
     # -- building ------------------------------------------------------------------------------------------------
 
