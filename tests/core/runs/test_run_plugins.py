@@ -227,7 +227,7 @@ def test_what_a_grouping_does_wrong_stops_the_run_and_rejects_nobody(
         made = destination(wire.url, batching={"size": 20, "grouping": "strange"})
         with pytest.raises(PluginError) as caught:
             send(made, records(60), run_key="k")
-        assert str(caught.value).startswith(f"destination `{made['name']}`: grouping strange")
+        assert str(caught.value).startswith(f"destination `{made['name']}`: grouping strange (plugin ")
         assert told in str(caught.value)
         assert rows(Path("state"), "select state, rejected, in_doubt from run") == [("stopped", 0, 0)]
 

@@ -35,8 +35,9 @@ def guarded(call: Callable[P, T], what: str) -> Callable[P, T]:
 class GuardedGrouping:
     """A grouping whose unexpected exceptions name it."""
 
-    def __init__(self, grouping: Grouping, name: str) -> None:
-        self._what = f"grouping {name}"
+    def __init__(self, grouping: Grouping, what: str) -> None:
+        """what: the grouping, as messages name it."""
+        self._what = what
         self._build = guarded(grouping.build, self._what)
 
     def build(self, items: Sequence[Any]) -> Any:

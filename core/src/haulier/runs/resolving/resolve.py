@@ -152,6 +152,7 @@ def _assembled(
         encoder_settings=settings,
         algorithm=algorithm,
         grouping_settings=grouping_settings,
+        grouping_from=registry.bringer(algorithm) if algorithm is not None else "",
         way=_way(destination, pieces, encoder, algorithm),
         limits=_limits(connector, destination),
     )

@@ -52,6 +52,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """A destination ready to run, or one stage of a chain. limits: the connector's with its own laid over them.
 
     destination: of a stage, the destination it would be by itself; stage: what it says besides, None without stages.
+    grouping_from: the plugin that brings the algorithm, as messages name it.
     """
 
     destination: Destination
@@ -64,6 +65,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     way: Way
     limits: Limits
     stage: Stage | None = None
+    grouping_from: str = ""
 
     @property
     def name(self) -> str:
@@ -212,11 +214,19 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         except ConfigurationError as error:
             raise type(error)(f"{place_of(self.destination, self.stage)}: {error}") from None
 
+    @property
+    def _grouped_by(self) -> str:
+        """How messages name the grouping algorithm, with its plugin; empty where there is none."""
+        if self.algorithm is None:
+            return ""
+        return f"grouping {self.algorithm.name}" + (f" ({self.grouping_from})" if self.grouping_from else "")
+
     def _spec(self, facts: RunFacts, run_id: str) -> PlanSpec:
         batching, algorithm = self.batching or Batching(size=1), self.algorithm
         whole = self.pieces.whole
         placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
         opaque = placed and self.way != "full"
+        grouped_by = self._grouped_by
         shape, item = shape_of(self.destination), item_of(batching, self.pieces.item_type)
         if item is not None:
             check_item(item, shape)
@@ -232,8 +242,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             body=tuple(value.resolve(facts) for value in self.body),
             bounds=_bounds(self.pieces.bounds, facts),
             files=tuple(file.name for file in self.files),
-            grouping=_grouping(algorithm, self.grouping_settings),
-            grouped_by=f"grouping {algorithm.name}" if algorithm is not None else "",
+            grouping=_grouping(algorithm, self.grouping_settings, grouped_by),
+            grouped_by=grouped_by,
             place=place_of(self.destination, self.stage),
             opaque=opaque,
             waits=self.program is not None,
@@ -267,7 +277,9 @@ def _bounds(bounds: Sequence[Bounded], facts: RunFacts) -> tuple[Bounded, ...]:
     return tuple(one for one in resolved if one.expression.needs_record)
 
 
-def _grouping(algorithm: GroupingAlgorithm | None, settings: Settings | None) -> GuardedGrouping | None:
+def _grouping(
+    algorithm: GroupingAlgorithm | None, settings: Settings | None, what: str
+) -> GuardedGrouping | None:
     if algorithm is None:
         return None
-    return GuardedGrouping(guarded(algorithm.factory, f"grouping {algorithm.name}")(settings), algorithm.name)
+    return GuardedGrouping(guarded(algorithm.factory, what)(settings), what)
