@@ -253,3 +253,17 @@ def test_a_kill_after_requests_were_made_anew_keeps_to_the_new_ones(project: Pro
         assert len({one.header("idempotency-key") for one in wire.asked if one.body == b"second 4"}) == 1
         once = [body for body in wire.bodies if body != b"second 4"]
         assert sorted(once) == [f"first {number}".encode() for number in (0, 1, 2, 3, 5, 6)]
+
+
+def test_what_a_crash_found_on_its_way_may_have_left_also_after_a_clean_stop(project: Project) -> None:
+    """The stop makes no attempt of it either, and knows nothing of those before the crash."""
+    with Wire() as wire:
+        pictures(project, 8, SLOWLY, wire.url)
+        first_sitting(project, wire, ended_by=signal.SIGKILL, asked=2)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=4)
+        state = project.root / ".haulier"
+        assert rows(state, "select state, status, attempts from request where first = 7") == [(0, None, 0)]
+        picture(project, 7, "second")
+        assert second_sitting(project) == (5, {"delivered": 7, "in_doubt": 1})
+        assert {*wire.bodies} == {b"first %d" % number for number in range(7)}
+    assert rows(state, "select position, reason from record") == [(7, IN_DOUBT.format("may have arrived"))]
