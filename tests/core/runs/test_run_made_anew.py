@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from tests.cli.running import COMMAND, Project, wait_for
 from tests.core.runs.carrying import rows
 from tests.core.runs.wire import Answer, Asked, Stall, Wire, answer
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -294,3 +297,78 @@ def test_what_was_read_of_standard_input_is_made_anew_from_what_was_kept_of_it(p
         assert (ended.code, ended.json["delivered"], ended.json["in_doubt"]) == (0, 8, 0)
         wanted = ["first", "second"]
         assert wire.bodies == [f"{wanted[number == changed]} {number}".encode() for number in range(8)]
+
+
+QUICKLY = "retry: {attempts: 3, base_s: 0.01, cap_s: 0.02}\nlimits: {max_in_flight: 1}\n"
+
+
+def tried_in_vain(project: Project) -> list[tuple[int, ...]]:
+    """First position and attempts of the requests that were tried, and of which no byte left."""
+    return rows(
+        project.root / ".haulier",
+        "select first, attempts from request where (state, status) = (0, 0) and attempts > 0 order by first",
+    )
+
+
+@pytest.mark.parametrize(
+    "more", ["", "unanswered: park\n", "transport: http1\n", "transport: httpx\n"], ids=str.strip
+)
+def test_what_only_ever_failed_to_connect_is_sent_as_it_is_now(more: str, project: Project) -> None:
+    """However often, and in however many sittings, it was tried."""
+    port = free_port()
+    pictures(project, 3, QUICKLY + more, f"http://127.0.0.1:{port}")
+    for sitting in (1, 2):
+        stopped = project.run("run", "d", *WORDS)
+        assert stopped.code == 3, stopped.err
+        assert tried_in_vain(project)[0][1] >= 3 * sitting
+    picture(project, 0, "second")
+    picture(project, 2, "second")
+    with Wire(at=port) as wire:
+        assert second_sitting(project) == (0, {"delivered": 3})
+        assert sorted(wire.bodies) == [b"first 1", b"second 0", b"second 2"]
+
+
+def test_what_only_ever_failed_in_a_handshake_is_sent_as_it_is_now(project: Project) -> None:
+    authority = trustme.CA()
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    authority.cert_pem.write_to_path(str(project.root / "authority.pem"))
+    with Wire(tls=served) as wire:
+        pictures(project, 2, QUICKLY, wire.url)
+        assert project.run("run", "d", *WORDS).code == 3
+        assert tried_in_vain(project)[0][0] == 0
+        picture(project, 0, "second")
+        trusted = str(project.root / "authority.pem")
+        assert second_sitting(project, SSL_CERT_FILE=trusted) == (0, {"delivered": 2})
+        assert sorted(wire.bodies) == [b"first 1", b"second 0"]
+
+
+def test_what_was_answered_before_nobody_could_be_reached_any_more_was_tried(project: Project) -> None:
+    port = free_port()
+    pictures(project, 2, QUICKLY, f"http://127.0.0.1:{port}")
+    with Wire(lambda _: answer(429, Retry_After="2"), at=port) as wire:
+        process = project.start("run", "d", *WORDS)
+        wire.wait(1)
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+    picture(project, 0, "second")
+    picture(project, 1, "second")
+    with Wire(at=port) as wire:
+        assert second_sitting(project) == (5, {"delivered": 1, "in_doubt": 1})
+        assert wire.bodies == [b"second 1"]
+    state = project.root / ".haulier"
+    assert rows(state, "select position, reason from record") == [(0, IN_DOUBT.format("was tried"))]
+
+
+def test_a_kill_during_an_attempt_leaves_doubt_though_all_before_failed_to_connect(project: Project) -> None:
+    port = free_port()
+    pictures(project, 1, QUICKLY, f"http://127.0.0.1:{port}")
+    assert project.run("run", "d", *WORDS).code == 3
+    assert tried_in_vain(project)[0][0] == 0
+    with Wire(lambda _: Stall(60), at=port) as wire:
+        first_sitting(project, wire, ended_by=signal.SIGKILL, asked=1)
+        picture(project, 0, "second")
+        assert second_sitting(project) == (5, {"in_doubt": 1})
+        assert wire.bodies == [b"first 0"]
+    state = project.root / ".haulier"
+    assert rows(state, "select position, reason from record") == [(0, IN_DOUBT.format("may have arrived"))]

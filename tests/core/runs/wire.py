@@ -70,7 +70,8 @@ def answer(
 
 @dataclass
 class Wire:
-    """Use it as a context manager. reply: what each request is answered with; delay_s: before that.
+    """Use it as a context manager. reply: what each request is answered with; delay_s: before that. at: the port; 0
+    for any.
 
     connections, closed: how many there were, and how many of them are closed on this side.
     """
@@ -78,12 +79,13 @@ class Wire:
     reply: Callable[[Asked], Answer] = lambda asked: answer()
     tls: ssl.SSLContext | None = None
     delay_s: float = 0.0
+    at: int = 0
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     closed: int = 0
 
     def __enter__(self) -> Self:
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listening = socket.create_server(("127.0.0.1", self.at), backlog=256)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closing = threading.Event()

@@ -33,7 +33,7 @@ __all__ = [
 
 # No answer, or one of a server that gave up: the request may have been carried out all the same.
 _UNANSWERED = frozenset({None, 408, 500, 502, 504})
-# As the status of a request that waits: none answered, and no attempt can have been carried out.
+# As the status of a request that waits: of none of its attempts did a byte leave.
 NOT_SENT = 0
 # id, first, count, positions, sha256, key, state, stored, parent
 IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None", "int | None"]
@@ -50,7 +50,7 @@ def may_have_arrived(status: int | None) -> bool:
 
 def more_telling(earlier: int | None, later: int | None) -> int | None:
     """Of what two attempts of a request came to, the one that makes it likelier that it was carried out."""
-    if earlier in _UNANSWERED and later not in _UNANSWERED:
+    if later == NOT_SENT or (earlier in _UNANSWERED and later not in _UNANSWERED):
         return earlier
     return earlier if may_have_arrived(earlier) and not may_have_arrived(later) else later
 
@@ -108,11 +108,11 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def never_left(self) -> bool:
-        """Whether it certainly was not sent in any sitting: a stop put it back before its first attempt.
+        """Whether certainly no byte of it was sent in any sitting: a stop put it back, and no attempt had connected.
 
         What a crash left is SENDING, and where a later stop puts that back, its status says that it may have gone out.
         """
-        return self.state == State.PENDING and self.attempts == 0 and self.status == NOT_SENT
+        return self.state == State.PENDING and self.status == NOT_SENT
 
     @property
     def may_have_been_sent(self) -> bool:

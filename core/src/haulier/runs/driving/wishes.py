@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from haulier.delivery.retry import Exhausted, Settle, Wait
+from haulier.io.ledger.rows import NOT_SENT, may_have_arrived
 from haulier.model.delivery import Stop
 from haulier.model.request import Request
 from haulier.model.wording import clause
@@ -96,9 +97,9 @@ class Wishes:
 
     def _again(self, part: Request, whole: Delivery, spent: int) -> None:
         """A part of a delivery goes on as a request of its own, from the next commit on."""
-        delivery = Delivery(
-            part, spent=spent, tries=spent, shared_splits=whole.splits, before=whole.left_status
-        )
+        # What the service refused or asked for again it did not take; of the part itself nothing has left.
+        before = whole.left_status if may_have_arrived(whole.left_status) else NOT_SENT
+        delivery = Delivery(part, spent=spent, tries=spent, shared_splits=whole.splits, before=before)
         delivery.since = (
             self._stage.rules.successes
         )  # what succeeded in the same answer says nothing of these
