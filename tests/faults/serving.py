@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,10 @@ from tests.faults.steps import GOOD, Close, Forever, Pause, Reset, Step, Steps
 
 @dataclass
 class Arrived:
-    """A request whose head arrived. body: empty where it was not read. bad: it is the one that a row is about."""
+    """A request whose head arrived. bad: it is the one that a row is about.
+
+    body: the SHA-256 of its body, empty where that was not read.
+    """
 
     head: bytes
     connection: int
@@ -131,8 +135,9 @@ class FaultServer:
         script.arrived.append(arrived)
         if bad and script.unread and (steps := script.steps((), before)) != (GOOD,):
             return await _act(steps, writer)
-        arrived.body = await reader.readexactly(length)
-        found = json.loads(arrived.body)
+        body = await reader.readexactly(length)
+        arrived.body = sha256(body).digest()
+        found = json.loads(body)
         ids = tuple(record["id"] for record in (found if isinstance(found, list) else [found]))
         return await _act(script.steps(ids, before) if bad else (GOOD,), writer)
 

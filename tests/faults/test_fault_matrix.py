@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +14,7 @@ from tests.core.runs.carrying import QUICK, counts
 from tests.faults.matrix import SIZE, Cell, cells
 from tests.faults.serving import Arrived, FaultServer, Script
 from tests.faults.steps import GOOD
+from tests.sharing import made_once
 
 import haulier
 from haulier.model.destination import Destination
@@ -104,14 +104,10 @@ async def carry_all(server: FaultServer, folder: Path) -> dict[tuple[str, str], 
     return found
 
 
-@pytest.fixture(scope="module")
-def seen(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[tuple[str, str], Seen | TimeoutError]]:
-    """What became of every cell; they are carried out many at once."""
+def carried_out(folders: pytest.TempPathFactory) -> dict[tuple[str, str], Seen | TimeoutError]:
     # In memory where there is a folder for that: some hundred ledgers wait for the disk longer than for the server.
     memory = Path("/dev/shm")
-    where = memory if os.access(memory, os.W_OK) else tmp_path_factory.getbasetemp()
+    where = memory if os.access(memory, os.W_OK) else folders.getbasetemp()
     with (
         pytest.MonkeyPatch.context() as patch,
         TemporaryDirectory(dir=where) as folder,
@@ -119,7 +115,13 @@ def seen(
     ):
         patch.chdir(folder)
         patch.setenv("HAULIER_PLUGINS", "batching")
-        yield asyncio.run(carry_all(server, Path(folder)))
+        return asyncio.run(carry_all(server, Path(folder)))
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Seen | TimeoutError]:
+    """What became of every cell; they are carried out many at once."""
+    return made_once("fault matrix", lambda: carried_out(tmp_path_factory), tmp_path_factory)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
