@@ -42,7 +42,7 @@ class Shapes:
 import sys
 sys.modules[__name__] = Shapes()
 """
-REST = "never sent: when the run went on, its records were made into requests anew"
+REST = "never sent: when the run went on, its records were planned anew"
 IN_DOUBT = (
     "its body is another one now, and the one before {}; a replay of what is in doubt sends it as it is now"
 )

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
+import msgspec
+
 from haulier.errors import ConfigurationError, RecordError, TransportError
 from haulier.model.request import FilePart
 
-__all__ = ["FileRoom", "media_type_of", "open_part", "stream_part"]
+__all__ = ["FileRoom", "media_type_of", "open_part", "part_again", "stream_part"]
 
 _CHUNK_BYTES = 64 * 1024
 _KNOWN_FILES = 4096
@@ -196,6 +198,28 @@ def open_part(part: FilePart) -> BinaryIO:
         return os.fdopen(descriptor, "rb", buffering=0)
     os.close(descriptor)
     raise RecordError(f"file {part.name}: {_CHANGED}")
+
+
+def part_again(part: FilePart) -> FilePart | None:
+    """The part by what its file is now; None where it is gone, or its bytes are others.
+
+    Only a file of the same size and with another time of change is read through.
+    """
+    try:
+        descriptor = _open_without_links(part.path)
+    except OSError:
+        return None
+    status = os.fstat(descriptor)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != part.size:
+            return None
+        if status.st_mtime_ns == part.mtime_ns:
+            return part
+        try:
+            sha256 = _read_through(file, status, part.name)
+        except RecordError:
+            return None
+    return msgspec.structs.replace(part, mtime_ns=status.st_mtime_ns) if sha256 == part.sha256 else None
 
 
 def stream_part(part: FilePart, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:

@@ -38,7 +38,7 @@ _STATES = {
 _MOST_SLOW = 10
 _BEST_FIRST = ("delivered", "accepted", "unknown", "rejected", "retry")
 _AGAIN = Verdict("unknown", "every record of it was asked for again")
-_MADE_ANEW = "never sent: when the run went on, its records were made into requests anew"
+_MADE_ANEW = "never sent: when the run went on, its records were planned anew"
 
 
 def _best(verdict: Verdict) -> int:

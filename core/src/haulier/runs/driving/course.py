@@ -30,7 +30,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a block. block: None for requests that had waited for company until the end.
 
     rebuilt: requests of an earlier sitting, with the most telling status of their attempts there; parked: those that
-    cannot be made again, with the reason; taken_apart: those that never left, whose records are planned anew.
+    cannot be made again, with the reason; taken_apart: those that never left, whose records are planned anew, or
+    rejected here.
     """
 
     block: Block | None

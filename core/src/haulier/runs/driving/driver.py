@@ -218,6 +218,8 @@ class Driver:
     def _take(self, taken: Taken) -> None:
         if taken.block is not None and (why := self._unfit(taken.block)):
             self.stop(why)  # first: what is intended from here on waits for a sitting that sends it
+        if taken.taken_apart:
+            self._book.take_apart(taken.taken_apart)
         self._settling.unsent(taken.planned.rejected)
         if taken.block is not None:
             self._book.took(taken.block, self._source.held(), taken.planned.requests)
@@ -225,8 +227,6 @@ class Driver:
             self._book.expect(*taken.planned.requests)
         for parked in taken.parked:
             self._book.park(parked.left, parked.reason, parked.texts)
-        if taken.taken_apart:
-            self._book.take_apart(taken.taken_apart)
         for request, came_to in taken.rebuilt:
             self._book.expect(request)
             self._windows.intend_again(Delivery(request, before=came_to))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from haulier.io.files import part_again
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.request import FilePart, Request, joined
 
-__all__ = ["restore", "store"]
+__all__ = ["restore", "store", "stored_records"]
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -41,11 +42,15 @@ def store(request: Request) -> bytes:
     )
 
 
-def restore(left: Unsettled) -> Request:
-    """The request again, the same in every byte."""
+def restore(left: Unsettled) -> Request | None:
+    """The request again, the same in every byte; None where a file of it is gone, or another one now."""
     assert left.stored is not None
     stored = _decode(left.stored)
-    body = stored.parts[0] if stored.whole else tuple(stored.parts)
+    parts = [part_again(part) if isinstance(part, FilePart) else part for part in stored.parts]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    body = found[0] if stored.whole else tuple(found)
     assert isinstance(body, bytes | tuple)
     return Request(
         number=left.number,
@@ -59,3 +64,9 @@ def restore(left: Unsettled) -> Request:
         key=left.key,
         texts=joined(stored.records),
     )
+
+
+def stored_records(left: Unsettled) -> list[bytes]:
+    """The texts of the records of a request that was kept whole."""
+    assert left.stored is not None
+    return _decode(left.stored).records

@@ -10,13 +10,13 @@ import msgspec
 
 from haulier.errors import HaulierError, InputError
 from haulier.io.ledger.rows import Unsettled
-from haulier.model.block import Block, part_of
+from haulier.model.block import Block, RejectedRecord, part_of
 from haulier.model.request import Request
 from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.driving.course import Parked, Taken
 from haulier.runs.inputs.positions import PositionSet, stretches
-from haulier.runs.inputs.stored import restore
+from haulier.runs.inputs.stored import restore, stored_records
 from haulier.runs.stages.working import Crowd
 
 __all__ = ["InputChanged", "PlanSource", "Resumed"]
@@ -73,8 +73,8 @@ class Blocks(Protocol):
 class PlanSource:
     """Blocks of a feed through a planner. On a resume: call `verify` first, then iterate `taken`.
 
-    parks: what an earlier sitting sent and got no answer to is not sent again. crowd: carries out the work that batches
-    wait for; without one no batch waits.
+    parks: what an earlier sitting sent and got no answer to is not sent again. fetches: files of records that are in a
+    request come with that request alone. crowd: carries out the work that batches wait for; without one no batch waits.
     """
 
     def __init__(
@@ -84,12 +84,14 @@ class PlanSource:
         *,
         resumed: Resumed | None = None,
         parks: bool = False,
+        fetches: bool = False,
         crowd: Crowd | None = None,
     ) -> None:
         self._feed = feed
         self._planner = planner
         self._resumed = resumed
         self._parks = parks
+        self._fetches = fetches
         self._crowd = crowd
         if crowd is not None:
             crowd.finished = feed.nudge
@@ -198,7 +200,10 @@ class PlanSource:
         self._read = resumed.read
         left_over = self._left_over(resumed)
         yield left_over
-        known = resumed.known.without(left.positions for left in left_over.taken_apart)
+        rejected = {record.position for record in left_over.planned.rejected}
+        known = resumed.known.without(
+            left.positions for left in left_over.taken_apart if rejected.isdisjoint(left.positions)
+        )
         resumed = msgspec.structs.replace(resumed, known=known)
         for block in self._span:
             for taken in self._pending_again(block, resumed):
@@ -258,39 +263,51 @@ class PlanSource:
         """The unsettled requests again: from what the ledger kept, or made from the same records once more.
 
         Where one that never left would be another now, it and all behind it that never left are taken apart: their
-        records are planned with those that are in no request, and in their order.
+        records are planned with those that are in no request, and in their order. Where they, or their files, are not
+        given again, its records are rejected.
         """
         rebuilt: list[tuple[Request, int | None]] = []
         parked: list[Parked] = []
         taken_apart: list[Unsettled] = []
+        rejected: list[RejectedRecord] = []
         # In the order of their records, which is not that of their numbers: parts were numbered behind what followed.
         for left in sorted(resumed.unsettled, key=_oldest):
             parts = self._parts(left)
             given = sum(len(part.lines) for part in parts) == len(left.positions)
             request = restore(left) if left.stored is not None else self._rebuild(left, parts, given=given)
-            why = self._why_parked(left, request, given=given)
-            if left.never_left and left.stored is None and given and (why or taken_apart):
+            why = self._why_not(left, request, given=given)
+            if left.never_left and given and not self._fetches and (why or taken_apart):
                 taken_apart.append(left)
             elif why:
-                known = request.records if left.stored is not None and request is not None else None
-                texts = known or [text for part in parts for text in part.records]
-                whole = len(texts) == len(left.positions)
-                parked.append(Parked(left=left, reason=why, texts=texts if whole else ()))
+                texts = _texts(left, parts)
+                if left.never_left and texts:
+                    taken_apart.append(left)
+                    rejected += _rejected(left, why, texts)
+                else:
+                    parked.append(Parked(left=left, reason=why, texts=texts))
             else:
                 assert request is not None
                 rebuilt.append((request, left.came_to))
         self._planner.start_at(resumed.next_number)
-        return Taken(block=None, planned=_NOTHING, rebuilt=rebuilt, parked=parked, taken_apart=taken_apart)
+        planned = Planned([], rejected)
+        return Taken(block=None, planned=planned, rebuilt=rebuilt, parked=parked, taken_apart=taken_apart)
 
-    def _why_parked(self, left: Unsettled, request: Request | None, *, given: bool) -> str:
+    def _why_not(self, left: Unsettled, request: Request | None, *, given: bool) -> str:
         """Why a request is not sent again, or an empty text. given: whether the input gave its records again."""
         if self._parks and left.unanswered:
             return "no answer: the run ended before one came"
         if request is not None and request.sha256 == left.sha256:
             return ""
-        if request is None and not given:
+        if request is None and left.stored is None and not given:
             return "the input did not give its records again"
-        now = "its body is another one now" if request is not None else "its records make no such request now"
+        if left.stored is not None:
+            now = "a file of it is gone or another one now"
+        elif request is not None:
+            now = "its body is another one now"
+        else:
+            now = "its records make no such request now"
+        if left.never_left:
+            return f"{now}, and nothing of it was sent; a replay sends it as it is now"
         then = "may have arrived" if left.may_have_been_sent else "was tried"
         return f"{now}, and the one before {then}; a replay of what is in doubt sends it as it is now"
 
@@ -316,6 +333,23 @@ class PlanSource:
 
 def _oldest(left: Unsettled) -> int:
     return left.positions[0]
+
+
+def _texts(left: Unsettled, parts: Sequence[Block]) -> Sequence[bytes]:
+    """Of the records of a request; empty where not all are known. parts: those that the input gave again."""
+    if left.stored is not None:
+        return stored_records(left)
+    texts = [text for part in parts for text in part.records]
+    return texts if len(texts) == len(left.positions) else ()
+
+
+def _rejected(left: Unsettled, why: str, texts: Sequence[bytes]) -> list[RejectedRecord]:
+    """The records of a request that never left and is not made anew."""
+    places = (f"record {position}" for position in left.positions)
+    return [
+        RejectedRecord(position=position, reason=f"{place}: {why}", line=text, place=place)
+        for position, place, text in zip(left.positions, places, texts, strict=True)
+    ]
 
 
 def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
