@@ -7,6 +7,8 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,21 +18,28 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A test marked `alone` measures real time: no other one runs beside it.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest is begun first: no worker is left with it when the others have nothing more to do. What runs
+    alone comes last: by then nobody waits for it, and it for nobody."""
+    items.sort(key=lambda item: ("long" not in item.keywords) + 2 * ("alone" in item.keywords))
 
-    Each test holds a lock, shared, and one that runs alone holds it exclusively. Who wants it waits at a gate, so that
-    one that runs alone is not passed by others for ever.
-    """
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """A test marked `alone` measures real time: no other one runs beside it, and nothing is made for one."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    folder = tmp_path_factory.getbasetemp().parent
-    kind = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+        return (yield)
+    with _turn(item.config._tmp_path_factory.getbasetemp().parent, alone="alone" in item.keywords):
+        return (yield)
+
+
+@contextmanager
+def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Each test holds a lock, shared, and one that runs alone holds it exclusively. Who wants it waits at a gate, so
+    that one that runs alone is not passed by others for ever."""
     with (folder / "gate.lock").open("w") as gate, (folder / "turn.lock").open("w") as turn:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        fcntl.flock(turn, kind)
+        fcntl.flock(turn, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
         yield
 

@@ -5,12 +5,14 @@ They come from the npm registry and are installed once, beside the virtual envir
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -57,16 +59,22 @@ def installed() -> Path:
     return folder
 
 
-pytestmark = pytest.mark.alone  # their folders are locked by whoever has them open
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """One at a time, of all who test at once: they are installed once, and who has them open locks their folders."""
+    with (Path(sys.prefix) / "services.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
 def ports() -> Iterator[dict[str, int]]:
     """The four services, running; name -> port."""
     command = ["node", "services.js"]
-    with subprocess.Popen(
-        command, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as node:
+    with (
+        in_turn(),
+        subprocess.Popen(command, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as node,
+    ):
         assert node.stdout is not None
         try:
             yield json.loads(within(60, node.stdout.readline))
