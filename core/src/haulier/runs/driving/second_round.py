@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from haulier.delivery.retry import Exhausted
+from haulier.io.ledger.rows import NOT_SENT
 from haulier.model.delivery import Verdict
 from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivery import Delivery
@@ -52,7 +53,8 @@ class SecondRound:
         if why:
             self._stage.stop(why)
         elif again:
-            verdict = Verdict("rejected" if wish.answered else "unknown", f"retries exhausted: {wish.reason}")
+            refused = wish.answered or delivery.left_status == NOT_SENT
+            verdict = Verdict("rejected" if refused else "unknown", f"retries exhausted: {wish.reason}")
             self._rest(delivery, verdict, wish)
         else:
             delivery.exhausted = wish

@@ -1,4 +1,4 @@
-"""Requests that the ledger keeps whole name their files: what comes of one whose file is another one by now."""
+"""Files that are others by the time they are sent: while a run is under way, and when it goes on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from tests.core.runs.carrying import QUICK, counts, rows, within
-from tests.core.runs.wire import Wire, answer
+from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
 
+# What the ledger keeps whole cannot be made again of its records; it names its files all the same.
 NOW = "a file of it is gone or another one now"
 NEVER_SENT = f"{NOW}, and nothing of it was sent; a replay sends it as it is now"
 TRIED = f"{NOW}, and the one before was tried; a replay of what is in doubt sends it as it is now"
@@ -134,3 +135,23 @@ def test_what_never_left_and_cannot_be_made_anew_is_rejected_and_replayed_as_it_
         replayed = within(60, lambda: haulier.replay(made, state="state"))
         assert counts(replayed) == {"delivered": 1}
         assert wire.bodies[-1] == b"second, and longer 3"
+
+
+def test_what_changed_under_way_is_rejected_as_nothing_of_it_was_sent() -> None:
+    """It is no doubt: each attempt saw before its first byte that the file is not the one that was planned."""
+    for number in range(6):
+        picture(number, "first")
+
+    def reply(asked: Asked) -> Answer:
+        if asked.number == 0:
+            picture(2, "second, and longer")
+        return answer()
+
+    with Wire(reply) as wire:
+        made = uploading(wire, order="none", limits={"max_in_flight": 1})
+        assert counts(send(made, named(6))) == {"delivered": 5, "rejected": 1}
+        assert wire.bodies == [b"first 0", b"first 1", b"first 3", b"first 4", b"first 5"]
+        changed = "file 2.png: changed since the run looked at it; let it rest, and run again"
+        assert dead_letters() == [(2, REJECTED, f"retries exhausted: {changed}")]
+        assert counts(within(60, lambda: haulier.replay(made, state="state"))) == {"delivered": 1}
+        assert wire.bodies[-1] == b"second, and longer 2"
