@@ -91,10 +91,12 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else None
         return self._find("grouping algorithm", name, self.groupings, hint)
 
-    def bringer(self, algorithm: GroupingAlgorithm) -> str:
-        """How messages name the plugin that brings a grouping algorithm; empty where none of the loaded ones does."""
-        places = (one.place for one in self.plugins if any(it is algorithm for it in one.grouping_algorithms))
-        return next(places, "")
+    def bringer(self, part: GroupingAlgorithm | ReaderType) -> str:
+        """How messages name the plugin that brings a grouping algorithm or a reader; empty where none of these does."""
+        for one in self.plugins:
+            if any(it is part for it in (*one.grouping_algorithms, *one.readers)):
+                return one.place
+        return ""
 
     def output(self, name: str) -> OutputType:
         """The output type of that name."""

@@ -30,6 +30,7 @@ from haulier.runs.credentials.authority import Authority, CredentialLike, author
 from haulier.runs.destinations.untried import untried
 from haulier.runs.driving.loop import LoopThread
 from haulier.runs.driving.orders import outputs_of
+from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies, transport_of
 from haulier.runs.previews.coding import code_room
@@ -154,7 +155,7 @@ def test_send(
     resolved = stages[0]
     authority = authority_of(site, resolved, registry, credential)
     facts = RunFacts(uuid.uuid4().hex, time.time(), dict(params or {}))
-    intake = Intake(records, format=format, readers=registry.readers.values())
+    intake = Intake(records, format=format, readers=readers_of(registry))
     with TemporaryDirectory() as folder:
         fetching = fetcher_of(resolved, Path(folder))
         request = pick_sample(stages, facts, intake, site.root, sample, fetching=fetching)

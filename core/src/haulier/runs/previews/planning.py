@@ -13,6 +13,7 @@ from haulier.model.expression import RunFacts
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planned
 from haulier.runs.credentials.accounts import known_account, learned, over_quota
+from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.describing import first_stage_alone
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings, planned
@@ -93,7 +94,7 @@ def plan(
     account = known_account(site)
     resolved = learned(resolved, account)
     facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
-    intake = Intake(records, format=format, limit=limit, readers=registry.readers.values())
+    intake = Intake(records, format=format, limit=limit, readers=readers_of(registry))
     planner = resolved.planner(facts)
     count = _Count()
     for piece in planned(stages, facts, intake, site.root, planner, twice=False):

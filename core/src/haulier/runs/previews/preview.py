@@ -24,6 +24,7 @@ from haulier.pipeline.planner import Planned, Planner
 from haulier.plugins.registry import Registry
 from haulier.runs.inputs.collisions import apart_from
 from haulier.runs.inputs.filing import Fetching, Filing, Unfetched, with_files
+from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.coding import carried_out, carrier_of
 from haulier.runs.previews.describing import LaterStage, later_stages, unknown_attributes
@@ -167,7 +168,7 @@ def preview_of(
     made = refused = 0
     samples: list[Sample] = []
     rejected: list[RejectedRecord] = []
-    intake = Intake(records, format=format, limit=limit, readers=ready.registry.readers.values())
+    intake = Intake(records, format=format, limit=limit, readers=readers_of(ready.registry))
     planner = resolved.planner(facts)
     fetching = fetcher_of(resolved, fetch_into)
     for piece in planned(stages, facts, intake, ready.site.root, planner, fetching=fetching):

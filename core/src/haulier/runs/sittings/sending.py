@@ -14,6 +14,7 @@ from haulier.runs.credentials.authority import CredentialLike, authorities_of, g
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.driving.loop import carried
 from haulier.runs.driving.orders import Orders, outputs_of
+from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Input, Intake, RecordsLike
 from haulier.runs.inputs.spools import spooled_run_key
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
@@ -69,7 +70,7 @@ def prepare(
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
     if not isinstance(records, Input):
-        given, readers = "-" if resume else records, registry.readers.values()
+        given, readers = "-" if resume else records, readers_of(registry)
         records = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
     sitting = Sitting(
         Orders(
