@@ -109,7 +109,8 @@ def _register(
             raise
         misspelt = _misspelt(plugin) if isinstance(error, pluggy.PluginValidationError) else ""
         raise PluginError(misspelt or f"looking at it raised {_told(error)}") from error
-    return Plugin(name=name, distribution=distribution, version=version, **offers)  # type: ignore[arg-type]
+    module = _module_of(plugin)
+    return Plugin(name=name, distribution=distribution, version=version, module=module, **offers)  # type: ignore[arg-type]
 
 
 def _ask(manager: pluggy.PluginManager, plugin: object, field: str) -> tuple[Offer, ...]:
@@ -167,11 +168,17 @@ def _named_like_hooks(plugin: object) -> Iterator[str]:
 
 def _whence(builtin: object) -> dict[str, str]:
     """Name and origin of a plugin that was handed in: core's own, or the embedding program's."""
-    module: str = getattr(builtin, "__name__", type(builtin).__module__)
+    module = _module_of(builtin)
     top, _, _ = module.partition(".")
     if top != hookspecs.PROJECT:
         return {"name": module, "distribution": "(handed in)", "version": ""}
     return {"name": module.rpartition(".")[2], "distribution": top, "version": _own_version()}
+
+
+def _module_of(plugin: object) -> str:
+    """The module that a plugin is, or whose class it is of."""
+    module: str = getattr(plugin, "__name__", type(plugin).__module__)
+    return module
 
 
 @cache

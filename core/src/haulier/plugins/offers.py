@@ -10,7 +10,7 @@ import msgspec
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 
-__all__ = ["OFFERED", "BrokenPlugin", "Loaded", "Offer", "Plugin", "label_of"]
+__all__ = ["OFFERED", "BrokenPlugin", "Installed", "Loaded", "Offer", "Plugin", "label_of"]
 
 Offer: TypeAlias = (
     Connector
@@ -34,7 +34,7 @@ OFFERED: dict[str, tuple[type[Offer], str]] = {
 }
 
 
-class _Installed(msgspec.Struct, frozen=True, kw_only=True):
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """Where a plugin comes from. name: of its entry point, or of its module where it was handed in."""
 
     name: str
@@ -47,9 +47,10 @@ class _Installed(msgspec.Struct, frozen=True, kw_only=True):
         return f"plugin {self.name} of {self.distribution} {self.version}".rstrip()
 
 
-class Plugin(_Installed, frozen=True, kw_only=True, eq=False):
-    """A plugin that loaded, and what it brings."""
+class Plugin(Installed, frozen=True, kw_only=True, eq=False):
+    """A plugin that loaded, and what it brings. module: where its hooks are; empty where it is not known."""
 
+    module: str = ""
     connectors: tuple[Connector, ...] = ()
     credential_types: tuple[CredentialType, ...] = ()
     endpoint_templates: tuple[EndpointTemplate, ...] = ()
@@ -64,8 +65,12 @@ class Plugin(_Installed, frozen=True, kw_only=True, eq=False):
             for offer in getattr(self, field):
                 yield word, label_of(offer)
 
+    def brings(self, offer: Offer) -> bool:
+        """Whether this very object is one of its offers."""
+        return any(one is offer for field in OFFERED for one in getattr(self, field))
 
-class BrokenPlugin(_Installed, frozen=True, kw_only=True):
+
+class BrokenPlugin(Installed, frozen=True, kw_only=True):
     """A plugin of which nothing is offered, and why. The others go on."""
 
     error: str

@@ -13,7 +13,7 @@ from haulier.model.closest import closest
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 from haulier.model.wording import clause
-from haulier.plugins.offers import BrokenPlugin, Loaded, Plugin
+from haulier.plugins.offers import BrokenPlugin, Loaded, Offer, Plugin
 from haulier.plugins.wording import known
 
 __all__ = ["Registry"]
@@ -91,12 +91,14 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else None
         return self._find("grouping algorithm", name, self.groupings, hint)
 
-    def bringer(self, part: GroupingAlgorithm | ReaderType) -> str:
-        """How messages name the plugin that brings a grouping algorithm or a reader; empty where none of these does."""
-        for one in self.plugins:
-            if any(it is part for it in (*one.grouping_algorithms, *one.readers)):
-                return one.place
-        return ""
+    def bringer(self, offer: Offer) -> str:
+        """How messages name the plugin that brings this very offer; empty where none of the loaded ones does."""
+        plugin = self.plugin_of(offer)
+        return plugin.place if plugin is not None else ""
+
+    def plugin_of(self, offer: Offer) -> Plugin | None:
+        """The plugin that brings this very offer; None where none of the loaded ones does."""
+        return next((one for one in self.plugins if one.brings(offer)), None)
 
     def output(self, name: str) -> OutputType:
         """The output type of that name."""

@@ -19,6 +19,7 @@ from haulier.io.ledger.rows import RunRow
 from haulier.model.json_value import decoded
 from haulier.model.written_number import as_written
 from haulier.runs.driving.orders import Orders
+from haulier.runs.resolving.brought import Maker, brought_by_template, makers_of, replaced
 
 __all__ = [
     "check_outputs",
@@ -26,6 +27,7 @@ __all__ = [
     "later_stages",
     "new_run",
     "note_for_finished",
+    "plugins_changed",
     "settings_now",
     "stages_mended",
 ]
@@ -60,6 +62,8 @@ _NOT_COMPARED = (
     "success_when",
     "verdicts",
 )
+# Kept for reports and messages.
+_TOLD = ("plugins", "save_body")
 
 
 def later_stages(orders: Orders, run: RunRow) -> list[RunRow]:
@@ -118,7 +122,7 @@ async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> 
         return _OTHER_INPUT if given and earlier.read else None
     if given:
         return f"this run finished before; nothing was sent ({_AGAIN})"
-    if _compared(earlier.settings) != _compared(_settings(orders)):
+    if _written(earlier.settings) != _written(_settings(orders)):
         return None
     return f"this very input was carried there before; nothing was sent ({_AGAIN})"
 
@@ -127,7 +131,7 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
     """Whether an earlier run goes on with these settings; ConfigurationError where they differ too late."""
     if earlier.state == "finished":
         return True
-    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    old, new = _compared(orders, earlier)
     if old == new:
         return True
     if all(_is_bare(run, ledger) for run in (earlier, *ledger.stages(earlier))):
@@ -135,16 +139,27 @@ def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:
     bare = {stage.stage for stage in ledger.stages(earlier) if _is_bare(stage, ledger)}
     if _but_for(bare, old) != _but_for(bare, new):
         lines = "; ".join(changed(old, new))
+        others = plugins_changed(orders, earlier)
+        back = f"It was begun with {others}: reinstall that and put them" if others else "Put them"
         raise ConfigurationError(
             f"run {earlier.run_id} of this input is unfinished and was begun with other settings: {lines}. "
-            "Put them back to go on with it, or begin a run of its own with another --run-key (run_key=)"
+            f"{back} back to go on with it, or begin a run of its own with another --run-key (run_key=)"
         )
     return True
 
 
+def plugins_changed(orders: Orders, earlier: RunRow) -> str:
+    """Which plugins that have a say in its requests are others than in its last sitting, with both versions.
+
+    Empty where none is, or where an earlier version of Haulier kept nothing of them.
+    """
+    before = msgspec.convert(decoded(earlier.settings).get("plugins", []), list[Maker])
+    return " and ".join(replaced(before, makers_of(orders.stages, orders.registry)))
+
+
 def stages_mended(orders: Orders, earlier: RunRow, ledger: Store) -> list[RunRow]:
     """The later stages of a run that goes on whose settings are others now: nothing can have come of them so far."""
-    old, new = _compared(earlier.settings), _compared(_settings(orders))
+    old, new = _compared(orders, earlier)
     return [stage for stage in ledger.stages(earlier) if old != new and _is_bare(stage, ledger)]
 
 
@@ -183,6 +198,9 @@ def _settings(orders: Orders) -> str:
     settings["origin"] = origins[0] if len(set(origins)) == 1 else origins
     settings["parameters"] = dict(orders.params)
     settings["outputs"] = [output.to for output in orders.outputs]
+    brought = {stage.name: brought_by_template(stage) for stage in orders.stages}
+    settings["template"] = brought if orders.is_chain else brought[""]
+    settings["plugins"] = msgspec.to_builtins(makers_of(orders.stages, orders.registry))
     programs = [program for stage in orders.stages if (program := stage.program) is not None and program.file]
     if programs:
         codes = [sha256(loaded(program, orders.root).source.encode()).hexdigest() for program in programs]
@@ -190,13 +208,28 @@ def _settings(orders: Orders) -> str:
     return msgspec.json.encode(as_written(settings), order="deterministic").decode()
 
 
-def _compared(settings: str) -> Any:
-    """Settings as two sittings are held against each other."""
+def _compared(orders: Orders, earlier: RunRow) -> tuple[Any, Any]:
+    """Settings of an earlier sitting and of now, as two sittings of one run are held against each other.
+
+    What templates bring is among them, unless an earlier version of Haulier began the run and kept nothing of it.
+    """
+    kept, now = decoded(earlier.settings), decoded(_settings(orders))
+    old, new = _written(earlier.settings), _written(_settings(orders))
+    if "template" in kept:
+        old["template"], new["template"] = kept["template"], now["template"]
+    return old, new
+
+
+def _written(settings: str) -> Any:
+    """Settings as two runs are held against each other: what a person wrote of them, and the origin it leads to.
+
+    An upgrade of a plugin makes no finished run another one, which would send everything again.
+    """
     found = decoded(settings)
     for written in (found, *found.get("stages", ())):
-        # A report tells the folder of saved answers: it is kept, and not compared.
-        for name in (*_NOT_COMPARED, "save_body"):
+        for name in (*_NOT_COMPARED, *_TOLD):
             written.pop(name, None)
+    found.pop("template", None)
     return found
 
 
@@ -214,8 +247,9 @@ def _but_for(stages: Collection[str], settings: Any) -> Any:
         for one in written
     ]
     names = [one["name"] for one in written]
+    brought = {name: one for name, one in settings.get("template", {}).items() if name not in stages}
     where = [None if name in stages else at for name, at in zip(names, origins, strict=True)]
-    return {**settings, "stages": kept, "origin": where}
+    return {**settings, "stages": kept, "origin": where, "template": brought}
 
 
 def _is_bare(run: RunRow, ledger: Store) -> bool:
