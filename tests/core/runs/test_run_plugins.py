@@ -16,7 +16,7 @@ from tests.made import made_endpoint
 
 import haulier
 from haulier.authoring import hookimpl
-from haulier.errors import PluginError
+from haulier.errors import PluginError, RecordError
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.delivery import Verdict
 from haulier.model.parts import (
@@ -217,6 +217,26 @@ def test_a_plugin_that_raises_is_named(
             lambda items: (Portion(payload=list(items), carries=range(len(items) + 1)),),
             "a payload names the record 20 of a batch of 20; they count from 0",
         ),
+        (
+            lambda items: (Portion(payload=items[:1], carries=[0]), "the rest"),
+            "a tuple of Portion has 'the rest' at its place 1; make each of its payloads a Portion",
+        ),
+        (
+            lambda items: (None, Portion(payload=list(items))),
+            "a tuple of Portion has None at its place 0; make each of its payloads a Portion",
+        ),
+        (
+            lambda items: (Portion(payload=list(items), carries=7),),  # type: ignore[arg-type]
+            "a payload carries 7; give the indices of its records in the batch: carries=[0, 1]",
+        ),
+        (
+            lambda items: (Portion(payload=list(items), carries="0" * 99),),  # type: ignore[arg-type]
+            f"a payload carries '{'0' * 59}...; give the indices of its records in the batch: carries=[0, 1]",
+        ),
+        (
+            lambda items: (Portion(payload=list(items), carries=[True, False]),),
+            "a payload carries [True, False]; give the indices of its records in the batch: carries=[0, 1]",
+        ),
     ],
 )
 def test_what_a_grouping_does_wrong_stops_the_run_and_rejects_nobody(
@@ -230,6 +250,33 @@ def test_what_a_grouping_does_wrong_stops_the_run_and_rejects_nobody(
         assert str(caught.value).startswith(f"destination `{made['name']}`: grouping strange (plugin ")
         assert told in str(caught.value)
         assert rows(Path("state"), "select state, rejected, in_doubt from run") == [("stopped", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            KeyError("sku"),
+            "batching: grouping strange (plugin {}) raised KeyError: 'sku', for a record without attributes; it should "
+            "refuse by RecordError what it cannot place, as anything else stops the run",
+        ),
+        (RecordError("no sku"), None),
+        (None, None),
+    ],
+)
+def test_a_check_tells_what_a_grouping_raises_of_an_empty_record_and_refuses_it_not(
+    error: Any, told: str | None, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be right for all records that come."""
+    registry = Registry.of(load([Builtins(), http, plugin], allowed=""))
+    monkeypatch.setattr("haulier.runs.destinations.trying.load_registry", lambda: registry)
+    plugin.error = error
+    checked = haulier.check(
+        destination("http://127.0.0.1:9", batching={"size": 2, "grouping": "strange"}, key="id")
+    )
+    whence = registry.bringer(registry.grouping("strange")).removeprefix("plugin ")
+    assert checked.problems == ()
+    assert [one for one in checked.warnings if "grouping" in one] == ([told.format(whence)] if told else [])
 
 
 def test_a_grouping_that_raises_ends_the_run_while_requests_are_under_way(plugin: Plugin) -> None:

@@ -227,7 +227,7 @@ class Making:
         if type(built) is GeneratorType:
             by_code = True
             built = yield from _waited(built, cut.positions)
-        if not (type(built) is tuple and built and type(built[0]) is Portion):
+        if not (type(built) is tuple and any(type(one) is Portion for one in built)):
             return [(cut, self._encoded(built, cut))]
         try:
             check_carried(built, len(cut.items))

@@ -12,6 +12,8 @@ from haulier.model.parts import Portion
 
 __all__ = ["check_carried", "check_places"]
 
+_SHOWN_CHARACTERS = 60
+
 
 def check_places(payload: Any, items: Sequence[Any], *, what: str, where: Callable[[int], str]) -> None:
     """Pass where each of the opaque items stands in the payload exactly once; else PluginError: records were lost.
@@ -48,8 +50,13 @@ def check_places(payload: Any, items: Sequence[Any], *, what: str, where: Callab
         )
 
 
-def check_carried(portions: Sequence[Portion], count: int) -> None:
+def check_carried(portions: Sequence[Any], count: int) -> None:
     """Pass where the portions of a batch carry each of its `count` records exactly once; else RecordError."""
+    for at, portion in enumerate(portions):
+        if type(portion) is not Portion:
+            raise RecordError(
+                f"a tuple of Portion has {_shown(portion)} at its place {at}; make each of its payloads a Portion"
+            )
     if len(portions) == 1 and portions[0].carries is None:
         return
     found: list[int] = []
@@ -68,8 +75,12 @@ def check_carried(portions: Sequence[Portion], count: int) -> None:
         )
 
 
-def _check_named(carried: Sequence[int], count: int) -> None:
+def _check_named(carried: Any, count: int) -> None:
     """Pass where one portion names records of its batch, at least one, in order, and each once; else RecordError."""
+    if not isinstance(carried, Sequence) or {*map(type, carried)} - {int}:
+        raise RecordError(
+            f"a payload carries {_shown(carried)}; give the indices of its records in the batch: carries=[0, 1]"
+        )
     if (wrong := next((at for at in carried if not 0 <= at < count), None)) is not None:
         raise RecordError(f"a payload names the record {wrong} of a batch of {count}; they count from 0")
     if len(set(carried)) < len(carried):
@@ -79,3 +90,9 @@ def _check_named(carried: Sequence[int], count: int) -> None:
         raise RecordError("a payload names its records out of order; name them as they came, each once")
     if not carried:
         raise RecordError("a payload names no record; each payload carries one at least")
+
+
+def _shown(value: Any) -> str:
+    """A value that a plugin gave, for a message: cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

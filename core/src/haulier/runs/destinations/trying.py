@@ -38,7 +38,7 @@ from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pi
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.guarding import guarded
-from haulier.runs.resolving.remarks import misspelt_stages, taken_twice, warnings_of
+from haulier.runs.resolving.remarks import failing_groupings, misspelt_stages, taken_twice, warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
 from haulier.runs.resolving.resolved import Resolved, gzipped
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
@@ -94,7 +94,7 @@ def check(
     try:
         stages = resolve_stages(site.destination, registry, base_url=base_url)
         about = site.destination
-        of_stages = (*misspelt_stages(stages), *taken_twice(about, stages))
+        of_stages = (*failing_groupings(stages), *misspelt_stages(stages), *taken_twice(about, stages))
         warnings = (*warnings_of(stages), *of_stages, *untried(about, stages))
         facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
         for resolved in stages:

@@ -10,7 +10,7 @@ import msgspec
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.destination import Destination
 from haulier.model.expression import Expression, RunFacts, parse
-from haulier.model.parts import ContentEncoder, Settings
+from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
 from haulier.runs.resolving.guarding import guarded
 from haulier.runs.resolving.pieces import Pieces
 
@@ -42,6 +42,11 @@ def settings_for_run(encoder: ContentEncoder, settings: Settings, facts: RunFact
         return settings
     filled = {name: str(expression.resolve(facts)) for name, expression in _expressions(encoder, settings)}
     return settings.model_copy(update=filled)
+
+
+def empty_record(algorithm: GroupingAlgorithm, encoder: ContentEncoder) -> Any:
+    """A record without attributes, as a grouping that does not wait is handed it."""
+    return msgspec.Raw(b"{}") if algorithm.needs == "opaque" and encoder.needs == "opaque" else {}
 
 
 def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any, place: str) -> None:

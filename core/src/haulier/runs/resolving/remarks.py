@@ -9,7 +9,7 @@ from haulier.model.closest import closest
 from haulier.model.destination import Destination
 from haulier.runs.resolving.resolved import Resolved
 
-__all__ = ["misspelt_stages", "taken_twice", "warnings_of"]
+__all__ = ["failing_groupings", "misspelt_stages", "taken_twice", "warnings_of"]
 
 _ALIKE = 0.8  # of 1: a path that is that like a known one is taken for a misspelt one
 
@@ -22,6 +22,21 @@ def warnings_of(stages: Sequence[Resolved]) -> tuple[str, ...]:
         for warning in one.warnings
     ]
     return (*own, *_misspelt(stages))
+
+
+def failing_groupings(stages: Sequence[Resolved]) -> Iterator[str]:
+    """A warning for each grouping that raises what nobody expects for a record without attributes.
+
+    It may well be right for the records to come, so it is not refused; one that refuses such a record by RecordError
+    says what it should.
+    """
+    for one in stages:
+        if fault := one.fault_of_grouping:
+            place = f"stage `{one.name}`: " if one.name else ""
+            yield (
+                f"{place}batching: {fault}, for a record without attributes; it should refuse by RecordError what it "
+                "cannot place, as anything else stops the run"
+            )
 
 
 def taken_twice(destination: Destination, stages: Sequence[Resolved]) -> Iterator[str]:

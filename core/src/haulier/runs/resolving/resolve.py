@@ -25,6 +25,7 @@ from haulier.runs.resolving.formatting import (
     check_headers,
     check_no_body,
     check_shape,
+    empty_record,
     with_compression,
 )
 from haulier.runs.resolving.guarding import guarded
@@ -232,9 +233,8 @@ def _algorithm(
     grouping = guarded(algorithm.factory, f"grouping {algorithm.name}")(settings)
     if algorithm.waits:
         return algorithm, settings
-    members = algorithm.needs == "values" or encoder.needs != "opaque"
     try:
-        payload = guarded(grouping.build, algorithm.name)([{} if members else msgspec.Raw(b"{}")])
+        payload = guarded(grouping.build, algorithm.name)([empty_record(algorithm, encoder)])
     except (PluginError, RecordError):
         return algorithm, settings  # it makes nothing of an empty record; that need not be wrong
     if type(payload) is tuple and payload and isinstance(payload[0], Portion):

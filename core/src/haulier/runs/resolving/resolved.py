@@ -10,7 +10,7 @@ from itertools import chain
 import msgspec
 
 from haulier.delivery.judging import Judging
-from haulier.errors import ConfigurationError, DestinationError
+from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
 from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import RunFacts
@@ -23,7 +23,7 @@ from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.runs.resolving.columns import empty_columns
-from haulier.runs.resolving.formatting import settings_for_run, settings_vary
+from haulier.runs.resolving.formatting import empty_record, settings_for_run, settings_vary
 from haulier.runs.resolving.guarding import GuardedGrouping, guarded
 from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.shape import check_item, item_of, shape_of
@@ -123,6 +123,25 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         grouping = guarded(self.algorithm.factory, f"grouping {self.algorithm.name}")(self.grouping_settings)
         program = getattr(grouping, "program", None)
         return program if isinstance(program, Program) else None
+
+    @property
+    def fault_of_grouping(self) -> str:
+        """What its grouping does of a record without attributes that none should, in words; else an empty text.
+
+        It may refuse such a record: RecordError says so.
+        """
+        algorithm = self.algorithm
+        if algorithm is None or algorithm.waits:
+            return ""
+        grouping = _grouping(algorithm, self.grouping_settings, self._grouped_by)
+        assert grouping is not None
+        try:
+            grouping.build([empty_record(algorithm, self.encoder)])
+        except PluginError as error:
+            return str(error)
+        except RecordError:
+            return ""
+        return ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
