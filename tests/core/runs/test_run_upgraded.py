@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,14 +24,15 @@ PLUGIN = """
 from datetime import date
 import msgspec
 from haulier.authoring import (
-    Body, Connector, ContentEncoder, EndpointTemplate, GroupingAlgorithm, Parameter, Settings, hookimpl
+    Body, Connector, ContentEncoder, EndpointTemplate, GroupingAlgorithm, Parameter, Portion,
+    Settings, hookimpl
 )
 
 class Lines:
     def __init__(self, settings):
         pass
     def build(self, items):
-        return list(items)
+        return ORDERED
 
 class LineSettings(Settings):
     SETTINGS
@@ -63,6 +66,7 @@ def haulier_grouping_algorithms():
 """
 AS_IT_WAS = {
     "END": "\\n",
+    "ORDERED": "list(items)",
     "PLACE": "things",
     "SIZE": "2",
     "SETTINGS": "pass",
@@ -118,6 +122,13 @@ class Installed:
 
     def run(self, *more: str) -> Result:
         return self.project.run("run", "d", *WORDS, *more, **self.environment)
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """Records and requests that may have gone out, as the ledger has them."""
+        statement = "select coalesce(sum(count), 0), count(*) from request where state = 1"
+        ((records, requests),) = rows(self.project.root / ".haulier", statement)
+        return int(records), int(requests)
 
     @property
     def run_id(self) -> str:
@@ -218,4 +229,68 @@ def test_a_run_that_an_earlier_version_of_haulier_began_goes_on(installed: Insta
             kept: dict[str, Any] = json.loads(settings)
             del kept["template"], kept["plugins"]
             db.execute("update run set settings = ?", (json.dumps(kept),))
+        assert carried(installed.run()) == (0, {"delivered": 20})
+
+
+CHANGES = {
+    "encoder": {"END": ";"},
+    "grouping": {"ORDERED": "list(items)[::-1]"},
+    "split": {"ORDERED": "tuple(Portion(payload=[one], carries=[at]) for at, one in enumerate(items))"},
+}
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_plugin_that_makes_other_bodies_puts_nothing_in_doubt_without_being_told_to(
+    change: str, version: str, installed: Installed
+) -> None:
+    """Also where its version is the same, and only its code another."""
+    with Wire() as wire:
+        installed.begin(wire)
+        asked, (records, requests) = len(wire.asked), installed.under_way
+        assert requests > 2
+        installed.install(version, **CHANGES[change])
+        ended = installed.run()
+        assert (ended.code, len(wire.asked), installed.under_way) == (2, asked, (records, requests))
+        who = "1.1 now" if version == "1.1" else "its code is another now"
+        assert ended.err.endswith(
+            f"run {installed.run_id} of this input is unfinished, and other bodies come now of {records} records in "
+            f"{requests} requests that may have gone out; it was begun with plugin depot of haulier-depot 1.0 ({who}). "
+            "Nothing was sent. Reinstall that to go on with the same bytes, or say --leave-in-doubt "
+            "(leave_in_doubt=True): these records are in doubt then, and the rest goes on. The ledger has "
+            "a request some windows before it leaves, so only the service knows how many of them had left\n"
+        ), ended.err
+        installed.install("1.0")
+        assert carried(installed.run()) == (0, {"delivered": 20})
+        assert {*wire.bodies} == {b'{"id":%d}\n{"id":%d}\n' % (first, first + 1) for first in range(0, 20, 2)}
+
+
+def test_who_says_so_goes_on_with_what_may_have_gone_out_in_doubt(installed: Installed) -> None:
+    with Wire() as wire:
+        installed.begin(wire)
+        asked, (records, _) = len(wire.asked), installed.under_way
+        installed.install("1.1", END=";")
+        ended = installed.run("--leave-in-doubt")
+        assert carried(ended) == (5, {"delivered": 20 - records, "in_doubt": records})
+        assert {body[-1:] for body in wire.bodies[asked:]} <= {b";"}
+
+
+def test_python_says_so_by_an_argument(installed: Installed) -> None:
+    program = "import haulier; print(haulier.send('d', 'records.jsonl', leave_in_doubt=True).in_doubt)"
+    with Wire() as wire:
+        installed.begin(wire)
+        records, _ = installed.under_way
+        installed.install("1.1", END=";")
+        environment = installed.project.environment(**installed.environment)
+        words = [sys.executable, "-c", program]
+        told = subprocess.run(
+            words, cwd=installed.project.root, env=environment, capture_output=True, timeout=60, check=True
+        )
+        assert told.stdout == b"%d\n" % records
+
+
+def test_a_plugin_that_was_replaced_and_makes_the_same_bodies_goes_on(installed: Installed) -> None:
+    with Wire() as wire:
+        installed.begin(wire)
+        installed.install("1.1", ORDERED="[*items]")
         assert carried(installed.run()) == (0, {"delivered": 20})

@@ -14,6 +14,7 @@ __all__ = [
     "base_url_option",
     "destination_argument",
     "json_option",
+    "leave_in_doubt_option",
     "limit_option",
     "pairs",
     "param_option",
@@ -74,6 +75,11 @@ trust_code_option = click.option(
     expose_value=False,
     callback=lambda context, option, said: _trust(context) if said else None,
     help="Let the destination's code out of the sandbox where it says `runner: trusted`: it can do all that you may.",
+)
+leave_in_doubt_option = click.option(
+    "--leave-in-doubt",
+    is_flag=True,
+    help="Go on where a plugin was replaced meanwhile and makes other bodies: what may have gone out stays in doubt.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask before what cannot be undone.")
 

@@ -12,6 +12,7 @@ from haulier.cli.options import (
     base_url_option,
     destination_argument,
     json_option,
+    leave_in_doubt_option,
     limit_option,
     param_option,
     records_options,
@@ -47,6 +48,7 @@ __all__ = ["command"]
     default=True,
     help="Ask for the results of jobs until they are there; else: haulier follow.",
 )
+@leave_in_doubt_option
 @param_option
 @trust_code_option
 @base_url_option

@@ -11,6 +11,7 @@ from haulier.cli.dead_letters.choosing import choosing_options
 from haulier.cli.options import (
     base_url_option,
     json_option,
+    leave_in_doubt_option,
     param_option,
     state_option,
     trust_code_option,
@@ -33,6 +34,7 @@ __all__ = ["command"]
 @choosing_options(default="rejected")
 @click.option("--again", is_flag=True, help="Those too that were replayed before.")
 @click.option("--activate", is_flag=True, help="Switch the destination on first.")
+@leave_in_doubt_option
 @param_option
 @trust_code_option
 @base_url_option

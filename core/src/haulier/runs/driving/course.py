@@ -19,10 +19,14 @@ __all__ = ["Course", "Parked", "Source", "Taken"]
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of an earlier sitting that is not sent again. texts: of its records, as far as they are known."""
+    """A request of an earlier sitting that is not sent again. texts: of its records, as far as they are known.
+
+    changed: its records were given again, and another body comes of them now, or none.
+    """
 
     left: Unsettled
     reason: str
+    changed: bool = False
     texts: Sequence[bytes] = ()
 
 

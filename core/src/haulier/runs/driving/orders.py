@@ -23,7 +23,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     destination: as it is written. stages: each call that it makes, one without stages; authorities: what each may send.
     output_authorities: one for each of `outputs`. params: values of `{param.x}`. on_delivery: told of each settled
     request, in the thread of the run. follow: ask for the results of what is accepted until they are there. trusted:
-    whether code may leave the sandbox.
+    whether code may leave the sandbox. leave_in_doubt: go on where a plugin that was replaced makes other bodies.
     """
 
     destination: Destination
@@ -41,6 +41,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     on_delivery: Callable[[Delivered], None] | None = None
     on_start: Callable[[str, str], None] | None = None
     follow: bool = True
+    leave_in_doubt: bool = False
 
     @property
     def resolved(self) -> Resolved:

@@ -40,7 +40,7 @@ __all__ = ["Choice", "Only", "ReplayIntake", "prepare_replay", "replay"]
 Only: TypeAlias = Literal["rejected", "in_doubt", "all"]
 _BLOCK_RECORDS = 256
 _AGAIN = "--again, again=True in Python"
-_MORE = ("params", "base_url", "follow")
+_MORE = ("params", "base_url", "follow", "leave_in_doubt")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ def replay(
     destination: as `send` has it, like all arguments that are not named here. run: of this run only, its id or the
     beginning of it. records: a file of mended ones, as `haulier dead-letters export --json` writes them; those alone.
     reason: those with this text in their reason. only: `rejected`, `in_doubt` (they may have arrived), or `all`.
-    again: those too that a replay took before. more: `params`, `base_url` and `follow`.
+    again: those too that a replay took before. more: `params`, `base_url`, `follow` and `leave_in_doubt`.
 
     Called again after a stop or crash, it goes on with the unfinished replay. Raises ConfigurationError where nothing
     is left to replay.

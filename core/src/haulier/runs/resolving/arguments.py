@@ -28,6 +28,7 @@ _ALLOWED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "destination": ((Destination, Mapping, *_PATH), "a name, a path, a mapping or a Destination"),
     "follow": _FLAG,
     "format": _TEXT_OR_NONE,
+    "leave_in_doubt": _FLAG,
     "limit": _COUNT,
     "id": _TEXT_OR_NONE,
     "lost": _FLAG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -15,13 +15,14 @@ from haulier.errors import ConfigurationError
 from haulier.io.activation import changed, settings_of
 from haulier.io.code.room import loaded
 from haulier.io.ledger.protocol import Store
-from haulier.io.ledger.rows import RunRow
+from haulier.io.ledger.rows import RunRow, Unsettled
 from haulier.model.json_value import decoded
 from haulier.model.written_number import as_written
 from haulier.runs.driving.orders import Orders
 from haulier.runs.resolving.brought import Maker, brought_by_template, makers_of, replaced
 
 __all__ = [
+    "check_bodies",
     "check_outputs",
     "goes_on",
     "later_stages",
@@ -155,6 +156,23 @@ def plugins_changed(orders: Orders, earlier: RunRow) -> str:
     """
     before = msgspec.convert(decoded(earlier.settings).get("plugins", []), list[Maker])
     return " and ".join(replaced(before, makers_of(orders.stages, orders.registry)))
+
+
+def check_bodies(orders: Orders, earlier: RunRow, changed: Sequence[Unsettled]) -> None:
+    """Hold back a run of which requests that may have gone out are others now, as a plugin was replaced meanwhile.
+
+    changed: those requests. ConfigurationError unless somebody said that they are to be left in doubt.
+    """
+    others = plugins_changed(orders, earlier) if changed and not orders.leave_in_doubt else ""
+    if others:
+        records = sum(len(left.positions) for left in changed)
+        raise ConfigurationError(
+            f"run {earlier.run_id} of this input is unfinished, and other bodies come now of {records:,} records in "
+            f"{len(changed):,} requests that may have gone out; it was begun with {others}. Nothing was sent. "
+            "Reinstall that to go on with the same bytes, or say --leave-in-doubt (leave_in_doubt=True): these records "
+            "are in doubt then, and the rest goes on. The ledger has a request some windows before it leaves, so only "
+            "the service knows how many of them had left"
+        )
 
 
 def stages_mended(orders: Orders, earlier: RunRow, ledger: Store) -> list[RunRow]:

@@ -31,7 +31,7 @@ from haulier.runs.sittings.sending import prepare
 
 __all__ = ["PushIntake", "Run", "open_run"]
 
-_MORE = ("again", "params", "base_url", "follow")
+_MORE = ("again", "params", "base_url", "follow", "leave_in_doubt")
 _MOST_WAITING = 64  # blocks written and not yet taken: then `write` waits
 
 

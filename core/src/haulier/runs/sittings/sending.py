@@ -32,7 +32,7 @@ from haulier.runs.sittings.sitting import Sitting
 __all__ = ["asend", "prepare", "send"]
 
 _MOST_OF_A_KEY = 200
-_MORE = ("again", "params", "base_url", "format", "limit", "resume", "follow")
+_MORE = ("again", "params", "base_url", "format", "limit", "resume", "follow", "leave_in_doubt")
 
 
 def prepare(
@@ -51,6 +51,7 @@ def prepare(
     on_start: Callable[[str, str], None] | None = None,
     resume: str | None = None,
     follow: bool = True,
+    leave_in_doubt: bool = False,
 ) -> Sitting:
     """Everything checked, nothing sent: what `send` does before it begins.
 
@@ -60,6 +61,7 @@ def prepare(
         run_key=run_key, credential=credential, on_delivery=on_delivery, again=again, params=params
     )
     check_arguments(base_url=base_url, format=format, limit=limit, resume=resume, follow=follow)
+    check_arguments(leave_in_doubt=leave_in_doubt)
     _check_run_key(run_key)
     site = site_of(destination, state=state)
     registry = load_registry()
@@ -89,6 +91,7 @@ def prepare(
             on_delivery=on_delivery,
             on_start=on_start,
             follow=follow,
+            leave_in_doubt=leave_in_doubt,
         )
     )
     sitting.beforehand = "\n".join(f"warning: {told}" for told in _chain_warnings(stages, records))
@@ -150,7 +153,8 @@ def send(
     standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
     one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
     state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
-    more: `again`, `params`, `base_url`, `format`, `limit`, `resume` and `follow`, as the command line has them.
+    more: `again`, `params`, `base_url`, `format`, `limit`, `resume`, `follow` and `leave_in_doubt`, as the command line
+    has them.
 
     Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
     stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and

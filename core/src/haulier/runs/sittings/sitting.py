@@ -29,6 +29,7 @@ from haulier.runs.outputs.opened import check_files_roots, close_outputs, open_o
 from haulier.runs.outputs.served import Served
 from haulier.runs.reports.report import Report, report_of
 from haulier.runs.sittings.identity import (
+    check_bodies,
     check_outputs,
     goes_on,
     later_stages,
@@ -220,6 +221,7 @@ class Sitting:
             for leg in legs:
                 await leg.source.verify()
             if resumed:
+                check_bodies(orders, run, [left for leg in legs for left in leg.source.changed])
                 ledger.reopen(settings_now(orders, run))
             if orders.on_start is not None:
                 orders.on_start(run.run_id, run.run_key)

@@ -98,6 +98,7 @@ class PlanSource:
         self._loop = asyncio.get_running_loop()
         self._blocks = aiter(feed)
         self._span: list[Block] = []
+        self._left: Taken | None = None
         self._read = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -113,10 +114,21 @@ class PlanSource:
     async def verify(self) -> None:
         """Read up to where the earlier sitting had read, and compare; InputChanged where the input differs.
 
-        Records above the low-water mark are kept for `taken`; those below are settled and skipped.
+        What it left over is made again. Records above the low-water mark are kept for `taken`; those below are settled
+        and skipped.
         """
-        resumed = self._resumed
-        if resumed is None or resumed.read == 0 or (resumed.digest is None and not resumed.again):
+        if self._resumed is not None:
+            await self._read_again(self._resumed)
+            self._left = self._left_over(self._resumed)
+
+    @property
+    def changed(self) -> list[Unsettled]:
+        """After `verify`: requests that may have gone out, and of whose records another body comes now."""
+        return [one.left for one in self._left.parked if one.changed] if self._left is not None else []
+
+    async def _read_again(self, resumed: Resumed) -> None:
+        """Read and compare what the earlier sitting had read, and keep what it had not settled."""
+        if resumed.read == 0 or (resumed.digest is None and not resumed.again):
             return
         if resumed.again and resumed.low_water >= resumed.read:
             return
@@ -198,7 +210,8 @@ class PlanSource:
     async def _again(self, resumed: Resumed) -> AsyncIterator[Taken]:
         """What an earlier sitting left over."""
         self._read = resumed.read
-        left_over = self._left_over(resumed)
+        left_over, self._left = self._left, None
+        assert left_over is not None
         yield left_over
         rejected = {record.position for record in left_over.planned.rejected}
         known = resumed.known.without(
@@ -284,7 +297,8 @@ class PlanSource:
                     taken_apart.append(left)
                     rejected += _rejected(left, why, texts)
                 else:
-                    parked.append(Parked(left=left, reason=why, texts=texts))
+                    changed = given and left.stored is None and not self._parked_anyway(left)
+                    parked.append(Parked(left=left, reason=why, texts=texts, changed=changed))
             else:
                 assert request is not None
                 rebuilt.append((request, left.came_to))
@@ -294,7 +308,7 @@ class PlanSource:
 
     def _why_not(self, left: Unsettled, request: Request | None, *, given: bool) -> str:
         """Why a request is not sent again, or an empty text. given: whether the input gave its records again."""
-        if self._parks and left.unanswered:
+        if self._parked_anyway(left):
             return "no answer: the run ended before one came"
         if request is not None and request.sha256 == left.sha256:
             return ""
@@ -310,6 +324,10 @@ class PlanSource:
             return f"{now}, and nothing of it was sent; a replay sends it as it is now"
         then = "may have arrived" if left.may_have_been_sent else "was tried"
         return f"{now}, and the one before {then}; a replay of what is in doubt sends it as it is now"
+
+    def _parked_anyway(self, left: Unsettled) -> bool:
+        """Whether a request is not sent again whatever comes of its records now."""
+        return self._parks and left.unanswered
 
     def _parts(self, left: Unsettled) -> list[Block]:
         """The records of a request, as far as the input gave them again."""
