@@ -312,7 +312,8 @@ def test_a_second_signal_ends_at_once_and_loses_nothing(project: Project, server
     told = project.run("report", on.json["run_id"])
     assert "5 requests went out: 5 different ones, 0 of them more than once" in told.out
     cut_off = (
-        "5 requests were without outcome when a process ended: they may have gone out then, not counted above"
+        "5 requests were without outcome when a process ended: those of them that were in flight may have gone out, "
+        "not counted above; the others were waiting for their turn"
     )
     assert f"beside   {cut_off}\n" in told.out
     assert project.run("report", on.json["run_id"], "--json").json["figures"]["cut_off"] == 5

@@ -143,7 +143,7 @@ def test_preview_run_and_report_say_the_same_of_imaggas_bounds() -> None:
             "endpoint": "tag-image",
             "params": {"image_url": "{record.u}", "language": "{record.l}"},
         }
-        remark = "params.language: the service may refuse the value of 1 records, which are sent; the first: 'xx' is "
+        remark = "params.language: the service may refuse the value of 1 record, which is sent; the first: 'xx' is "
         spoken = [{"u": "http://x/1", "l": "en"}, {"u": "http://x/2", "l": "xx"}]
         assert any(one.startswith(remark) for one in haulier.preview(tag, spoken).warnings)
         sent = within(60, lambda: haulier.send(tag, spoken, state="other"))

@@ -423,6 +423,34 @@ def test_a_path_into_an_answer_that_is_nearly_a_known_one_is_asked_about(path: s
     assert warnings == ((told,) if meant else ())
 
 
+@pytest.mark.parametrize(
+    ("url", "own", "told"),
+    [
+        ("https://shop.example/products", {}, ()),
+        (
+            "https://api.imagga.com/tags",
+            {},
+            ("stage `keep`: /tags does not begin with /v2/, as Imagga's calls do",),
+        ),
+        (
+            "https://gateway.example/pictures",
+            {"connector": "imagga"},
+            ("stage `keep`: /pictures does not begin with /v2/, as Imagga's calls do",),
+        ),
+    ],
+)
+def test_a_stage_made_by_hand_for_another_service_is_not_held_against_the_connector_of_the_chain(
+    url: str, own: dict[str, str], told: tuple[str, ...]
+) -> None:
+    """Unless it names that connector itself: then the other host is an emulator or a gateway."""
+    stages = [
+        {"name": "tag", "endpoint": "tag-image", "params": {"image_url": "{record.url}"}},
+        {"name": "keep", **own, "request": {"method": "POST", "url": url}, "credential": "none"},
+    ]
+    checked = haulier.check({"name": "chain", "connector": "imagga", "stages": stages})
+    assert tuple(one for one in checked.warnings if one.startswith("stage `keep`") and "/v2/," in one) == told
+
+
 def test_a_name_that_two_stages_take_out_of_their_answers_is_warned_of_where_an_output_would_get_one() -> (
     None
 ):

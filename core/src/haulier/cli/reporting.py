@@ -97,8 +97,14 @@ def _time(report: Report, figures: Figures) -> str:
 
 def _cut_off(count: int) -> str:
     """True whether they were sent again or parked."""
-    what, they = ("request was", "it") if count == 1 else ("requests were", "they")
-    return f"{count:,} {what} without outcome when a process ended: {they} may have gone out then, not counted above"
+    if count == 1:
+        return (
+            "1 request was without outcome when a process ended: it may have gone out then, not counted above"
+        )
+    return (
+        f"{count:,} requests were without outcome when a process ended: those of them that were in flight may have "
+        "gone out, not counted above; the others were waiting for their turn"
+    )
 
 
 def _ending(report: Report) -> str:

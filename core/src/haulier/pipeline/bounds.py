@@ -46,8 +46,8 @@ class Bounds:
     def remarks(self) -> tuple[str, ...]:
         """Of each parameter of which a value was outside of bounds that are not certain, in words."""
         return tuple(
-            f"params.{one.asked.name}: the service may refuse the value of {one.outside:,} records, which are sent; "
-            f"the first: {one.first}"
+            f"params.{one.asked.name}: the service may refuse the value of {_records(one.outside)} sent; the first: "
+            f"{one.first}"
             for one in self._looked_at
             if one.outside
         )
@@ -80,3 +80,7 @@ class _LookedAt:
             else:
                 self.first = self.first or why
                 self.outside += 1
+
+
+def _records(count: int) -> str:
+    return "1 record, which is" if count == 1 else f"{count:,} records, which are"

@@ -21,9 +21,17 @@ _BODILESS = ("GET", "DELETE")
 
 
 def pieces_by_hand(
-    destination: Destination, request: ManualRequest, registry: Registry, base_url: str | None
+    destination: Destination,
+    request: ManualRequest,
+    registry: Registry,
+    base_url: str | None,
+    *,
+    inherits: bool = False,
 ) -> Pieces:
-    """Check a hand-made request; DestinationError says what cannot be, warnings what its service would say."""
+    """Check a hand-made request; DestinationError says what cannot be, warnings what its service would say.
+
+    inherits: whether its connector is written for all stages of a chain, of which this one may call another service.
+    """
     if destination.params:
         raise DestinationError(
             f"params.{next(iter(destination.params))}: a request made by hand has no parameters; "
@@ -36,7 +44,7 @@ def pieces_by_hand(
     usual = registry.grouping(batching.grouping.name).formats if batching is not None else ()
     chosen = destination.content_format or request.content_format or (usual[0] if usual else "json")
     _check_batching(batching, attributes, request.method)
-    connector = _connector_at(registry, destination.connector, url.origin)
+    connector = _connector_at(registry, destination.connector, url.origin, inherits=inherits)
     origin, base_path = split_base(base_url) if base_url is not None else (url.origin, "")
     return Pieces(
         address=AddressTemplate(
@@ -102,8 +110,13 @@ def _check_batching(batching: Batching | None, attributes: Attributes, method: s
     raise DestinationError(f"batching: records travel together in a body only{told}")
 
 
-def _connector_at(registry: Registry, named: str, origin: str) -> str:
-    """The connector whose service stands at this origin: it knows what a hand-made request should look like."""
-    if registry.connector(named).origin:
+def _connector_at(registry: Registry, named: str, origin: str, *, inherits: bool) -> str:
+    """The connector whose service stands at this origin: it knows what a hand-made request should look like.
+
+    One that is named for this very request counts wherever that goes: to an emulator or a gateway, say.
+    """
+    own = registry.connector(named).origin
+    if own and not (inherits and own != origin):
         return named
-    return next((name for name, one in registry.connectors.items() if one.origin == origin), named)
+    nobodys = "http" if inherits else named
+    return next((name for name, one in registry.connectors.items() if one.origin == origin), nobodys)

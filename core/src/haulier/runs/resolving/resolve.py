@@ -112,7 +112,8 @@ def _resolve_call(
     try:
         connector = registry.connector(destination.connector)
         if destination.request is not None:
-            pieces = pieces_by_hand(destination, destination.request, registry, base_url)
+            inherits = stage is not None and "connector" not in stage.model_fields_set
+            pieces = pieces_by_hand(destination, destination.request, registry, base_url, inherits=inherits)
         else:
             template = registry.endpoint(connector.name, destination.endpoint or "")
             pieces = pieces_by_template(destination, connector, template, base_url)
