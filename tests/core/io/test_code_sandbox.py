@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.core.runs.carrying import own_garbage
+from tests.core.runs.carrying import leave_garbage
 
 from haulier.errors import ConfigurationError, DestinationError, RecordError
 from haulier.io.code.said import MOST_BYTES
@@ -189,8 +189,8 @@ def test_the_loop_is_never_held() -> None:
             ticks.append(time.monotonic() - at)
         await gathered
 
-    with own_garbage():
-        asyncio.run(watch())
+    leave_garbage()
+    asyncio.run(watch())
     sandbox.close()
     assert max(held) < 0.020
     # On a machine under load a single tick may come late; a loop that was held would have none at all for a second.

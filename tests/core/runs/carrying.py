@@ -60,15 +60,10 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     return found[0]
 
 
-@contextmanager
-def own_garbage() -> Iterator[None]:
-    """Within, Python looks for garbage in what was made within: what other tests left costs no time of this one."""
+def leave_garbage() -> None:
+    """From here on Python looks for garbage in what is made from here on: what is there costs no time of this test."""
     gc.collect()
     gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def rows(folder: Path, statement: str, name: str = "d") -> list[tuple[Any, ...]]:

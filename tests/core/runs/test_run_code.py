@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.carrying import counts, destination, own_garbage, records, rows, write_records
+from tests.core.runs.carrying import counts, destination, leave_garbage, records, rows, write_records
 from tests.core.runs.wire import Asked, Wire, answer
 
 import haulier
@@ -333,8 +333,8 @@ def held_while_carrying(written: dict[str, Any], count: int) -> tuple[haulier.Re
             held.append(time.thread_time() - spent)
         return await run
 
-    with own_garbage():
-        return asyncio.run(carry()), held[1:]
+    leave_garbage()
+    return asyncio.run(carry()), held[1:]
 
 
 LARGE = [
