@@ -12,7 +12,8 @@ SOURCES := $(addsuffix /src,$(DISTRIBUTIONS))
 # Twice: only errors are shown, not what the settings of this machine make pip remark.
 PIP_QUIET := --disable-pip-version-check --quiet --quiet
 
-WORKERS ?= 2
+# More than there are cores on a small machine: half of the time a test waits, for a server, a clock or the disk.
+WORKERS ?= 3
 
 # Handed to the demo: PICTURES=folder takes your own pictures, LIVE=1 goes to the real service.
 export PICTURES LIVE
@@ -44,7 +45,7 @@ $(STAMP): $(MOVED) $(BIN)/python requirements/all.txt requirements/pip.txt $(PYP
 demo: setup  ## run the main job against the emulator (PICTURES=folder, LIVE=1)
 	$(BIN)/python examples/demo.py
 
-test: setup  ## run the tests, two at a time; WORKERS=4 takes more
+test: setup  ## run the tests, three at a time; WORKERS=4 takes more
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 live-test: setup  ## ask the real Imagga, once each call; needs IMAGGA_API_KEY and IMAGGA_API_SECRET
