@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ import pytest
 from tests.core.delivery.simulated import SlidingWindow
 from tests.core.runs.carrying import counts, destination, records, within
 from tests.core.runs.wire import Answer, Asked, Wire, answer
+from tests.sharing import made_once
 
 import haulier
 
@@ -83,8 +83,7 @@ def carry_limited(records_count: int, headers: dict[str, str], **written: Any) -
         return Limited(report, wire.asked, refused, sum(waited))
 
 
-@cache
-def all_limited() -> dict[str, Limited]:
+def carry_all_limited() -> dict[str, Limited]:
     """Runs that do nothing but wait for most of their time, beside each other: told the limit, and left to learn it."""
     # As long as a service grants nothing, five deliveries are to be patient for longer than the second that takes.
     patient = {"retry": {"base_s": 0.1, "cap_s": 2}}
@@ -97,16 +96,23 @@ def all_limited() -> dict[str, Limited]:
         return {name: run.result(120) for name, run in begun.items()}
 
 
-def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most() -> None:
-    run = all_limited()["told"]
+@pytest.fixture(scope="session")
+def all_limited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Limited]:
+    return made_once("limited", carry_all_limited, tmp_path_factory)
+
+
+def test_told_its_limit_none_is_refused_and_five_percent_lost_at_most(
+    all_limited: dict[str, Limited],
+) -> None:
+    run = all_limited["told"]
     assert counts(run.report) == {"delivered": 600}
     assert run.refused == []
     assert run.asked[-1].at - run.asked[0].at <= 1.05 * 12 + run.waited_s
 
 
 @pytest.mark.parametrize("name", ["not told", "not told, Retry-After"])
-def test_not_told_it_learns_the_limit(name: str) -> None:
-    run = all_limited()[name]
+def test_not_told_it_learns_the_limit(name: str, all_limited: dict[str, Limited]) -> None:
+    run = all_limited[name]
     assert counts(run.report) == {"delivered": 1000}
     first = run.asked[0].at
     late = [asked for asked in run.asked if asked.at > first + 1]
