@@ -15,6 +15,7 @@ from tests.faults.test_fault_matrix import TRANSPORTS
 
 import haulier
 
+RECORDS = 720
 MOST = 25
 IN_FLIGHT = 8
 NIGHTS: dict[str, tuple[Answer, str]] = {
@@ -37,7 +38,7 @@ def send(wire: Wire, **written: Any) -> haulier.Report:
 @pytest.fixture(autouse=True)
 def input_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_records(Path("in.jsonl"), 1200)
+    write_records(Path("in.jsonl"), RECORDS)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -57,7 +58,7 @@ def test_from_the_start_it_costs_no_more_than_twenty_five_requests(
         assert rows(Path("state"), "select count(*) from record") == [(0,)]
         assert report.attempts == len(wire.asked) <= MOST
         wire.reply = lambda asked: answer()
-        assert counts(send(wire, **written)) == {"delivered": 1200}
+        assert counts(send(wire, **written)) == {"delivered": RECORDS}
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -79,8 +80,8 @@ def test_in_the_middle_it_costs_no_more_than_that_and_those_in_flight(
         spent = len(wire.asked) - dusk
         assert spent <= MOST + IN_FLIGHT
         wire.reply = lambda asked: answer()
-        assert counts(send(wire, **written)) == {"delivered": 1200}
-        assert len({(one.header("idempotency-key"), one.body) for one in wire.asked}) == 1200 // size
+        assert counts(send(wire, **written)) == {"delivered": RECORDS}
+        assert len({(one.header("idempotency-key"), one.body) for one in wire.asked}) == RECORDS // size
 
 
 def test_the_command_exits_with_three_names_the_setting_and_goes_on(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def told(asked: Asked, status: int, first: int = 0) -> Answer:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("size", [1, 6])
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("dusk", [0, 3, 20, 540], ids=["start", "first batch", "doubling", "middle"])
+@pytest.mark.parametrize("dusk", [0, 3, 20, RECORDS // 2], ids=["start", "first batch", "doubling", "middle"])
 @pytest.mark.parametrize("unanswered", ["resend", "park"])
 def test_a_night_told_for_each_record_rejects_nobody(
     unanswered: str, dusk: int, status: int, size: int, transport: str
@@ -143,7 +144,7 @@ def test_a_night_told_for_each_record_rejects_nobody(
         in_flight = IN_FLIGHT if dusk else 0
         assert report.attempts == len(wire.asked) <= by_day + MOST + in_flight
         wire.reply = lambda asked: told(asked, 200)
-        assert counts(send(wire, **written)) == {"delivered": 1200}
+        assert counts(send(wire, **written)) == {"delivered": RECORDS}
 
 
 def test_a_night_that_begins_within_the_last_batch_stops_the_run_and_says_how_to_end_it() -> None:
@@ -176,7 +177,7 @@ def test_before_the_first_success_refusals_among_records_to_come_again_are_provi
         assert rows(Path("state"), "select count(*) from record") == [(0,)]
         assert len(wire.asked) <= MOST
         mended = True
-        assert counts(send(wire, **written)) == {"delivered": 1200}
+        assert counts(send(wire, **written)) == {"delivered": RECORDS}
 
 
 def test_the_first_success_makes_the_refusals_of_its_answer_count() -> None:
@@ -312,8 +313,8 @@ def test_under_park_a_night_stops_the_run_before_more_than_a_few_are_in_doubt(
         delivered = {"delivered": dusk} if dusk else {}
         assert counts(report) == {**delivered, "in_doubt": spent, "pending": report.read - dusk - spent}
         wire.reply = lambda asked: answer()
-        assert counts(send(wire, **written)) == {"delivered": 1200 - spent, "in_doubt": spent}
-        assert len(wire.asked) == 1200
+        assert counts(send(wire, **written)) == {"delivered": RECORDS - spent, "in_doubt": spent}
+        assert len(wire.asked) == RECORDS
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -332,7 +333,7 @@ def test_answers_that_are_never_understood_stop_the_run_after_twenty(size: int, 
         assert counts(report) == {"in_doubt": 20 * size, "pending": report.read - 20 * size}
         assert len(wire.asked) == 20
         ended = send(wire, **{**written, "outcomes": BY_INDEX})
-        assert counts(ended) == {"in_doubt": 20 * size, "delivered": 1200 - 20 * size}
+        assert counts(ended) == {"in_doubt": 20 * size, "delivered": RECORDS - 20 * size}
 
 
 def test_a_web_page_that_takes_the_place_of_the_service_stops_the_run() -> None:
