@@ -48,6 +48,7 @@ def run(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False, env=environment)
 
 
+@pytest.mark.long
 def test_bench_runs_at_a_tiny_size(tmp_path: Path) -> None:
     """Every workload runs with what is installed, absent tools are named, and no timing fails it."""
     page = tmp_path / "page.md"

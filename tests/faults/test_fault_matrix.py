@@ -19,6 +19,7 @@ from tests.sharing import made_once
 import haulier
 from haulier.model.destination import Destination
 
+pytestmark = pytest.mark.long
 TRANSPORTS = [name for name in get_args(Destination.model_fields["transport"].annotation) if name != "auto"]
 CELLS = {cell.name: cell for cell in cells()}
 AT_ONCE = 24

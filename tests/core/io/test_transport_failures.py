@@ -364,6 +364,7 @@ with asyncio.Runner(loop_factory=new_loop) as runner:
 """
 
 
+@pytest.mark.long
 def test_two_hundred_short_processes_end_with_the_code_they_chose() -> None:
     """A hundred in a row on each loop; every other one leaves open what it opened."""
 
