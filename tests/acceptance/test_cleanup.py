@@ -16,14 +16,19 @@ from tests.acceptance.support import Imagga, Project, png, wait_until
 from haulier_imagga.emulator import Fault
 from haulier_imagga.emulator.service import Settings
 
-UPLOADS = 12
+UPLOADS = 4  # one is deleted in a second
+MORE_UPLOADS = 12
+
+
+def leave(project: Project, uploads: int) -> None:
+    project.write("left.jsonl", "".join(f"{json.dumps({'upload_id': f'i05e{n}'})}\n" for n in range(uploads)))
 
 
 @pytest.fixture
 def command(project: Project, imagga: Imagga) -> tuple[str, ...]:
     """Cleans up uploads that nobody has, each of which is a request."""
     project.add_credential(imagga.url)
-    project.write("left.jsonl", "".join(f"{json.dumps({'upload_id': f'i05e{n}'})}\n" for n in range(UPLOADS)))
+    leave(project, UPLOADS)
     named = ("--credential", "imagga-test", "--base-url", imagga.url, "--yes")
     return ("imagga", "cleanup", "left.jsonl", *named)
 
@@ -50,10 +55,10 @@ def begun(project: Project, imagga: Imagga, command: tuple[str, ...]) -> Iterato
     imagga.emulator.faults.clear()
 
 
-def goes_on(project: Project, command: tuple[str, ...]) -> None:
+def goes_on(project: Project, command: tuple[str, ...], uploads: int = UPLOADS) -> None:
     """The same command again brings the one run there is to its end."""
     counts = project.haulier(*command, "--json").json
-    assert (counts["gone"], counts["left"]) == (UPLOADS, 0)
+    assert (counts["gone"], counts["left"]) == (uploads, 0)
     assert [run["state"] for run in project.haulier("runs", "--json").json["runs"]] == ["finished"]
 
 
@@ -72,15 +77,16 @@ def test_a_cleanup_that_is_stopped_says_what_is_left(
 def test_a_cleanup_that_is_interrupted_prints_its_counts(
     project: Project, imagga: Imagga, command: tuple[str, ...]
 ) -> None:
+    leave(project, MORE_UPLOADS)  # for seconds to spare before the last one
     with begun(project, imagga, (*command, "--json")) as process:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     counts = json.loads(out)
     assert process.returncode == 130
-    assert 0 < counts["gone"] < UPLOADS
-    assert counts["left"] == UPLOADS - counts["gone"]
+    assert 0 < counts["gone"] < MORE_UPLOADS
+    assert counts["left"] == MORE_UPLOADS - counts["gone"]
     assert "the same command again" in err
-    goes_on(project, command)
+    goes_on(project, command, MORE_UPLOADS)
 
 
 def test_a_cleanup_that_was_killed_goes_on(
