@@ -350,15 +350,15 @@ def test_the_loop_of_a_run_is_never_held_by_code(returned: str) -> None:
     """Batches that run into their limit, and some of the largest results, beside a loop that wants to go on."""
     code = (
         "def build(records, context):\n    while records[0]['id'] % 3:\n        pass\n"
-        f"    return {returned} if records[0]['id'] == 6 else 1\n"
+        f"    return {returned} if records[0]['id'] == 3 else 1\n"
     )
     with Wire() as wire:
         made = by_code(wire.url, code, batching={"size": 1}, grouping={"seconds": 2.0, "memory_mb": 1024})
-        report, held = held_while_carrying(made, 7)
-        assert counts(report) == {"delivered": 3, "rejected": 4}
+        report, held = held_while_carrying(made, 4)
+        assert counts(report) == {"delivered": 2, "rejected": 2}
         assert max(map(len, wire.bodies)) > 4_000_000
     assert max(held) < 0.020
-    assert len(held) > 100
+    assert len(held) > 50
 
 
 WIDE = (
