@@ -30,6 +30,7 @@ TEMPLATE = made_endpoint(
     content_formats=("json",),
 )
 
+BY_NOW = "Should the service take it by now, write `{param.x}` there and give it with --param x=..."
 
 NEEDED = Parameter(
     name="order", place="path", description="Its number.", required=True, example="{record.order}"
@@ -80,10 +81,10 @@ def test_a_constant_goes_out_as_its_service_writes_it(name: str, written: Any, s
         ("count", nan, "params.count: nan does not fit; write a whole number"),
         ("count", inf, "params.count: inf does not fit; write a whole number"),
         ("count", True, "params.count: True does not fit; write a whole number, in digits"),
-        ("count", -2, "params.count: -2 is less than -1, the least it takes"),
+        ("count", -2, f"params.count: -2 is less than -1, the least it takes. {BY_NOW}"),
         ("least", "nan", "params.least: 'nan' does not fit; write a number, in digits"),
         ("least", -inf, "params.least: -inf does not fit; write a number"),
-        ("least", 101, "params.least: 101 is more than 100, the most it takes"),
+        ("least", 101, f"params.least: 101 is more than 100, the most it takes. {BY_NOW}"),
         ("sure", "True", "params.sure: 'True' does not fit; write true or false"),
         ("sure", "yes", "params.sure: 'yes' does not fit; write true or false"),
         (
@@ -91,12 +92,12 @@ def test_a_constant_goes_out_as_its_service_writes_it(name: str, written: Any, s
             ["en", "es"],
             "params.language: a list does not fit; it takes text: join the words by commas",
         ),
-        ("language", "en,,es", "params.language: '' is not allowed; it takes: en, es, no"),
-        ("kind", "a,b", "params.kind: 'a,b' is not allowed; it takes: a, b"),
+        ("language", "en,,es", f"params.language: '' is not allowed; it takes: en, es, no. {BY_NOW}"),
+        ("kind", "a,b", f"params.kind: 'a,b' is not allowed; it takes: a, b. {BY_NOW}"),
         ("kind", ["a"], "params.kind: a list does not fit; it takes text"),
-        ("area", "50*30", "params.area: '50*30' does not fit; write it as 5x3"),
-        ("area", "50x30\n", "params.area: '50x30\\n' does not fit; write it as 5x3"),
-        ("language", "en,ess", "params.language: 'ess' is not allowed; did you mean es?"),
+        ("area", "50*30", f"params.area: '50*30' does not fit; write it as 5x3. {BY_NOW}"),
+        ("area", "50x30\n", f"params.area: '50x30\\n' does not fit; write it as 5x3. {BY_NOW}"),
+        ("language", "en,ess", f"params.language: 'ess' is not allowed; did you mean es? {BY_NOW}"),
     ],
 )
 def test_a_constant_that_does_not_fit_is_refused_by_name(name: str, written: Any, words: str) -> None:

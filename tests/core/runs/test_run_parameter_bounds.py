@@ -113,6 +113,21 @@ def test_a_value_outside_of_bounds_that_are_not_certain_is_sent_and_told_of_once
     )
 
 
+def test_a_constant_outside_of_bounds_is_refused_with_a_way_out_where_they_are_not_certain() -> None:
+    refused = []
+    for params in ({"share": "2"}, {"hint": "10"}):
+        with pytest.raises(DestinationError) as raised:
+            planned([b"{}"], **params)
+        refused.append(str(raised.value))
+    assert refused == [
+        "destination `d`: params.share: 2 is more than 1, the most it takes",
+        "destination `d`: params.hint: 10 is more than 9, the most it takes. Should the service take it by now, write "
+        "`{param.x}` there and give it with --param x=...",
+    ]
+    found, _ = planned([b"{}"], hint="{param.x}", given={"x": "10"})
+    assert [request.url.partition("?")[2] for request in found.requests] == ["hint=10"]
+
+
 def test_what_is_given_on_the_command_line_is_held_against_certain_bounds_before_the_run() -> None:
     assert planned([b"{}"], share="{param.s}", given={"s": "1"})[0].rejected == []
     with pytest.raises(DestinationError) as raised:

@@ -84,8 +84,18 @@ def _fitting(parameter: Parameter, value: Any) -> Any:
         chosen = [_chosen(parameter, str(word).strip(), place) for word in listed]
         return chosen if isinstance(written, list) else ",".join(chosen)
     if why := _misspelt(parameter, str(written)):
-        raise DestinationError(f"{place}: {written!r} {why}")
+        raise _refusal(parameter, f"{place}: {written!r} {why}")
     return value
+
+
+def _refusal(parameter: Parameter, told: str) -> DestinationError:
+    """What is told of a constant outside of bounds; of those that are not certain, with the way around them."""
+    if parameter.certain:
+        return DestinationError(told)
+    end = "" if told.endswith("?") else "."
+    return DestinationError(
+        f"{told}{end} Should the service take it by now, write `{{param.x}}` there and give it with --param x=..."
+    )
 
 
 def outside(parameter: Parameter, text: str) -> str:
@@ -114,7 +124,7 @@ def _misspelt(parameter: Parameter, text: str) -> str:
 def _chosen(parameter: Parameter, word: str, place: str) -> str:
     if word in parameter.choices:
         return word
-    raise DestinationError(f"{place}: {word!r} is not allowed; {_hint(parameter, word)}")
+    raise _refusal(parameter, f"{place}: {word!r} is not allowed; {_hint(parameter, word)}")
 
 
 def _hint(parameter: Parameter, word: str) -> str:
@@ -143,7 +153,7 @@ def _number(parameter: Parameter, value: Any, place: str) -> int | float | str:
     if not math.isfinite(number) or (parameter.type == "integer" and number != int(number)):
         raise DestinationError(f"{place}: {value!r} does not fit; write {wanted}")
     if beyond := _beyond(parameter, number):
-        raise DestinationError(f"{place}: {value} {beyond}")
+        raise _refusal(parameter, f"{place}: {value} {beyond}")
     return int(value) if parameter.type == "integer" and not text else value
 
 
