@@ -17,6 +17,7 @@ from haulier.io.ledger.rows import Commit
 from haulier.runs.outputs import owing as module
 from haulier.runs.outputs.owing import Owing
 from haulier.runs.outputs.served import Served
+from haulier.runs.resolving.guarding import Guard
 
 
 class Keeping:
@@ -83,7 +84,9 @@ def served(
     books = ledger or Ledger()
 
     async def whole() -> str:
-        outputs = [Served(number, "kept", RunDoors(Path())) for number, _ in enumerate(made, 1)]
+        outputs = [
+            Served(number, "kept", RunDoors(Path()), Guard("output kept")) for number, _ in enumerate(made, 1)
+        ]
         for output, one in zip(outputs, made, strict=True):
             await output.open(lambda doors, one=one: one)
         owing = Owing(outputs, read=books.read, paid=books.paid, failed=books.failures.append)

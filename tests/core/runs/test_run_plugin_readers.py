@@ -80,6 +80,7 @@ def carry(project: Project, command: str = "run", **does: str) -> tuple[int, str
     [
         ("failing(KeyError('page'))", "raised KeyError: 'page'"),
         ("failing(SystemExit(3))", "raised SystemExit: 3"),
+        ("failing(__import__('asyncio').CancelledError())", "raised CancelledError"),
         (
             "failing(RecordError('no page'))",
             "raised RecordError: no page; a reader names a record that cannot be taken in the `faults` of its block",
@@ -128,12 +129,12 @@ def test_what_a_reader_does_wrong_stops_the_run_which_goes_on_when_it_is_mended(
 @pytest.mark.parametrize(
     ("opens", "told"),
     [
-        ("failing(ValueError('no page'))", f"raised ValueError: no page as it was opened. {MEND}"),
-        ("failing(SystemExit(3))", f"raised SystemExit: 3 as it was opened. {MEND}"),
+        ("failing(ValueError('no page'))", f"raised ValueError: no page (as it was opened). {MEND}"),
+        ("failing(SystemExit(3))", f"raised SystemExit: 3 (as it was opened). {MEND}"),
         (
             "None",
-            "opened a NoneType, which is no reader: it must have `blocks()`, and `repeatable` as True or False. "
-            + MEND,
+            "returned a NoneType, which is no reader: it must have `blocks()`, and `repeatable` as True or False (as it was "
+            + f"opened). {MEND}",
         ),
     ],
 )

@@ -22,6 +22,7 @@ __all__ = ["History", "Judging", "retry_after"]
 
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _FORBIDDEN_IN_A_ROW = 5
+_NEEDS_NO_REASON = frozenset({"delivered", "accepted"})
 _OF_THE_ADDRESS = frozenset({404, 405, 410, 501})
 
 
@@ -86,7 +87,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return self._written(written, request, response)
         verdict = self.judge(request, response) if self.judge is not None else None
         if verdict is not None:
-            return verdict
+            return self._with_reason(verdict, response)
         if (
             self.outcomes is not None
             and (spoken := self._spoken(self.outcomes, request, response)) is not None
@@ -95,6 +96,17 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if 200 <= status < 300:
             return self._success(response, history)
         return self._no_success(request, response, resend=resend, history=history)
+
+    def _with_reason(
+        self, verdict: Verdict | Outcomes | Stop, response: Response
+    ) -> Verdict | Outcomes | Stop:
+        """What a judge said; where it does not say why a record is not taken, the answer does."""
+        if isinstance(verdict, Outcomes):
+            told = [self._with_reason(one, response) for one in verdict.verdicts]
+            return Outcomes([one for one in told if isinstance(one, Verdict)])
+        if isinstance(verdict, Stop) or verdict.reason or verdict.kind in _NEEDS_NO_REASON:
+            return verdict
+        return msgspec.structs.replace(verdict, reason=f"the service answered {self._told(response)}")
 
     def _spoken(self, mapping: OutcomeMapping, request: Request, response: Response) -> Outcomes | None:
         count = len(request.positions)

@@ -11,7 +11,7 @@ from haulier.errors import DestinationError
 from haulier.model.column import Fault
 from haulier.model.expression import Expression, parse
 
-__all__ = ["HeaderTemplate", "header_value", "parse_pairs"]
+__all__ = ["HeaderTemplate", "header_fault", "header_value", "parse_pairs", "value_fault"]
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _NAME_CHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -62,19 +62,29 @@ def parse_pairs(written: str | Mapping[str, str], *, place: str = "headers") -> 
         _check_name(name, templates, place)
         expression = parse(value.strip(" \t"), place=f"{place}.{name}")
         for part in expression.parts:
-            if isinstance(part, str) and (reason := _refusal(part)):
+            if isinstance(part, str) and (reason := value_fault(part)):
                 raise DestinationError(f"{place}.{name}: the value {reason}")
         templates[name.lower()] = HeaderTemplate(name, expression)
     return tuple(templates.values())
 
 
+def header_fault(name: str, value: str) -> str:
+    """Why a header that a program adds cannot be sent, or an empty text; the value, maybe a secret, is not told."""
+    if _NAME.fullmatch(name) is None:
+        return f"with a header named {_shown(name)}, which is no header name"
+    if name.lower() in _TRANSPORTS_OWN:
+        return f"with the header {name}, which is set by the transport"
+    fault = value_fault(value)
+    return f"whose header {name} {fault}" if fault else ""
+
+
 def header_value(text: str) -> str | Fault:
     """A rendered value without spaces around it, or why it cannot be a header's value."""
-    reason = _refusal(text)
+    reason = value_fault(text)
     return Fault(reason) if reason else text.strip(" \t")
 
 
-def _refusal(text: str) -> str:
+def value_fault(text: str) -> str:
     """Why a value cannot stand in a header, or "". ASCII only: servers read the rest each in its own way."""
     found = _REFUSED.search(text)
     if found is None:
@@ -117,11 +127,15 @@ def _beginning(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
+def _shown(name: str) -> str:
+    """The beginning of what is no name, in one line."""
+    return repr(_beginning(name.encode("ascii", "backslashreplace").decode()))
+
+
 def _check_name(name: str, known: Mapping[str, HeaderTemplate], place: str) -> None:
     if _NAME.fullmatch(name) is None:
-        shown = _beginning(name.encode("ascii", "backslashreplace").decode())
         raise DestinationError(
-            f"{place}: {shown!r} is no header name; letters, digits and !#$%&'*+-.^_`|~ make one"
+            f"{place}: {_shown(name)} is no header name; letters, digits and !#$%&'*+-.^_`|~ make one"
         )
     if name.lower() in _TRANSPORTS_OWN:
         raise DestinationError(

@@ -26,7 +26,7 @@ from haulier.pipeline.line_numbers import LineNumbers
 from haulier.pipeline.places import check_carried, check_places
 from haulier.pipeline.spec import PlanSpec
 
-__all__ = ["Chore", "Made", "Making", "MakingBatch", "Outcome", "Waiting", "carried"]
+__all__ = ["Chore", "Made", "Making", "MakingBatch", "Outcome", "Waiting", "at_fault", "carried"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,14 @@ class Outcome(NamedTuple):
 
 MakingBatch = Generator[Waiting, Any, Outcome]
 _Encoded: TypeAlias = "tuple[Cut, Body]"
+
+
+def at_fault(error: PluginError, place: str, where: str) -> PluginError:
+    """The same, telling in which destination and of which records."""
+    return PluginError(
+        f"{place}: {error} ({where}). No record is rejected for what a plugin does wrong: mend the plugin, or have "
+        "the destination do without it, and go on"
+    )
 
 
 def carried(work: Work | Chore, positions: Positions, by: Callable[[Work, Positions], Any]) -> Any:
@@ -214,10 +222,7 @@ class Making:
         try:
             return (yield from self._built(cut))
         except PluginError as error:
-            raise PluginError(
-                f"{self._spec.place}: {error} ({self._lines.places(cut.positions)}). No record is rejected for what a "
-                "plugin does wrong: mend the plugin, or have the destination do without it, and go on"
-            ) from error
+            raise at_fault(error, self._spec.place, self._lines.places(cut.positions)) from error
 
     def _built(self, cut: Cut) -> Generator[Waiting, Any, list[_Encoded]]:
         spec = self._spec

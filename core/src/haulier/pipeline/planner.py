@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from haulier.errors import RecordError
+from haulier.errors import PluginError, RecordError
 from haulier.model.block import Block, RejectedRecord, parts_of
 from haulier.model.parts import Work
 from haulier.model.request import Header, Positions, Request, joined
@@ -21,7 +21,7 @@ from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import Packed, packed
 from haulier.pipeline.line_numbers import LineNumbers
-from haulier.pipeline.making import Chore, Making, MakingBatch, Outcome, Waiting
+from haulier.pipeline.making import Chore, Making, MakingBatch, Outcome, Waiting, at_fault
 from haulier.pipeline.payload import Payloads
 from haulier.pipeline.spec import PlanSpec
 
@@ -220,6 +220,8 @@ class Planner:
                 requests.append(seal(shared or addresses[index], range(position, position + 1), body, line))
             except RecordError as error:
                 faults[index] = str(error)
+            except PluginError as error:
+                raise at_fault(error, self._spec.place, block.place(index)) from error
         _tell(block, faults, rejected)
         return requests
 

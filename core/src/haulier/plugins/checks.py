@@ -18,7 +18,7 @@ from haulier.model.destination import Batching, Limits
 from haulier.model.fault_words import fault_words
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 from haulier.model.pointer import check_pointer
-from haulier.plugins.offers import OFFERED, Offer, label_of
+from haulier.plugins.offers import Offer, label_of, word_of
 
 __all__ = ["faults"]
 
@@ -30,8 +30,7 @@ _QUOTA = {"limit", "remaining", "reset_epoch"}
 
 def faults(offer: Offer) -> list[str]:
     """What does not hold of one offer, each as `endpoint acme/add: ...`; empty where all holds."""
-    word = next(word for kind, word in OFFERED.values() if isinstance(offer, kind))
-    return [f"{word} {label_of(offer)}: {fault}" for fault in _faults(offer)]
+    return [f"{word_of(offer)} {label_of(offer)}: {fault}" for fault in _faults(offer)]
 
 
 def _faults(offer: Offer) -> Iterator[str]:

@@ -10,7 +10,7 @@ import msgspec
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 
-__all__ = ["OFFERED", "BrokenPlugin", "Installed", "Loaded", "Offer", "Plugin", "label_of"]
+__all__ = ["OFFERED", "BrokenPlugin", "Installed", "Loaded", "Offer", "Plugin", "label_of", "word_of"]
 
 Offer: TypeAlias = (
     Connector
@@ -85,6 +85,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     plugins: tuple[Plugin, ...]
     broken: tuple[BrokenPlugin, ...] = ()
     left_out: tuple[str, ...] = ()
+
+
+def word_of(offer: Offer) -> str:
+    """What people call its kind."""
+    return next(word for kind, word in OFFERED.values() if isinstance(offer, kind))
 
 
 def label_of(offer: Offer) -> str:

@@ -13,7 +13,8 @@ from haulier.model.closest import closest
 from haulier.model.connector import Connector, EndpointTemplate
 from haulier.model.parts import ContentEncoder, CredentialType, GroupingAlgorithm, OutputType, ReaderType
 from haulier.model.wording import clause
-from haulier.plugins.offers import BrokenPlugin, Loaded, Offer, Plugin
+from haulier.plugins.hookspecs import PROJECT
+from haulier.plugins.offers import BrokenPlugin, Loaded, Offer, Plugin, label_of, word_of
 from haulier.plugins.wording import known
 
 __all__ = ["Registry"]
@@ -91,14 +92,19 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         hint = f"groupings come with a plugin: pip install {_GROUPINGS_FROM}" if missing else None
         return self._find("grouping algorithm", name, self.groupings, hint)
 
-    def bringer(self, offer: Offer) -> str:
-        """How messages name the plugin that brings this very offer; empty where none of the loaded ones does."""
-        plugin = self.plugin_of(offer)
-        return plugin.place if plugin is not None else ""
-
     def plugin_of(self, offer: Offer) -> Plugin | None:
         """The plugin that brings this very offer; None where none of the loaded ones does."""
         return next((one for one in self.plugins if one.brings(offer)), None)
+
+    def named(self, offer: Offer) -> str:
+        """How messages name what a plugin brings: `grouping odd (plugin acme of haulier-acme 1.2)`."""
+        plugin = self.plugin_of(offer)
+        return f"{word_of(offer)} {label_of(offer)}{f' ({plugin.place})' if plugin is not None else ''}"
+
+    def is_own(self, offer: Offer) -> bool:
+        """Whether core itself brings it."""
+        plugin = self.plugin_of(offer)
+        return plugin is not None and plugin.distribution == PROJECT
 
     def output(self, name: str) -> OutputType:
         """The output type of that name."""

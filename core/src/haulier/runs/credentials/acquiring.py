@@ -13,7 +13,7 @@ from haulier.io.transports.choose import open_transport
 from haulier.io.transports.protocol import NOTHING_ADDED, Transport
 from haulier.model.parts import Token, TokenRequest
 from haulier.model.request import Added, Request, Response
-from haulier.runs.credentials.authority import Authority
+from haulier.runs.credentials.authority import Authority, asking_for_token
 
 __all__ = ["with_tokens"]
 
@@ -86,10 +86,9 @@ class _Acquiring:
         """Have the credential type ask for a token, in as many questions as it takes."""
         kind, credential = self._authority.type, self._authority.credential
         assert kind is not None
-        assert kind.acquire is not None
         assert credential is not None
-        now = time.time()
-        asking = kind.acquire(credential.settings, now)
+        guard, now = self._authority.guard, time.time()
+        asking = asking_for_token(kind, credential, guard, now)
         answer: Response | None = None
         for _ in range(_MOST_QUESTIONS):
             try:
@@ -99,17 +98,11 @@ class _Acquiring:
                 return
             except CredentialError as error:
                 raise CredentialError(f"credential `{credential.name}`: {error}") from None
-            except (Exception, SystemExit) as error:
-                raise PluginError(
-                    f"credential type {kind.name} raised {type(error).__name__}: {error}"
-                ) from error
             check_binding(credential, question.url)
             answer = await self._ask(question)
-        raise PluginError(f"credential type {kind.name} asked {_MOST_QUESTIONS} times and returned no token")
+        raise guard.fault(f"asked {_MOST_QUESTIONS} times and returned no token")
 
-    def _keep(self, token: object, now: float) -> None:
-        if not isinstance(token, Token) or not token.value:
-            raise PluginError("acquire returned no Token with a value")
+    def _keep(self, token: Token, now: float) -> None:
         lasts_s = _FOREVER_S if token.expires_at is None else max(0.0, token.expires_at - now)
         self._authority.wallet.keep(token, time.monotonic() + lasts_s - min(_MARGIN_S, lasts_s / 10))
 

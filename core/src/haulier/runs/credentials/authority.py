@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -19,16 +19,18 @@ from haulier.io.credentials import (
 )
 from haulier.model.credential_name import NO_CREDENTIAL
 from haulier.model.origin import canonical_origin
-from haulier.model.parts import Added, CredentialType, Settings, Token
-from haulier.model.request import Request
+from haulier.model.parts import Added, CredentialType, Settings, Token, TokenRequest
+from haulier.model.request import Request, Response
 from haulier.plugins.registry import Registry
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import Guard, guard_of
 from haulier.runs.resolving.resolved import Resolved, place_of
+from haulier.runs.resolving.returned import acquiring_fault, added_fault, question_fault, token_fault
 from haulier.runs.resolving.site import Site
 
 __all__ = [
     "Authority",
     "CredentialLike",
+    "asking_for_token",
     "authorities_of",
     "authority_of",
     "authority_of_output",
@@ -65,7 +67,7 @@ class Authority(msgspec.Struct, frozen=True, eq=False):
 
     yields: a header written in the destination stands instead of the credential's (`override_authorization`).
     stored: its name is that of a stored credential. checked: it is what a check asks about. wallet: the token of a type
-    that acquires one.
+    that acquires one. guard: around its type.
     """
 
     name: str = ""
@@ -75,6 +77,7 @@ class Authority(msgspec.Struct, frozen=True, eq=False):
     stored: bool = False
     checked: bool = False
     wallet: Wallet = msgspec.field(default_factory=Wallet)
+    guard: Guard = Guard("the credential type")
 
     def __repr__(self) -> str:
         return f"Authority(name={self.name!r}, yields={self.yields}, stored={self.stored}, checked={self.checked})"
@@ -105,7 +108,7 @@ class Authority(msgspec.Struct, frozen=True, eq=False):
         kind, credential = self.type, self.credential
         if kind is None or credential is None:
             return lambda _: _NOTHING
-        apply, settings = guarded(kind.apply, f"credential type {kind.name}"), credential.settings
+        apply, settings = self.guard.around(kind.apply, returns=added_fault), credential.settings
         wallet = self.wallet if kind.acquire is not None else None
 
         def added(request: Request) -> Added:
@@ -157,13 +160,15 @@ def authority_of(
     else:
         kind, credential = _from_values(site, resolved, registry, choice, origins or (resolved.origin,))
     _check_stage(credential, resolved)
-    check_acquiring(kind, credential)
+    guard = guard_of(registry, kind, place=place_of(destination, resolved.stage))
+    check_acquiring(kind, credential, guard)
     return Authority(
         credential.name,
         kind,
         credential,
         yields=destination.override_authorization,
         stored=isinstance(choice, str),
+        guard=guard,
     )
 
 
@@ -223,17 +228,25 @@ def authority_of_output(site: Site, registry: Registry, settings: Settings, *, p
         raise CredentialError(
             f"{place}: an output cannot acquire tokens as {kind.name} does; take another type"
         )
-    return Authority(credential.name, kind, credential)
+    return Authority(credential.name, kind, credential, guard=guard_of(registry, kind, place=place))
 
 
-def check_acquiring(kind: CredentialType, credential: ResolvedCredential) -> None:
+def asking_for_token(
+    kind: CredentialType, credential: ResolvedCredential, guard: Guard, now: float
+) -> Generator[TokenRequest, Response, Token]:
+    """The `acquire` of a credential type that has one, begun; now: Unix seconds."""
+    assert kind.acquire is not None
+    asking = guard.around(kind.acquire, returns=acquiring_fault)(credential.settings, now)
+    return guard.steps(asking, yields=question_fault, returns=token_fault)
+
+
+def check_acquiring(kind: CredentialType, credential: ResolvedCredential, guard: Guard) -> None:
     """Pass where the first thing that an `acquire` asks may be asked there; sends nothing."""
     if kind.acquire is None:
         return
-    what = f"credential type {kind.name}"
-    asking = guarded(kind.acquire, what)(credential.settings, time.time())
+    asking = asking_for_token(kind, credential, guard, time.time())
     try:
-        question = guarded(lambda: next(asking, None), what)()
+        question = next(asking, None)
         if question is not None:
             check_binding(credential, question.url)
     finally:

@@ -37,10 +37,11 @@ from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import guard_of
 from haulier.runs.resolving.remarks import failing_groupings, misspelt_stages, taken_twice, warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
 from haulier.runs.resolving.resolved import Resolved, gzipped
+from haulier.runs.resolving.returned import account_fault
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 
 __all__ = ["Checked", "TestAnswer", "check", "check_credential", "output_problems", "test_send"]
@@ -201,7 +202,7 @@ def check_credential(
     answer = LoopThread(lambda: _try(request, resolved, authority)).result()
     if kind.learn is None or answer.verdict != "delivered" or answer.status is None:
         return answer
-    learn = guarded(kind.learn, f"credential type {kind.name}")
+    learn = guard_of(registry, kind, part="`learn` of").around(kind.learn, returns=account_fault)
     account = learn(Response(status=answer.status, headers=answer.headers, body=answer.body))
     if values is None:
         AccountBook(folder.credentials()).learn(name, account)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from haulier.errors import HaulierError, PluginError, RecordError
+from haulier.errors import RecordError
 from haulier.io.readers import reader_types
 from haulier.model.block import Block
 from haulier.model.parts import Doors, Reader, ReaderType
 from haulier.plugins.registry import Registry
+from haulier.runs.resolving.guarding import Guard
 
 __all__ = ["readers_of"]
 
@@ -25,71 +26,59 @@ def readers_of(registry: Registry) -> list[ReaderType]:
     """All reader types there are; of each that core does not bring, what it opens is guarded."""
     ours = reader_types()
     return [
-        one if one in ours else _guarded_type(one, registry.bringer(one)) for one in registry.readers.values()
+        one if one in ours else _guarded_type(one, registry.named(one)) for one in registry.readers.values()
     ]
 
 
-def _guarded_type(reader: ReaderType, bringer: str) -> ReaderType:
-    named = f"reader {reader.name}" + (f" ({bringer})" if bringer else "")
-
+def _guarded_type(reader: ReaderType, named: str) -> ReaderType:
     def opened(source: str, doors: Doors) -> Reader:
-        what = f"{source}: {named}"
-        try:
-            return _GuardedReader(reader.factory(source, doors), what)
-        except HaulierError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{what} raised {type(error).__name__}: {error} as it was opened. {_MEND}"
-            ) from error
+        guard = Guard(named, source, mend=_MEND)
+        factory = guard.around(reader.factory, returns=_no_reader, about=lambda *_: "as it was opened")
+        return _GuardedReader(factory(source, doors), guard)
 
     return msgspec.structs.replace(reader, factory=opened)
 
 
-class _GuardedReader:
-    """A reader of a plugin. what: the input and the reader, as messages name them."""
+def _no_reader(found: Any) -> str:
+    if type(getattr(found, "repeatable", None)) is bool and callable(getattr(found, "blocks", None)):
+        return ""
+    return f"a {type(found).__name__}, which is no reader: it must have `blocks()`, and `repeatable` as True or False"
 
-    def __init__(self, reader: Any, what: str) -> None:
-        repeatable = getattr(reader, "repeatable", None)
-        if type(repeatable) is not bool or not callable(getattr(reader, "blocks", None)):
-            raise PluginError(
-                f"{what} opened a {type(reader).__name__}, which is no reader: it must have `blocks()`, and "
-                f"`repeatable` as True or False. {_MEND}"
-            )
-        self.repeatable = repeatable
+
+class _GuardedReader:
+    """A reader of a plugin. guard: names it, and the input."""
+
+    def __init__(self, reader: Reader, guard: Guard) -> None:
+        self.repeatable = reader.repeatable
         self._blocks = reader.blocks
-        self._what = what
+        self._guard = guard
 
     def blocks(self) -> Iterator[Block]:
         """The reader's blocks, each looked at; PluginError says behind which record it failed."""
         before: Block | None = None
-        iterator: Iterator[Any] | None = None
-        while True:
-            try:
-                iterator = iter(self._blocks()) if iterator is None else iterator
-                block = next(iterator, None)
-            except RecordError as error:
-                raise self._failed(
-                    f"raised RecordError: {error}; a reader names a record that cannot be taken in the `faults` of "
-                    "its block",
-                    before,
-                ) from error
-            except HaulierError:
-                raise
-            except (Exception, SystemExit) as error:
-                raise self._failed(f"raised {type(error).__name__}: {error}", before) from error
-            if block is None:
-                return
-            if wrong := _wrong(block, before):
-                raise self._failed(f"yielded {wrong}", before)
-            yield block
-            before = block
+        guard = self._guard
 
-    def _failed(self, said: str, before: Block | None) -> PluginError:
-        """before: the last block that was as it must be."""
-        last = before.place(len(before.lines) - 1) if before is not None and before.lines else ""
-        where = f"behind {last}" if last else "before its first record"
-        return PluginError(f"{self._what} {said} ({where}). {_MEND}")
+        def where(*_: Any) -> str:
+            last = before.place(len(before.lines) - 1) if before is not None and before.lines else ""
+            return f"behind {last}" if last else "before its first record"
+
+        def begun() -> Iterator[Any]:
+            return iter(self._blocks())
+
+        following: Callable[[Iterator[Any], None], Any] = guard.around(next, about=where)
+        try:
+            blocks = guard.around(begun, about=where)()
+            while (block := following(blocks, None)) is not None:
+                if wrong := _wrong(block, before):
+                    raise guard.fault(f"yielded {wrong}", where())
+                yield block
+                before = block
+        except RecordError as error:
+            raise guard.fault(
+                f"raised RecordError: {error}; a reader names a record that cannot be taken in the `faults` of "
+                "its block",
+                where(),
+            ) from error
 
 
 def _wrong(block: Any, before: Block | None) -> str:

@@ -34,7 +34,7 @@ from haulier.runs.reports.report import Report, report_of
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import Resolved, place_of
 from haulier.runs.resolving.site import site_of
 
 __all__ = [
@@ -219,6 +219,7 @@ class FollowSitting:
                 orders.registry,
                 orders.root,
                 orders.output_authorities,
+                place=place_of(orders.resolved.destination, None),
                 kept=kept_paths(orders.state_dir),
             )
             try:

@@ -22,9 +22,10 @@ from haulier.pipeline.shaping import Shape, Shaper
 from haulier.plugins.registry import Registry
 from haulier.runs.inputs.intake import Intake
 from haulier.runs.previews.preview import pick_sample
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import Guard
 from haulier.runs.resolving.resolve import resolve
 from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.returned import spread_fault
 from haulier.runs.resolving.shape import item_of, shape_of
 
 __all__ = ["Questioner", "questioner_of"]
@@ -65,7 +66,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if spread is None or not texts:
             return None
         items = self._sent(texts)
-        found = guarded(spread, f"spread of {self.following.endpoint}")(look_up(response.body, ""), items)
+        guard = Guard(f"`spread` of endpoint {self.resolved.connector.name}/{self.following.endpoint}")
+        found = guard.around(spread, returns=spread_fault)(look_up(response.body, ""), items)
         if found is None or len(found) != len(items):
             return None
         return [

@@ -22,7 +22,7 @@ from haulier.runs.driving.orders import Orders
 from haulier.runs.outputs.joined import Joined, Wish
 from haulier.runs.outputs.joining import Joining, Lines
 from haulier.runs.outputs.served import Served
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import guard_of
 from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.shape import item_of, sends_attribute, shape_of
 from haulier.runs.resolving.site import Site
@@ -48,12 +48,13 @@ async def open_outputs(
     root: Path,
     authorities: Sequence[Authority],
     *,
+    place: str,
     kept: Mapping[Path, str] | None = None,
 ) -> list[Served]:
     """The outputs in their order; those that are open already are closed where one cannot be.
 
     authorities: of each output, what it may authenticate requests with. kept: files and folders that none may write to,
-    each with what it is.
+    each with what it is. place: how messages name the destination.
     """
     opened: list[Served] = []
     try:
@@ -63,9 +64,9 @@ async def open_outputs(
             doors = RunDoors(
                 root, kept=kept, credential=authority.credential, authorize=authority.authorize()
             )
-            served = Served(number, kind.name, doors)
+            served = Served(number, kind.name, doors, guard_of(registry, kind, place=place))
             opened.append(served)
-            await served.open(partial(guarded(kind.factory, f"output {kind.name}"), settings))
+            await served.open(partial(kind.factory, settings))
     except BaseException:
         await close_outputs(opened)
         raise

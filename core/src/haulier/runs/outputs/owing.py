@@ -213,11 +213,11 @@ class _Debt:
                 asked = error.wait_s if isinstance(error, OutputBusy) else None
                 await asyncio.sleep(_wait_s(tries) if asked is None else asked)
                 tries += 1
+            except PluginError as error:
+                self._break(error)
+                return False
             except (HaulierError, OSError) as error:
                 self._break(OSError(f"{self._output.place} cannot be written: {error}"))
-                return False
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - an output is a plugin's code
-                self._break(PluginError(f"output {self._output.name} raised {type(error).__name__}: {error}"))
                 return False
 
     def _break(self, error: Exception) -> None:

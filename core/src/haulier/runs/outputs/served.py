@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from haulier.errors import PluginError
 from haulier.io.doors import RunDoors
 from haulier.model.parts import Output
+from haulier.runs.resolving.guarding import Guard
+from haulier.runs.resolving.returned import output_fault
 
 __all__ = ["Served"]
 
@@ -30,29 +31,31 @@ class Served:
     The thread is a daemon: an output that never returns cannot keep the process.
     """
 
-    def __init__(self, number: int, name: str, doors: RunDoors) -> None:
-        self.name = name
+    def __init__(self, number: int, name: str, doors: RunDoors, guard: Guard) -> None:
         self.place = f"output {number} ({name})"
         self.at_once = _AT_ONCE
         self.patience_s = _PATIENCE_S
         self._doors = doors
-        self._output: Output | None = None
+        self._guard = guard
+        self._write: Callable[[Sequence[bytes]], None] | None = None
+        self._close: Callable[[], None] | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"haulier-output-{number}", daemon=True)
         self._thread.start()
 
     async def open(self, make: Callable[[RunDoors], Output]) -> None:
-        """Make the output; raises what its factory raises."""
-        output = await self.call(lambda: make(self._doors))
+        """Make the output; PluginError where its factory raises anything but our own errors, or returns no output."""
+        made = self._guard.around(make, returns=output_fault)
+        output = await self.call(lambda: made(self._doors))
         self.at_once = max(1, int(getattr(output, "at_once", _AT_ONCE)))
         self.patience_s = float(getattr(output, "patience_s", _PATIENCE_S))
-        self._output = output
+        self._write = self._guard.around(output.write, passing=(OSError,))
+        self._close = self._guard.around(output.close)
 
     async def write(self, lines: Sequence[bytes]) -> None:
-        """Hand lines to the output; raises what it raises."""
-        output = self._output
-        assert output is not None
-        await self.call(lambda: output.write(lines))
+        """Hand lines to the output; raises our own errors and OSError as they are, PluginError for any other."""
+        assert self._write is not None
+        await self.call(partial(self._write, lines))
 
     async def call(self, work: Callable[[], T]) -> T:
         """What `work` gives, done in the output's thread."""
@@ -72,21 +75,15 @@ class Served:
         return await asyncio.wrap_future(future)
 
     async def close(self) -> None:
-        """Break off what it is sending, let it go, and end its thread; raises what its `close` raises."""
+        """Break off what it is sending, let it go, and end its thread; raises what its `close` does wrong."""
         await self._doors.close()
-        output, self._output = self._output, None
+        close, self._close = self._close, None
         try:
-            if output is not None:
+            if close is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.call(partial(self._close, output)), _CLOSING_S)
+                    await asyncio.wait_for(self.call(close), _CLOSING_S)
         finally:
             self._jobs.put(None)
-
-    def _close(self, output: Output) -> None:
-        try:
-            output.close()
-        except SystemExit as error:
-            raise PluginError(f"output {self.name} raised SystemExit: {error}") from error
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

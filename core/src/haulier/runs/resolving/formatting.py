@@ -11,7 +11,7 @@ from haulier.errors import ConfigurationError, DestinationError, PluginError, Re
 from haulier.model.destination import Destination
 from haulier.model.expression import Expression, RunFacts, parse
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Settings
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import Guard
 from haulier.runs.resolving.pieces import Pieces
 
 __all__ = [
@@ -55,7 +55,7 @@ def check_shape(encoder: ContentEncoder, settings: Settings, payload: Any, place
     place: the setting that decides the shape. What else an encoder says of an empty record need not be so of others.
     """
     try:
-        guarded(encoder.encode, f"content format {encoder.name}")(payload, _tried(encoder, settings))
+        Guard(encoder.name).around(encoder.encode)(payload, _tried(encoder, settings))
     except (PluginError, RecordError):
         pass
     except ConfigurationError as error:

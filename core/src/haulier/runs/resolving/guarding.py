@@ -1,44 +1,132 @@
-"""Around plugin code: whatever it raises that it should not becomes a PluginError that names it.
+"""Around plugin code: whatever it raises or returns that it should not becomes a PluginError that names it.
 
-SystemExit, too: a plugin that calls sys.exit() must not end this process.
+SystemExit, too, and what asyncio tells tasks by: a plugin must neither end this process nor leave it waiting. A real
+cancellation is raised where something is awaited, and no function of a plugin is.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
 from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
-from haulier.errors import HaulierError, PluginError, RecordError
-from haulier.model.parts import Grouping, Work
+import msgspec
 
-__all__ = ["GuardedGrouping", "guarded"]
+from haulier.errors import HaulierError, PluginError, RecordError
+from haulier.model.parts import Grouping
+from haulier.plugins.offers import Offer
+from haulier.plugins.registry import Registry
+from haulier.runs.resolving.returned import Check, grouping_fault, portions_fault, work_fault
+
+__all__ = ["Guard", "GuardedGrouping", "guard_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 
-def guarded(call: Callable[P, T], what: str) -> Callable[P, T]:
-    """The same function, whose unexpected exceptions name `what`, such as `grouping sums`."""
+class Guard(msgspec.Struct, frozen=True):
+    """Around the functions of one thing that a plugin brings.
 
-    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+    what: as messages name it, with its plugin; place: where it is used, such as a destination, empty where whoever
+    catches the error says so. own: it is core's, so that what it returns need not be looked at. mend: the way out.
+    """
+
+    what: str
+    place: str = ""
+    own: bool = False
+    mend: str = ""
+
+    def around(
+        self,
+        call: Callable[P, T],
+        *,
+        returns: Check | None = None,
+        passing: tuple[type[Exception], ...] = (),
+        about: Callable[P, str] | None = None,
+    ) -> Callable[P, T]:
+        """The same function, whose unexpected exceptions and whose wrong answers name this.
+
+        returns: what is wrong with an answer. passing: what it may raise besides our own errors. about: of what it was
+        asked, for messages.
+        """
+        check = None if self.own else returns
+        expected: tuple[type[Exception], ...] = (HaulierError, *passing)
+
+        def within(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                found = call(*args, **kwargs)
+            except expected:
+                raise
+            except BaseException as error:
+                if _is_of_the_keyboard(error):
+                    raise
+                raise self.raised(error, about(*args, **kwargs) if about is not None else "") from error
+            if check is not None and (fault := check(found)):
+                raise self.fault(
+                    f"returned {fault}", about(*args, **kwargs) if about is not None else ""
+                ) from None
+            return found
+
+        return within
+
+    def steps(
+        self, going: Generator[Asked, Told, T], *, yields: Check, returns: Check
+    ) -> Generator[Asked, Told, T]:
+        """The same generator, guarded between what it yields; it hears of a RecordError that is thrown in."""
+
+        def thrown(error: RecordError) -> Asked:
+            return going.throw(error)
+
+        step: Callable[[Told | None], Asked] = self.around(going.send, passing=(StopIteration,))  # type: ignore[arg-type]
+        throw = self.around(thrown, passing=(StopIteration,))
         try:
-            return call(*args, **kwargs)
-        except HaulierError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{what} raised {type(error).__name__}: {error}") from error
+            wish = step(None)  # by which a generator begins
+            while True:
+                if not self.own and (fault := yields(wish)):
+                    raise self.fault(f"yielded {fault}")
+                try:
+                    told = yield wish
+                except RecordError as error:
+                    wish = throw(error)
+                else:
+                    wish = step(told)
+        except StopIteration as end:
+            if not self.own and (fault := returns(end.value)):
+                raise self.fault(f"returned {fault}") from None
+            return end.value  # type: ignore[no-any-return]
 
-    return within
+    def raised(self, error: BaseException, about: str = "") -> PluginError:
+        """That it raised what it must not."""
+        said = " ".join(str(error).split())
+        return self.fault(f"raised {type(error).__name__}{f': {said}' if said else ''}", about)
+
+    def fault(self, what: str, about: str = "") -> PluginError:
+        """That it did something wrong; about: when."""
+        before = f"{self.place}: " if self.place else ""
+        behind = (f" ({about})" if about else "") + (f". {self.mend}" if self.mend else "")
+        return PluginError(f"{before}{self.what} {what}{behind}")
+
+
+def guard_of(registry: Registry, offer: Offer, *, part: str = "", place: str = "") -> Guard:
+    """The guard of something that a plugin brings. part: of what it has, such as `judge of`; place: see Guard."""
+    return Guard(f"{part} {registry.named(offer)}".lstrip(), place, registry.is_own(offer))
+
+
+def _is_of_the_keyboard(error: BaseException) -> bool:
+    """Whether a person may have raised it, which Python does wherever the main thread just is."""
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 class GuardedGrouping:
-    """A grouping whose unexpected exceptions name it."""
+    """A grouping made by its factory, guarded; `guard` names it."""
 
-    def __init__(self, grouping: Grouping, what: str) -> None:
-        """what: the grouping, as messages name it."""
-        self._what = what
-        self._build = guarded(grouping.build, self._what)
+    def __init__(self, factory: Callable[[Any], Grouping], settings: Any, guard: Guard) -> None:
+        grouping = guard.around(factory, returns=grouping_fault)(settings)
+        self._guard = guard
+        self._build = guard.around(grouping.build, returns=portions_fault)
 
     def build(self, items: Sequence[Any]) -> Any:
         """What the grouping builds, or where it waits, the generator that does."""
@@ -47,7 +135,9 @@ class GuardedGrouping:
         except RecordError as error:
             self._check_named(error, items)
             raise
-        return self._waited(built) if type(built) is GeneratorType else built
+        if type(built) is not GeneratorType:
+            return built
+        return self._guard.steps(built, yields=work_fault, returns=portions_fault)
 
     def _check_named(self, error: RecordError, items: Sequence[Any]) -> None:
         """Pass where `each` names items of the batch alone; an index, say, would leave it unheard."""
@@ -55,15 +145,7 @@ class GuardedGrouping:
         each: Sequence[Any] = error.each  # whatever a stranger wrote
         for named in each:
             if not isinstance(named, Sequence) or len(named) != 2 or id(named[0]) not in mine:
-                raise PluginError(
-                    f"{self._what} raised RecordError({str(error)!r}), whose `each` names something that is no item of "
+                raise self._guard.fault(
+                    f"raised RecordError({str(error)!r}), whose `each` names something that is no item of "
                     "the batch; name the very items that `build` was given: each=[(item, reason)]"
                 ) from error
-
-    def _waited(self, building: Generator[Work, Any, Any]) -> Generator[Work, Any, Any]:
-        try:
-            return (yield from building)
-        except HaulierError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{self._what} raised {type(error).__name__}: {error}") from error

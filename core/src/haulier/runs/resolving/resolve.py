@@ -28,7 +28,7 @@ from haulier.runs.resolving.formatting import (
     empty_record,
     with_compression,
 )
-from haulier.runs.resolving.guarding import guarded
+from haulier.runs.resolving.guarding import GuardedGrouping, guard_of
 from haulier.runs.resolving.ordered import check_order
 from haulier.runs.resolving.pieces import Pieces
 from haulier.runs.resolving.resolved import Resolved, place_of
@@ -152,9 +152,9 @@ def _assembled(
         pieces=pieces,
         encoder=encoder,
         encoder_settings=settings,
+        registry=registry,
         algorithm=algorithm,
         grouping_settings=grouping_settings,
-        grouping_from=registry.bringer(algorithm) if algorithm is not None else "",
         way=_way(destination, pieces, encoder, algorithm),
         limits=_limits(connector, destination),
     )
@@ -231,11 +231,11 @@ def _algorithm(
     settings = written_settings(
         algorithm.settings, batching.grouping.settings, f"batching.grouping {algorithm.name}"
     )
-    grouping = guarded(algorithm.factory, f"grouping {algorithm.name}")(settings)
+    grouping = GuardedGrouping(algorithm.factory, settings, guard_of(registry, algorithm))
     if algorithm.waits:
         return algorithm, settings
     try:
-        payload = guarded(grouping.build, algorithm.name)([empty_record(algorithm, encoder)])
+        payload = grouping.build([empty_record(algorithm, encoder)])
     except (PluginError, RecordError):
         return algorithm, settings  # it makes nothing of an empty record; that need not be wrong
     if type(payload) is tuple and payload and isinstance(payload[0], Portion):

@@ -12,20 +12,24 @@ import msgspec
 from haulier.delivery.judging import Judging
 from haulier.errors import ConfigurationError, DestinationError, PluginError, RecordError
 from haulier.model.connector import Attributes, Connector, EndpointTemplate
+from haulier.model.delivery import Judge, Outcomes, Stop, Verdict
 from haulier.model.destination import Batching, Destination, Limits, Stage
 from haulier.model.expression import RunFacts
 from haulier.model.fetch import Fetch
 from haulier.model.parts import ContentEncoder, GroupingAlgorithm, Program, Settings
 from haulier.model.paths import attribute_path
+from haulier.model.request import Request, Response
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.bounds import Bounded
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
+from haulier.plugins.registry import Registry
 from haulier.runs.resolving.columns import empty_columns
 from haulier.runs.resolving.formatting import empty_record, settings_for_run, settings_vary
-from haulier.runs.resolving.guarding import GuardedGrouping, guarded
+from haulier.runs.resolving.guarding import GuardedGrouping, guard_of
 from haulier.runs.resolving.pieces import FileParameter, Pieces
+from haulier.runs.resolving.returned import body_fault, verdict_fault, warnings_fault
 from haulier.runs.resolving.shape import check_item, item_of, shape_of
 
 __all__ = ["Resolved", "gzipped", "place_of"]
@@ -52,7 +56,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """A destination ready to run, or one stage of a chain. limits: the connector's with its own laid over them.
 
     destination: of a stage, the destination it would be by itself; stage: what it says besides, None without stages.
-    grouping_from: the plugin that brings the algorithm, as messages name it.
+    registry: where it was resolved, by which messages name the plugin that brings a part of it.
     """
 
     destination: Destination
@@ -60,12 +64,12 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     pieces: Pieces
     encoder: ContentEncoder
     encoder_settings: Settings
+    registry: Registry
     algorithm: GroupingAlgorithm | None
     grouping_settings: Settings | None
     way: Way
     limits: Limits
     stage: Stage | None = None
-    grouping_from: str = ""
 
     @property
     def name(self) -> str:
@@ -120,7 +124,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         """The program that its grouping has called with each batch, None where it calls none."""
         if self.algorithm is None or not self.algorithm.waits:
             return None
-        grouping = guarded(self.algorithm.factory, f"grouping {self.algorithm.name}")(self.grouping_settings)
+        grouping = guard_of(self.registry, self.algorithm).around(self.algorithm.factory)(
+            self.grouping_settings
+        )
         program = getattr(grouping, "program", None)
         return program if isinstance(program, Program) else None
 
@@ -133,8 +139,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         algorithm = self.algorithm
         if algorithm is None or algorithm.waits:
             return ""
-        grouping = _grouping(algorithm, self.grouping_settings, self._grouped_by)
-        assert grouping is not None
+        grouping = GuardedGrouping(
+            algorithm.factory, self.grouping_settings, guard_of(self.registry, algorithm)
+        )
         try:
             grouping.build([empty_record(algorithm, self.encoder)])
         except PluginError as error:
@@ -150,10 +157,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         again = (_OK_AGAIN,) if self.destination.verdicts.get(200) == "retry" else ()
         vain = (_NOTHING_TO_HALVE,) if self.destination.all_or_nothing and not self._halvable else ()
         look = self.encoder.warnings
+        guard = guard_of(self.registry, self.encoder, part="`warnings` of")
         of_format = (
-            guarded(look, f"content format {self.encoder.name}")(self.encoder_settings)
-            if look is not None
-            else ()
+            guard.around(look, returns=warnings_fault)(self.encoder_settings) if look is not None else ()
         )
         return (*self.pieces.warnings, *of_format, *empty, *again, *vain)
 
@@ -199,9 +205,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         template = self.template
         return Judging(
             verdicts={**(template.verdicts if template else {}), **self.destination.verdicts},
-            judge=guarded(template.judge, f"judge of endpoint {template.connector}/{template.name}")
-            if template and template.judge
-            else None,
+            judge=self._judge(template) if template is not None else None,
             answers_file=template is not None
             and template.answers == "file"
             and self.destination.answers is None,
@@ -216,6 +220,24 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             body_kept=body_kept,
             fixed_address=not self.address.record_paths,
         )
+
+    def _judge(self, template: EndpointTemplate) -> Judge | None:
+        if template.judge is None:
+            return None
+        place = place_of(self.destination, self.stage)
+        guard = guard_of(self.registry, template, part="judge of", place=place)
+        judge = guard.around(template.judge, returns=verdict_fault, about=_of_answer)
+
+        def judged(request: Request, response: Response) -> Verdict | Outcomes | Stop | None:
+            found = judge(request, response)
+            if isinstance(found, Outcomes) and len(found.verdicts) != len(request.positions):
+                told = (
+                    f"returned Outcomes of {len(found.verdicts)} verdicts; there must be one for each record"
+                )
+                raise guard.fault(told, _of_answer(request, response))
+            return found
+
+        return judged
 
     def _all_or_nothing(self) -> bool:
         written = self.destination.all_or_nothing
@@ -233,26 +255,19 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         except ConfigurationError as error:
             raise type(error)(f"{place_of(self.destination, self.stage)}: {error}") from None
 
-    @property
-    def _grouped_by(self) -> str:
-        """How messages name the grouping algorithm, with its plugin; empty where there is none."""
-        if self.algorithm is None:
-            return ""
-        return f"grouping {self.algorithm.name}" + (f" ({self.grouping_from})" if self.grouping_from else "")
-
     def _spec(self, facts: RunFacts, run_id: str) -> PlanSpec:
         batching, algorithm = self.batching or Batching(size=1), self.algorithm
         whole = self.pieces.whole
         placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
         opaque = placed and self.way != "full"
-        grouped_by = self._grouped_by
+        grouped_by = guard_of(self.registry, algorithm) if algorithm is not None else None
         shape, item = shape_of(self.destination), item_of(batching, self.pieces.item_type)
         if item is not None:
             check_item(item, shape)
         return PlanSpec(
             method=self.method,
             address=compile_address(self.address, facts),
-            encode=guarded(self.encoder.encode, f"content format {self.encoder.name}"),
+            encode=guard_of(self.registry, self.encoder).around(self.encoder.encode, returns=body_fault),
             encoder_settings=settings_for_run(self.encoder, self.encoder_settings, facts),
             way=self.way,
             run_id=run_id,
@@ -261,8 +276,10 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             body=tuple(value.resolve(facts) for value in self.body),
             bounds=_bounds(self.pieces.bounds, facts),
             files=tuple(file.name for file in self.files),
-            grouping=_grouping(algorithm, self.grouping_settings, grouped_by),
-            grouped_by=grouped_by,
+            grouping=GuardedGrouping(algorithm.factory, self.grouping_settings, grouped_by)
+            if algorithm is not None and grouped_by is not None
+            else None,
+            grouped_by=grouped_by.what if grouped_by is not None else "",
             place=place_of(self.destination, self.stage),
             opaque=opaque,
             waits=self.program is not None,
@@ -296,9 +313,8 @@ def _bounds(bounds: Sequence[Bounded], facts: RunFacts) -> tuple[Bounded, ...]:
     return tuple(one for one in resolved if one.expression.needs_record)
 
 
-def _grouping(
-    algorithm: GroupingAlgorithm | None, settings: Settings | None, what: str
-) -> GuardedGrouping | None:
-    if algorithm is None:
-        return None
-    return GuardedGrouping(guarded(algorithm.factory, what)(settings), what)
+def _of_answer(request: Request, response: Response) -> str:
+    """What a judge was asked of, in words."""
+    count, first = len(request.positions), min(request.positions)
+    records = f"record {first}" if count == 1 else f"{count:,} records from {first} on"
+    return f"asked of the answer {response.status} to {records}"

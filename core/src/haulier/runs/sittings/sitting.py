@@ -28,6 +28,7 @@ from haulier.runs.outputs.left_over import hand_over_lines
 from haulier.runs.outputs.opened import check_files_roots, close_outputs, open_outputs
 from haulier.runs.outputs.served import Served
 from haulier.runs.reports.report import Report, report_of
+from haulier.runs.resolving.resolved import place_of
 from haulier.runs.sittings.identity import (
     check_bodies,
     check_outputs,
@@ -121,6 +122,7 @@ class Sitting:
             orders.registry,
             orders.root,
             orders.output_authorities,
+            place=place_of(orders.destination, None),
             kept=orders.kept,
         )
 

@@ -1,0 +1,301 @@
+"""What a hook's function raises or returns that it should not stops the run, named, and costs no record anything."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.core.runs.carrying import counts, rows, within, write_records
+from tests.core.runs.wire import Wire
+from tests.made import made_endpoint
+
+import haulier
+from haulier.authoring import hookimpl
+from haulier.errors import PluginError
+from haulier.model.connector import Connector, EndpointTemplate
+from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
+from haulier.model.parts import (
+    Added,
+    ContentEncoder,
+    CredentialType,
+    GroupingAlgorithm,
+    NoSettings,
+    OutputType,
+    Portion,
+    Token,
+    TokenRequest,
+)
+from haulier.model.request import Body
+from haulier.plugins import http
+from haulier.plugins.loading import load
+from haulier.plugins.registry import Registry
+from haulier.runs.resolving.builtins import Builtins
+
+WHOSE = r"\(plugin tests\.core\.runs\.test_run_faulty_plugins of \(handed in\)\)"
+PLACE = "destination `d`: "
+
+
+class Odd:
+    """A plugin that brings one of everything; each function can be put in the place of by one that is faulty."""
+
+    def __init__(self) -> None:
+        self.faulty: dict[str, Callable[..., Any]] = {}
+
+    def of(self, part: str, good: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *asked: self.faulty.get(part, good)(*asked)  # noqa: PLW0108 - looked up when it is called
+
+    @hookimpl
+    def haulier_connectors(self) -> list[Connector]:
+        return [Connector(name="odd", title="Odd", description="An odd one.", credential_type="")]
+
+    @hookimpl
+    def haulier_endpoint_templates(self) -> list[EndpointTemplate]:
+        made = made_endpoint(
+            "call",
+            connector="odd",
+            method="POST",
+            path="/call",
+            attributes="body",
+            batch="container",
+            batching={"size": 20, "grouping": "odd"},
+            content_formats=("odd",),
+            judge=self.of("judge", lambda request, response: None),
+        )
+        return [made]
+
+    @hookimpl
+    def haulier_grouping_algorithms(self) -> list[GroupingAlgorithm]:
+        class Grouping:
+            def __init__(self, settings: Any) -> None:
+                self.build = odd.of("build", list)
+
+        odd = self
+        made = GroupingAlgorithm(
+            name="odd", title="Odd", description="An odd one.", factory=self.of("grouping", Grouping)
+        )
+        return [made, replace(made, name="odd-values", needs="values")]
+
+    @hookimpl
+    def haulier_content_encoders(self) -> list[ContentEncoder]:
+        def encode(payload: Any, settings: Any) -> Body:
+            return Body(parts=(repr(payload).encode(),), media_type="text/odd")
+
+        made = ContentEncoder(
+            name="odd",
+            title="Odd",
+            description="An odd one.",
+            media_type="text/odd",
+            encode=self.of("encode", encode),
+            carries_batches=True,
+        )
+        return [made]
+
+    @hookimpl
+    def haulier_credential_types(self) -> list[CredentialType]:
+        def acquire(settings: Any, now: float) -> Generator[TokenRequest, Any, Token]:
+            yield TokenRequest(url=self.url)
+            return Token(value="abc")
+
+        made = CredentialType(
+            name="odd",
+            title="Odd",
+            description="An odd one.",
+            settings=NoSettings,
+            apply=self.of("apply", lambda request, settings, now: Added(headers=(("X-Odd", "1"),))),
+        )
+        return [made, replace(made, name="odd-asking", acquire=self.of("acquire", acquire))]
+
+    @hookimpl
+    def haulier_outputs(self) -> list[OutputType]:
+        class Output:
+            def __init__(self, settings: Any, doors: Any) -> None:
+                self.write = odd.of("write", lambda lines: None)
+                self.close = odd.of("close", lambda: None)
+
+        odd = self
+        made = OutputType(
+            name="odd",
+            title="Odd",
+            description="An odd one.",
+            settings=NoSettings,
+            factory=self.of("output", Output),
+        )
+        return [made]
+
+    url = ""
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> Odd:
+    made = Odd()
+    registry = Registry.of(load([Builtins(), http, made], allowed=""))
+    monkeypatch.setattr("haulier.runs.sittings.sending.load_registry", lambda: registry)
+    return made
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with Wire() as made:
+        yield made
+
+
+# What each function is of, as messages name it.
+NAMED = {
+    "judge": "judge of endpoint odd/call",
+    "grouping": "grouping odd",
+    "build": "grouping odd",
+    "encode": "encoder odd",
+    "apply": "credential type odd(-asking)?",
+    "acquire": "credential type odd-asking",
+    "output": "output odd",
+    "write": "output odd",
+    "close": "output odd",
+}
+
+
+def send(odd: Odd, wire: Wire, part: str, **written: Any) -> haulier.Report:
+    """Carry 60 records in batches of 20, with what such a part is asked for."""
+    odd.url = f"{wire.url}/token"
+    write_records(Path("in.jsonl"), 60)
+    outputs = {"outputs": [{"to": "odd"}]} if part in ("output", "write", "close") else {}
+    made = {"name": "d", "connector": "odd", "endpoint": "call", "base_url": wire.url, **outputs, **written}
+    kind = {"apply": "odd", "acquire": "odd-asking"}.get(part)
+    given = {"type": kind, "origins": [wire.url]} if kind else None
+    return within(60, lambda: haulier.send(made, "in.jsonl", state="state", credential=given))
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def fails(*asked: Any) -> Any:
+        raise error
+
+    return fails
+
+
+def returning(value: Any) -> Callable[..., Any]:
+    return lambda *asked: value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no"), SystemExit(0), asyncio.CancelledError(), KeyboardInterrupt(), BaseException("no")],
+)
+@pytest.mark.parametrize("part", NAMED)
+def test_whatever_a_plugin_raises_ends_the_run_named_and_nothing_waits_for_it(
+    part: str, error: BaseException, odd: Odd, wire: Wire
+) -> None:
+    odd.faulty[part] = raising(error)
+    with pytest.raises(PluginError) as caught:
+        send(odd, wire, part)
+    assert re.match(f"{PLACE}{NAMED[part]} {WHOSE} raised {type(error).__name__}", str(caught.value))
+    del odd.faulty[part]
+    assert counts(send(odd, wire, part)) == {"delivered": 60}
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [
+        ("judge", "delivered", "a value of type str; it must return a Verdict, Outcomes, a Stop or None"),
+        ("judge", Verdict("great"), "a Verdict of the kind 'great'; it must be one of accepted, delivered, rej"),  # type: ignore[arg-type]
+        ("judge", Verdict("rejected", reason=5), "a Verdict whose reason is a value of type int; it must be a text"),  # type: ignore[arg-type]
+        ("judge", Verdict("retry", "why", float("nan")), "a Verdict whose wait_s is no finite number; it must be"),
+        ("judge", Verdict("retry", "why", float("inf")), "a Verdict whose wait_s is no finite number; it must be"),
+        ("judge", Outcomes([DELIVERED]), "Outcomes of 1 verdicts; there must be one for each record"),
+        ("judge", Outcomes([None] * 20), "Outcomes with None among them; all must be Verdict"),  # type: ignore[list-item]
+        ("judge", Stop(""), "a Stop without a reason; it must say why, in a text"),
+        ("grouping", None, "None; it must return an object with `build(items)`"),
+        ("build", None, "None; it must return a dict or a list in which every record stands exactly once, or"),
+        ("build", (Portion(payload=b"x", media_type="a\r\nB: c"),), "a Portion whose media_type holds a line break"),
+        ("encode", None, "None; it must return a Body"),
+        ("encode", "{}", "a value of type str; it must return a Body"),
+        ("encode", Body(parts=("abc",)), "a Body with a value of type str among its parts; they must be bytes or"),  # type: ignore[arg-type]
+        ("encode", Body(parts=(b"a",), media_type="a\r\nB: c"), "a Body whose media_type holds a line break (U+000D)"),
+        ("apply", None, "None; it must return an Added"),
+        ("apply", Added(headers={"A": "b"}), "an Added whose headers are no tuple of pairs of texts; write headers"),  # type: ignore[arg-type]
+        ("apply", Added(headers=(("A", "secret\r\nB: c"),)), "an Added whose header A holds a line break (U+000D)"),
+        ("apply", Added(headers=(("Host", "evil"),)), "an Added with the header Host, which is set by the transport"),
+        ("apply", Added(query=(("a", "b c"),)), "an Added with a query pair that is not escaped; it must be in the"),
+        ("acquire", None, "None; it must be a generator, which yields each TokenRequest and returns a Token"),
+        ("output", None, "None; it must return an object with `write(lines)` and `close()`"),
+    ],
+)  # fmt: skip
+def test_what_a_plugin_returns_is_told_beside_what_it_must_return(
+    part: str, value: Any, told: str, odd: Odd, wire: Wire
+) -> None:
+    odd.faulty[part] = returning(value)
+    with pytest.raises(PluginError) as caught:
+        send(odd, wire, part)
+    text = str(caught.value)
+    assert re.match(f"{PLACE}{NAMED[part]} {WHOSE} returned {re.escape(told)}", text)
+    assert "secret" not in text
+    assert (wire.asked != []) == (part == "judge")
+    if part in ("judge", "build", "encode", "apply"):  # else it is seen before there is a run
+        told_of = rows(Path("state"), "select state, delivered, accepted, rejected, in_doubt from run")
+        assert told_of == [("stopped", 0, 0, 0, 0)]
+    del odd.faulty[part]
+    assert counts(send(odd, wire, part)) == {"delivered": 60}
+
+
+def _asks(*wishes: Any, gives: Any = None) -> Callable[..., Any]:
+    def acquire(settings: Any, now: float) -> Iterator[Any]:
+        yield from wishes
+        return gives
+
+    return acquire
+
+
+@pytest.mark.parametrize(
+    ("acquire", "told"),
+    [
+        (_asks(5), "yielded a value of type int; it must yield a TokenRequest"),
+        (_asks(gives=5), "returned a value of type int; it must return a Token"),
+        (_asks(gives=Token(value="")), "returned a Token without a value; it must be a text"),
+        (
+            _asks(gives=Token(value="s3cret", expires_at="soon")),  # type: ignore[arg-type]
+            "returned a Token whose expires_at is no finite number; it must be Unix seconds, or None",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_token_ends_the_run_named(
+    acquire: Callable[..., Any], told: str, odd: Odd, wire: Wire
+) -> None:
+    odd.faulty["acquire"] = acquire
+    with pytest.raises(PluginError, match=f"^{PLACE}credential type odd-asking {WHOSE} {told}$"):
+        send(odd, wire, "acquire")
+    assert wire.asked == []
+
+
+def test_a_fault_of_an_encoder_is_told_with_the_lines_it_is_about(odd: Odd, wire: Wire) -> None:
+    write_records(Path("in.jsonl"), 3)
+    odd.faulty["encode"] = returning(None)
+    request = {"method": "POST", "url": wire.url, "content_format": "odd"}
+    with pytest.raises(PluginError) as caught:
+        within(60, lambda: haulier.send({"name": "d", "request": request}, "in.jsonl", state="state"))
+    assert str(caught.value).endswith(
+        "returned None; it must return a Body (line 1). No record is rejected for what a plugin does wrong: mend the "
+        "plugin, or have the destination do without it, and go on"
+    )
+
+
+def test_a_judge_that_gives_no_reason_has_the_answer_told_instead(odd: Odd, wire: Wire) -> None:
+    odd.faulty["judge"] = returning(Verdict("rejected"))
+    assert counts(send(odd, wire, "judge")) == {"rejected": 60}
+    assert rows(Path("state"), "select distinct reason from record") == [("the service answered 200: {}",)]
+
+
+def test_what_calls_a_run_off_from_outside_still_does(odd: Odd) -> None:
+    async def called_off(url: str) -> bool:
+        made = {"name": "d", "request": {"method": "POST", "url": url}}
+        task = asyncio.create_task(haulier.asend(made, "in.jsonl", state="state"))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        await asyncio.wait([task], timeout=30)
+        return task.cancelled()
+
+    write_records(Path("in.jsonl"), 3)
+    with Wire(delay_s=60) as slow:
+        assert asyncio.run(called_off(slow.url))
