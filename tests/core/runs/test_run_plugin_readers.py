@@ -133,8 +133,8 @@ def test_what_a_reader_does_wrong_stops_the_run_which_goes_on_when_it_is_mended(
         ("failing(SystemExit(3))", f"raised SystemExit: 3 (as it was opened). {MEND}"),
         (
             "None",
-            "returned a NoneType, which is no reader: it must have `blocks()`, and `repeatable` as True or False (as it was "
-            + f"opened). {MEND}",
+            "returned a NoneType, which is no reader: it must have `blocks()`, and `repeatable` as True or False "
+            f"(as it was opened). {MEND}",
         ),
     ],
 )
