@@ -18,6 +18,7 @@ from haulier.authoring import (
     Parameter,
     Program,
     Settings,
+    Verdict,
     Work,
     hookimpl,
 )
@@ -115,10 +116,34 @@ def test_each_fault_of_a_template_is_found(changes: dict[str, Any], fault: str) 
     assert check_endpoint(cancel(**changes)) == [f"endpoint acme/cancel: {fault}"]
 
 
-def test_a_judge_that_raises_is_found() -> None:
-    faults = check_endpoint(cancel(judge=lambda _request, response: response.body.decode()[0]))
-    assert faults
-    assert all("its judge gave" in fault for fault in faults)
+@pytest.mark.parametrize(
+    ("judge", "faults"),
+    [
+        (
+            lambda _request, response: response.body.decode()[0],
+            [
+                "its judge raised IndexError: string index out of range for an answer 200 with b'', and 19 times more",
+                "its judge returned a value of type str; it must return a Verdict, Outcomes, a Stop or None for an "
+                "answer 200 with b'{}', and 179 times more",
+                "its judge raised UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid "
+                "start byte for an answer 200 with b'\\xff\\xfe\\x00', and 19 times more",
+            ],
+        ),
+        (
+            lambda _request, _response: Verdict("great"),  # type: ignore[arg-type]
+            [
+                "its judge returned a Verdict of the kind 'great'; it must be one of accepted, delivered, rejected, "
+                "retry, unknown for an answer 200 with b'', and 219 times more"
+            ],
+        ),
+        (
+            lambda _request, response: Verdict("rejected", "x" * 2_001) if response.status == 404 else None,
+            ["its judge gave a reason of 2,001 characters for an answer 404 with b'', and 10 times more"],
+        ),
+    ],
+)
+def test_each_kind_of_fault_of_a_judge_is_told_once(judge: Any, faults: list[str]) -> None:
+    assert check_endpoint(cancel(judge=judge)) == [f"endpoint acme/cancel: {fault}" for fault in faults]
 
 
 class _Loses:

@@ -6,8 +6,8 @@ In a plugin's tests::
         assert check_plugin(haulier_acme) == []
 
 It finds what the loader would refuse, and what a reader of the plugin would miss: facts without a source,
-parameters without a word about them, calls that cannot be undone and do not say so. Judges, warnings and
-groupings are tried with what they will meet some day.
+parameters without a word about them, calls that cannot be undone and do not say so. What a plugin brings besides
+data is tried with what it will meet some day, see `haulier.testing.trials`.
 """
 
 from __future__ import annotations
@@ -15,92 +15,77 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import isgeneratorfunction
+from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
-import msgspec
 from pydantic import SecretStr, ValidationError
 
-from haulier.errors import PluginError
+from haulier.errors import PluginError, RecordError
 from haulier.model.connector import Connector, EndpointTemplate, Parameter
-from haulier.model.delivery import Stop, Verdict
-from haulier.model.parts import Account, CredentialType, Grouping, GroupingAlgorithm, Portion, Work
-from haulier.model.request import Request, Response
+from haulier.model.parts import (
+    ContentEncoder,
+    CredentialType,
+    Grouping,
+    GroupingAlgorithm,
+    Portion,
+    ReaderType,
+    Settings,
+    Work,
+)
 from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.offers import Plugin
+from haulier.plugins.registry import Registry
+from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.resolving.builtins import Builtins
+from haulier.testing.trials import (
+    Samples,
+    encoding,
+    items_of,
+    judging,
+    learning,
+    reading,
+    signing,
+    sinking,
+    tried,
+)
 
 __all__ = ["check_endpoint", "check_grouping", "check_plugin"]
 
 _SEEN_IN_CODE = "seen in public client code, address unknown, read "
-_REQUEST = Request(
-    number=0,
-    positions=range(1),
-    method="POST",
-    url="https://service.invalid/",
-    headers=(),
-    body=b"",
-    length=0,
-    sha256=bytes(32),
-)
-_BODIES = (
-    b"",
-    b"{}",
-    b"null",
-    b"[1, 2]",
-    b'"text"',
-    b"\xff\xfe\x00",
-    b"<!doctype html><title>login</title>",
-    b"[" * 100_000,
-    b'{"status": null, "result": 7, "error": [], "errors": {}}',
-    b'{"status": {"type": 1, "text": null}, "result": {"status": "error"}}',
-    b'{"status": {"type": "error", "text": "' + b"x" * 100_000 + b'"}}',
-)
 _SECRET_NAME = re.compile(r"(?i)secret|password|passwd|api_?key|access_?token|authorization")
-_STATUSES = (
-    200,
-    201,
-    202,
-    204,
-    301,
-    400,
-    401,
-    403,
-    404,
-    405,
-    406,
-    408,
-    409,
-    410,
-    413,
-    422,
-    429,
-    500,
-    501,
-    503,
-)
 _ODD_URLS = ("", "/", "http://", 'https://x/{record.a}?b={record["c.d"]}#e', "http://[", "no url at all")
 
 
 def check_plugin(
-    plugin: object, *, beside: Sequence[object] = (), settings: Mapping[str, Mapping[str, Any]] | None = None
+    plugin: object,
+    *,
+    beside: Sequence[object] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    records: Sequence[Mapping[str, Any]] = (),
+    inputs: Mapping[str, str | Path] | None = None,
 ) -> list[str]:
     """Everything that is wrong with a plugin, each in a sentence; empty where nothing is.
 
     plugin: the module (or object) that holds the hooks. beside: other plugins it builds upon: what it refers to
     (another's connector, a credential type) must be brought by core, by them or by itself.
-    settings: by name, settings with which its groupings are tried; those that need none may be left out.
+    settings: by name, settings with which its groupings, encoders, credential types and outputs are tried; what is
+    left out is tried with its defaults, or with values that are made up. records: with which groupings and encoders are
+    tried, instead of `{"n": 0}`, `{"n": 1}` and so on; over and over where they are few. inputs: by name, files that
+    its readers are tried with, instead of an empty one.
     """
     try:
         loaded = load([Builtins(), http, *beside, plugin], allowed="")
     except PluginError as error:
         return [str(error)]
-    own = loaded.plugins[-1]
-    return [*_check(own, settings or {})]
+    samples = Samples(settings=settings or {}, records=records, inputs=inputs or {})
+    readers = {one.name: one for one in readers_of(Registry.of(loaded))}
+    return [*_check(loaded.plugins[-1], samples, readers)]
 
 
-def _check(plugin: Plugin, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _check(plugin: Plugin, samples: Samples, readers: Mapping[str, ReaderType]) -> Iterator[str]:
+    """readers: by name, as runs open them."""
     if not list(plugin.offers()):
         yield f"{plugin.place} brings nothing: no hook of it is found"
     for connector in plugin.connectors:
@@ -108,45 +93,83 @@ def _check(plugin: Plugin, settings: Mapping[str, Mapping[str, Any]]) -> Iterato
     for endpoint in plugin.endpoint_templates:
         yield from check_endpoint(endpoint)
     for kind in plugin.credential_types:
-        yield from (f"credential type {kind.name}: {fault}" for fault in _credential_type(kind))
+        faults = (*_credential_type(kind), *signing(kind, samples))
+        yield from (f"credential type {kind.name}: {fault}" for fault in faults)
     for algorithm in plugin.grouping_algorithms:
-        yield from check_grouping(algorithm, settings.get(algorithm.name, {}))
+        yield from check_grouping(algorithm, samples.settings.get(algorithm.name, {}), samples.records)
+    for encoder in plugin.content_encoders:
+        built = _built_for(encoder, plugin.grouping_algorithms, samples)
+        yield from (f"content format {encoder.name}: {fault}" for fault in encoding(encoder, samples, built))
+    for reader in plugin.readers:
+        yield from (f"reader {reader.name}: {fault}" for fault in reading(readers[reader.name], samples))
+    for output in plugin.outputs:
+        yield from (f"output {output.name}: {fault}" for fault in sinking(output, samples))
 
 
 def check_endpoint(endpoint: EndpointTemplate) -> list[str]:
     """What is wrong with one endpoint template beyond what loading it finds."""
-    faults = [*_facts(endpoint), *_calls(endpoint), *_judging(endpoint)]
+    faults = [*_facts(endpoint), *_calls(endpoint)]
+    if endpoint.judge is not None:
+        faults += judging(endpoint.judge)
     for parameter in endpoint.parameters:
         faults += (f"parameter {parameter.name}: {fault}" for fault in _parameter(parameter))
     return [f"endpoint {endpoint.connector}/{endpoint.name}: {fault}" for fault in faults]
 
 
-def check_grouping(algorithm: GroupingAlgorithm, settings: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a grouping when it is tried with these settings and one, two and a hundred items."""
+def check_grouping(
+    algorithm: GroupingAlgorithm, settings: Mapping[str, Any], records: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """What is wrong with a grouping when it is tried with these settings and one, two and a hundred items.
+
+    records: what the items are, over and over where they are few; without any, `{"n": 0}`, `{"n": 1}` and so on.
+    """
     label = f"grouping {algorithm.name}"
     try:
         chosen = algorithm.settings.model_validate(dict(settings))
     except ValidationError as error:
         return [f"{label}: cannot be tried with {dict(settings)}: {error.error_count()} settings do not hold"]
-    grouping = _tried(algorithm.factory, chosen)
+    grouping = tried(algorithm.factory, chosen)
     if isinstance(grouping, BaseException):
         return [f"{label}: its factory raised {type(grouping).__name__}: {grouping}"]
-    return [
-        f"{label}: {fault}"
-        for count in (1, 2, 100)
-        for fault in _building(algorithm, grouping, [_item(algorithm, index) for index in range(count)])
-    ]
+    batches = [items_of(algorithm.needs, count, records) for count in (1, 2, 100)]
+    refused = tried(grouping.build, batches[0])
+    if isinstance(refused, RecordError):
+        return [
+            f"{label}: refuses the records it is tried with ({refused}); give some that it takes: records=[...]"
+        ]
+    return [f"{label}: {fault}" for items in batches for fault in _building(algorithm, grouping, items)]
+
+
+def _built_for(
+    encoder: ContentEncoder, groupings: Sequence[GroupingAlgorithm], samples: Samples
+) -> Iterator[Any]:
+    """What the groupings that are made for this content format build."""
+    for algorithm in groupings:
+        settings = samples.chosen(algorithm.name, algorithm.settings)
+        if encoder.name not in algorithm.formats or algorithm.waits or not isinstance(settings, Settings):
+            continue
+        needs = "values" if algorithm.needs == "values" else encoder.needs
+        grouping = tried(algorithm.factory, settings)
+        built = (
+            None
+            if isinstance(grouping, BaseException)
+            else tried(grouping.build, items_of(needs, 3, samples.records))
+        )
+        if type(built) is tuple and built and isinstance(built[0], Portion):
+            built = built[0].payload
+        if not isinstance(built, BaseException | bytes | None):
+            yield built
 
 
 def _building(algorithm: GroupingAlgorithm, grouping: Grouping, items: list[Any]) -> Iterator[str]:
     """What is wrong with what a grouping builds of these items, or that it raises."""
-    built = _tried(grouping.build, list(items))
+    built = tried(grouping.build, list(items))
     if isinstance(built, BaseException):
         yield f"its `build` raised {type(built).__name__} for {len(items)} items: {built}"
     elif algorithm.waits:
         yield from _waiting(built, items)
     else:
-        if _tried(grouping.build, list(items)) != built:
+        if tried(grouping.build, list(items)) != built:
             yield f"the same {len(items)} items gave two different payloads"
         if (placed := _placed(built, items)) != len(items):
             yield f"of {len(items)} items {placed} stand in the payload, the very objects, once each"
@@ -169,23 +192,19 @@ def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
     if type(building) is not GeneratorType:
         yield "says that it waits, but its `build` is no generator"
         return
-    work = _tried(building.send, None)
+    work = tried(building.send, None)
     if isinstance(work, BaseException):
         yield f"its `build` raised {type(work).__name__} before it yielded any work: {work}"
         return
     if not isinstance(work, Work) or list(map(id, work.items)) != list(map(id, items)):
         yield f"the work it yields is not about its {len(items)} items, the very objects, in order"
-    ended = _tried(building.send, (Portion(payload=items),))
+    ended = tried(building.send, (Portion(payload=items),))
     if isinstance(ended, StopIteration):
         return
     if isinstance(ended, BaseException):
         yield f"its `build` raised {type(ended).__name__} after its work was done: {ended}"
         return
     yield "yields more work after the first was done; it should return the payload"
-
-
-def _item(algorithm: GroupingAlgorithm, index: int) -> Any:
-    return msgspec.Raw(b'{"n":%d}' % index) if algorithm.needs == "opaque" else {"n": index}
 
 
 def _count(value: Any, items: set[int]) -> int:
@@ -203,7 +222,7 @@ def _connector(connector: Connector) -> Iterator[str]:
     if connector.warnings is None:
         return
     for url in _ODD_URLS:
-        told = _tried(connector.warnings, "POST", url, "json")
+        told = tried(connector.warnings, "POST", url, "json")
         if not isinstance(told, tuple) or not all(isinstance(each, str) and each.strip() for each in told):
             yield f"warnings gave {told!r} for the URL {url!r}, not a tuple of texts"
 
@@ -219,13 +238,8 @@ def _credential_type(kind: CredentialType) -> Iterator[str]:
     for name, field in fields.items():
         if not (field.description or "").strip():
             yield f"{name} has no description"
-
-    if kind.learn is None:
-        return
-    for body in _BODIES:
-        said = _tried(kind.learn, Response(status=200, body=body))
-        if not isinstance(said, Account):
-            yield f"its `learn` gave {said!r} for an answer with {body[:40]!r}, not an Account"
+    if kind.learn is not None:
+        yield from learning(kind.learn)
 
 
 def _facts(endpoint: EndpointTemplate) -> Iterator[str]:
@@ -258,7 +272,7 @@ def _spreading(spread: Callable[..., Any]) -> Iterator[str]:
     """A last answer can be anything; what is told of it goes to the records in their order."""
     answers: tuple[Any, ...] = (None, 7, [], {}, {"result": {"ticket_result": {"groups": [[{}], 7]}}})
     for answer in answers:
-        said = _tried(spread, answer, ["a", "b", None, 7])
+        said = tried(spread, answer, ["a", "b", None, 7])
         if said is None:
             continue
         if (
@@ -298,30 +312,6 @@ def _pattern(parameter: Parameter) -> Iterator[str]:
         return
     if fits is None:
         yield f"its example {parameter.example!r} does not fit its pattern"
-
-
-def _judging(endpoint: EndpointTemplate) -> Iterator[str]:
-    """A judge meets whatever a server, a proxy or a login page answers, and may not raise."""
-    if endpoint.judge is None:
-        return
-    for status in _STATUSES:
-        for body in _BODIES:
-            said = _tried(endpoint.judge, _REQUEST, Response(status=status, body=body))
-            if said is not None and not isinstance(said, Verdict | Stop):
-                yield (
-                    f"its judge gave {said!r} for an answer {status} with {body[:40]!r}, "
-                    "neither a Verdict, a Stop nor None"
-                )
-            elif said is not None and len(said.reason) > 2_000:
-                yield f"its judge gave a reason of {len(said.reason):,} characters for an answer {status}"
-
-
-def _tried(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What a plugin's function gives, or the error it raises, as a value."""
-    try:
-        return call(*arguments)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
-        return error
 
 
 def _texts(offer: Connector | EndpointTemplate) -> Iterator[str]:
