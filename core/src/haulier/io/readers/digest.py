@@ -14,7 +14,7 @@ from haulier.model.parts import Reader
 
 __all__ = ["DigestedReader"]
 
-_MOST_BEHIND = 32  # blocks whose texts wait to be hashed
+_MOST_BYTES = 8 << 20  # of texts that wait to be hashed
 
 
 class DigestedReader:
@@ -44,13 +44,15 @@ class _Running:
     def __init__(self) -> None:
         self._hash = sha256()
         self._behind: deque[_Digest] = deque()
+        self._added, self._done = 0, 0  # bytes; each is written by one side only
         self._lock = threading.Lock()
 
     def after(self, text: Text) -> _Digest:
         """The digest when this text has been added."""
         digest = _Digest(self, text)
         self._behind.append(digest)
-        if len(self._behind) > _MOST_BEHIND:
+        self._added += sum(map(len, text))
+        while self._added - self._done > _MOST_BYTES:
             self._hash_oldest()
         return digest
 
@@ -66,6 +68,7 @@ class _Running:
                 oldest = self._behind.popleft()
                 for piece in oldest.text:
                     self._hash.update(piece)
+                    self._done += len(piece)
                 oldest.value, oldest.text = self._hash.digest(), ()
 
 

@@ -36,6 +36,8 @@ _STATES = {
 
 
 _MOST_SLOW = 10
+_MOST_ROWS = 2_000  # rejected records in one commit
+_MOST_ROW_BYTES = 1 << 20  # of their texts
 _BEST_FIRST = ("delivered", "accepted", "unknown", "rejected", "retry")
 _AGAIN = Verdict("unknown", "every record of it was asked for again")
 _MADE_ANEW = "never sent: when the run went on, its records were planned anew"
@@ -77,6 +79,7 @@ class Book:
         self._lines = lines
         self._redact = redact
         self._commit = Commit()
+        self._row_bytes = 0
         self._unsettled: dict[int, int] = {}
         self._read = run.read
         self._low_water = LowWater(run.low_water, missing)
@@ -110,6 +113,7 @@ class Book:
         self._low_water.found([record.position for record in rejected])
         rows = self._commit.records
         rows += [(record.position, State.REJECTED, None, record.reason, record.line) for record in rejected]
+        self._row_bytes += sum([len(record.line) for record in rejected])
         self._count(State.REJECTED, len(rejected))
         if self._lines is not None:
             for record in rejected:
@@ -317,9 +321,9 @@ class Book:
     # -- committing ----------------------------------------------------------------------------------------------
 
     @property
-    def kept_rows(self) -> int:
-        """Rejected and in-doubt records that the next commit will keep."""
-        return len(self._commit.records)
+    def keeps_much(self) -> bool:
+        """Whether the next commit keeps so many rejected and in-doubt records, or so long ones, that it is due."""
+        return len(self._commit.records) > _MOST_ROWS or self._row_bytes > _MOST_ROW_BYTES
 
     @property
     def hurries(self) -> bool:
@@ -340,7 +344,7 @@ class Book:
 
     def turn(self) -> Commit:
         """The commit filled so far; a new one is begun. To be written before what any other stage turns later."""
-        commit, self._commit = self._commit, Commit()
+        commit, self._commit, self._row_bytes = self._commit, Commit(), 0
         # Numbered here, as commits become durable in the order in which they are turned.
         commit.owed = [(self._numbering.take(), output, line) for output, line in self._owed]
         commit.outbox = self._outbox

@@ -29,7 +29,6 @@ from haulier.runs.inputs.filing import FilesOutOfReach
 __all__ = ["Driver"]
 
 _WATCH_S = 0.25  # how often a pause is looked for
-_MOST_ROWS = 2_000  # rejected records in one commit
 _HEAD_START_S = 0.005  # in which a first connection stands, where the server is near
 
 
@@ -231,7 +230,7 @@ class Driver:
             self._book.expect(request)
             self._windows.intend_again(Delivery(request, before=came_to))
         self._windows.intend([Delivery(request) for request in taken.planned.requests])
-        if self._source.idle or self._book.kept_rows > _MOST_ROWS:
+        if self._source.idle or self._book.keeps_much:
             self._windows.commit()
 
     def _unfit(self, block: Block) -> str:

@@ -14,7 +14,7 @@ from haulier.runs.driving.delivery import Delivery
 __all__ = ["Windows"]
 
 _FLUSH_S = 0.1  # outcomes without a new window wait at most this long for their commit
-_MOST_OUTSTANDING_BYTES = 8 << 20  # of bodies; the texts of their records are held beside them
+_MOST_BYTES = 16 << 20  # of bodies and texts, and of what waits for the ledger to hash or keep it
 _MOST_COMMITS = 8  # on their way to the disk
 
 
@@ -51,7 +51,7 @@ class Windows:
         """Bring deliveries that the book expects on their way, as soon as no more intents than wanted are without
         outcome.
         """
-        self._bytes += sum([delivery.request.length for delivery in deliveries])
+        self._hold(deliveries)
         self._backlog.extend(deliveries)
         self._begin()
 
@@ -62,7 +62,7 @@ class Windows:
         if self._course.policy.park:
             self.intend([delivery])  # what was under way is in doubt, so this one waited
             return
-        self._bytes += delivery.request.length
+        self._hold([delivery])
         self._add([delivery])
         self._begin()
 
@@ -73,7 +73,7 @@ class Windows:
         in a request, so after a stop or a crash nobody would know of a part whose intent is not in the ledger. And what
         is held up until it comes to rest may fill all the room there is.
         """
-        self._bytes += delivery.request.length
+        self._hold([delivery])
         self._add([delivery])
 
     def commit(self, *, always: bool = False) -> None:
@@ -82,6 +82,7 @@ class Windows:
             return
         window, self._window = self._window, []
         commit = self._book.turn()
+        self._bytes += _kept_bytes(commit)
         self._uncommitted.append((commit, window))
         self._written += 1
         self._write(commit)
@@ -103,7 +104,9 @@ class Windows:
         """`count` commits are durable since the start: those of them that were not told before, with their windows."""
         while self._uncommitted and self._durable < count:
             self._durable += 1
-            yield self._uncommitted.popleft()
+            commit, window = self._uncommitted.popleft()
+            self._bytes -= _text_bytes(window) + _kept_bytes(commit)
+            yield commit, window
         self.look_for_room()
 
     @property
@@ -118,7 +121,7 @@ class Windows:
 
     def rested(self, *deliveries: Delivery) -> None:
         """These came to rest, or were laid aside: their bodies are held no longer."""
-        self._bytes -= sum([delivery.request.length for delivery in deliveries])
+        self._bytes -= _body_bytes(deliveries) + _text_bytes(deliveries)
 
     def go_on(self) -> None:
         """Something came to rest: what waited for that is brought on its way."""
@@ -177,6 +180,10 @@ class Windows:
         self._book.intend([delivery.request for delivery in deliveries], self._course.stored)
         self._window += deliveries
 
+    def _hold(self, deliveries: Sequence[Delivery]) -> None:
+        """Count what these hold: texts twice, as they are in the input as well, which the commit is to hash."""
+        self._bytes += _body_bytes(deliveries) + 2 * _text_bytes(deliveries)
+
     def _flush(self) -> None:
         self._flush_at = None
         self.commit()
@@ -186,6 +193,19 @@ class Windows:
         return (
             (self._durable > 0 or not self.on_the_way)
             and self._outstanding() <= windows * self._course.window
-            and self._bytes < _MOST_OUTSTANDING_BYTES
+            and self._bytes < _MOST_BYTES
             and len(self._uncommitted) < _MOST_COMMITS
         )
+
+
+def _body_bytes(deliveries: Sequence[Delivery]) -> int:
+    return sum([delivery.request.length for delivery in deliveries])
+
+
+def _text_bytes(deliveries: Sequence[Delivery]) -> int:
+    return sum([len(delivery.request.texts) for delivery in deliveries])
+
+
+def _kept_bytes(commit: Commit) -> int:
+    """Of the texts of rejected and in-doubt records that a commit keeps."""
+    return sum([len(row[-1] or b"") for row in commit.records])

@@ -13,11 +13,12 @@ from haulier.model.block import Block
 __all__ = ["Feed"]
 
 _MOST_BLOCKS = 8
+_BLOCK_BYTES = 64 << 10  # a longer one counts for several
 _SLOW_S = 0.05
 
 
 class Feed:
-    """Blocks of an iterable that may block, read ahead by at most 8 blocks.
+    """Blocks of an iterable that may block, read ahead by at most 8 blocks or 512 KiB, and one that waits for room.
 
     at_hand: it hardly ever blocks, as the lines of a file. Then the loop takes them in place, until one has kept it
     waiting: what goes from thread to thread is cold in the caches, and both wait for the interpreter.
@@ -27,7 +28,7 @@ class Feed:
     def __init__(self, blocks: Iterable[Block], *, at_hand: bool = False) -> None:
         self._blocks = iter(blocks)
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Block] = deque()
+        self._ready: deque[tuple[Block, int]] = deque()
         self._room = threading.Semaphore(_MOST_BLOCKS)
         self._wake: asyncio.Future[None] | None = None
         self._ended = False
@@ -87,8 +88,8 @@ class Feed:
             yield at_hand
         while True:
             if self._ready:
-                block = self._ready.popleft()
-                self._room.release()
+                block, room = self._ready.popleft()
+                self._room.release(room)
                 yield block
                 continue
             with self._lock:
@@ -109,10 +110,12 @@ class Feed:
     def _read(self) -> None:
         try:
             for block in self._blocks:
-                self._room.acquire()
-                if self._closed:
-                    return
-                self._ready.append(block)
+                room = _room(block)
+                for _ in range(room):
+                    self._room.acquire()
+                    if self._closed:
+                        return
+                self._ready.append((block, room))
                 self._tell()
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever iterates, in another thread
             self._error = error
@@ -129,6 +132,12 @@ class Feed:
             self._loop.call_soon_threadsafe(_set, wake)
         except RuntimeError:
             return  # the loop is closed: nobody listens any more
+
+
+def _room(block: Block) -> int:
+    """For how many blocks this one counts, 1 to 8."""
+    size = sum(map(len, block.lines if block.text is None else block.text))
+    return min(max(1, size // _BLOCK_BYTES), _MOST_BLOCKS)
 
 
 def _set(wake: asyncio.Future[None]) -> None:
