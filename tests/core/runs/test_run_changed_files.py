@@ -137,20 +137,26 @@ def test_what_never_left_and_cannot_be_made_anew_is_rejected_and_replayed_as_it_
         assert wire.bodies[-1] == b"second, and longer 3"
 
 
-def test_what_changed_under_way_is_rejected_as_nothing_of_it_was_sent() -> None:
-    """It is no doubt: each attempt saw before its first byte that the file is not the one that was planned."""
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_changed_under_way_is_rejected_as_nothing_of_it_can_have_been_carried_out(refused: bool) -> None:
+    """It is no doubt: each attempt, or each but one that was refused, saw before its first byte that the file is not
+    the one that was planned.
+    """
     for number in range(6):
         picture(number, "first")
 
     def reply(asked: Asked) -> Answer:
-        if asked.number == 0:
+        if asked.number == (2 if refused else 0):
             picture(2, "second, and longer")
-        return answer()
+        return answer(429) if refused and asked.number == 2 else answer()
 
     with Wire(reply) as wire:
         made = uploading(wire, order="none", limits={"max_in_flight": 1})
         assert counts(send(made, named(6))) == {"delivered": 5, "rejected": 1}
-        assert wire.bodies == [b"first 0", b"first 1", b"first 3", b"first 4", b"first 5"]
+        assert wire.bodies.count(b"first 2") == refused
+        assert [body for body in wire.bodies if body != b"first 2"] == [
+            b"first %d" % number for number in (0, 1, 3, 4, 5)
+        ]
         changed = "file 2.png: changed since the run looked at it; let it rest, and run again"
         assert dead_letters() == [(2, REJECTED, f"retries exhausted: {changed}")]
         assert counts(within(60, lambda: haulier.replay(made, state="state"))) == {"delivered": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from haulier.delivery.retry import Exhausted
-from haulier.io.ledger.rows import NOT_SENT
+from haulier.io.ledger.rows import may_have_arrived
 from haulier.model.delivery import Verdict
 from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivery import Delivery
@@ -53,7 +53,7 @@ class SecondRound:
         if why:
             self._stage.stop(why)
         elif again:
-            refused = wish.answered or delivery.left_status == NOT_SENT
+            refused = wish.answered or not may_have_arrived(delivery.left_status)
             verdict = Verdict("rejected" if refused else "unknown", f"retries exhausted: {wish.reason}")
             self._rest(delivery, verdict, wish)
         else:
