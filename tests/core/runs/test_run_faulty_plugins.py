@@ -287,6 +287,58 @@ def test_a_judge_that_gives_no_reason_has_the_answer_told_instead(odd: Odd, wire
     assert rows(Path("state"), "select distinct reason from record") == [("the service answered 200: {}",)]
 
 
+CHANGED = "; to change some, make a new value of each, or return Portions with `carries`"
+
+
+@pytest.mark.parametrize("needs", ["opaque", "values"])
+@pytest.mark.parametrize(
+    ("build", "lost", "doubled", "first"),
+    [
+        (lambda items: items[1:], 1, 0, 1),
+        (lambda items: [*items, items[0]], 0, 1, 1),
+        (lambda items: {"all": items, "first": items[0]}, 0, 1, 1),
+        (lambda items: {"all": items, "again": {"all": list(items)}}, 0, 20, 1),
+        (lambda items: [*items[:19], {**items[19], "new": 1}], 1, 0, 20),
+        (lambda items: [{"do": 1}, items[0], {"do": 2}, items[2]], 18, 0, 2),
+        (lambda items: [], 20, 0, 1),
+    ],
+)
+def test_a_grouping_that_places_records_places_each_once_whatever_it_needs(
+    build: Callable[..., Any], lost: int, doubled: int, first: int, needs: str, odd: Odd, wire: Wire
+) -> None:
+    name = "odd" if needs == "opaque" else "odd-values"
+    odd.faulty["build"] = lambda items: build(items) if len(items) > 1 else items
+    with pytest.raises(PluginError) as caught:
+        send(odd, wire, "build", batching={"size": 20, "grouping": name})
+    told = (
+        f"{PLACE}grouping {name} left out {lost} of 20 records and placed {doubled} more than once (first: "
+        f"line {first}); it must place every record exactly once{CHANGED if needs == 'values' else ''} (lines 1 to 20)"
+    )
+    assert re.sub(f" {WHOSE}", "", str(caught.value)).startswith(told)
+    assert wire.asked == []
+    assert rows(Path("state"), "select state, rejected, in_doubt from run") == [("stopped", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda items: [{"new": item["id"]} for item in items],
+        lambda items: ",".join(str(item["id"]) for item in items),
+        lambda items: {"count": len(items), "all": [{"do": 1}, *items]},
+        lambda items: tuple(Portion(payload={"one": item}, carries=[at]) for at, item in enumerate(items)),
+        lambda items: tuple(
+            Portion(payload={**item, "new": 1}, carries=[at]) for at, item in enumerate(items)
+        ),
+    ],
+)
+def test_a_grouping_that_needs_values_may_make_new_ones(
+    build: Callable[..., Any], odd: Odd, wire: Wire
+) -> None:
+    odd.faulty["build"] = lambda items: build(items) if items[0] else items
+    report = send(odd, wire, "build", batching={"size": 20, "grouping": "odd-values"})
+    assert counts(report) == {"delivered": 60}
+
+
 def test_what_calls_a_run_off_from_outside_still_does(odd: Odd) -> None:
     async def called_off(url: str) -> bool:
         made = {"name": "d", "request": {"method": "POST", "url": url}}

@@ -274,7 +274,9 @@ def test_a_check_tells_what_a_grouping_raises_of_an_empty_record_and_refuses_it_
     checked = haulier.check(
         destination("http://127.0.0.1:9", batching={"size": 2, "grouping": "strange"}, key="id")
     )
-    whence = registry.bringer(registry.grouping("strange")).removeprefix("plugin ")
+    bringer = registry.plugin_of(registry.grouping("strange"))
+    assert bringer is not None
+    whence = bringer.place.removeprefix("plugin ")
     assert checked.problems == ()
     assert [one for one in checked.warnings if "grouping" in one] == ([told.format(whence)] if told else [])
 

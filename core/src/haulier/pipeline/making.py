@@ -262,9 +262,13 @@ class Making:
 
     def _encoded(self, payload: Any, cut: Cut) -> Body:
         spec = self._spec
-        if spec.opaque:
-            check_places(payload, cut.items, what=spec.grouped_by, where=partial(self._where, cut))
+        if spec.placed:
+            where = partial(self._where, cut)
+            check_places(payload, cut.items, what=spec.grouped_by, where=where, anew=spec.anew)
         if self._beside:
+            if not isinstance(payload, dict):
+                told = f"returned a {type(payload).__name__} where values stand beside the records"
+                raise PluginError(f"{spec.grouped_by} {told}; it must return a dict each time")
             payload = {**payload, **self._beside}
         return spec.encode(payload, spec.encoder_settings)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
+
+import msgspec
 
 from haulier.errors import PluginError, RecordError
 from haulier.model.parts import Portion
@@ -13,41 +15,71 @@ from haulier.model.parts import Portion
 __all__ = ["check_carried", "check_places"]
 
 _SHOWN_CHARACTERS = 60
+_NESTS = (dict, list, tuple)
+_RECORDS = (
+    dict,
+    list,
+    msgspec.Raw,
+)  # whatever stands for a record, but for an attribute that is a number or a text
 
 
-def check_places(payload: Any, items: Sequence[Any], *, what: str, where: Callable[[int], str]) -> None:
-    """Pass where each of the opaque items stands in the payload exactly once; else PluginError: records were lost.
+def check_places(
+    payload: Any, items: Sequence[Any], *, what: str, where: Callable[[int], str], anew: bool = False
+) -> None:
+    """Pass where each of the items stands in the payload exactly once; else PluginError: records were lost.
 
-    what: the grouping, as messages name it; where: an item, by its index.
+    what: the grouping, as messages name it; where: an item, by its index. anew: it looks into its items and may make
+    values of its own of them: all of them, or it places all. What was made anew nobody can hold against a record.
     The list that nearly every grouping makes is compared at once; anything else is looked through.
     """
-    candidates = payload.values() if type(payload) is dict else (payload,)
-    for value in candidates:
-        if type(value) is list and (value is items or value == items):
-            return
-    found: Counter[int] = Counter()
-    pending = [payload]
-    mine = {id(item) for item in items}
-    while pending:
-        value = pending.pop()
-        if id(value) in mine:
-            found[id(value)] += 1
-        elif isinstance(value, dict):
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pending.extend(value)
-    lost = [at for at, item in enumerate(items) if not found[id(item)]]
-    doubled = [at for at, item in enumerate(items) if found[id(item)] > 1]
-    if lost and not found and not isinstance(payload, dict | list | tuple):
+    if _is_list_of(items, payload):
+        return
+    found = Counter(one for one in map(id, _values(payload, set(map(id, items)))))
+    told = Counter(
+        map(id, items)
+    )  # a number or a text may be one object for several records, and elsewhere, too
+    records = [at for at, item in enumerate(items) if isinstance(item, _RECORDS)]
+    placed = any(found[id(items[at])] for at in records)
+    if anew and not placed and (payload or not isinstance(payload, _NESTS)):
+        return
+    of_interest = records if anew and placed else range(len(items))
+    lost = [at for at in of_interest if found[id(items[at])] < told[id(items[at])]]
+    doubled = [at for at in records if found[id(items[at])] > told[id(items[at])]]
+    if lost and not placed and not isinstance(payload, _NESTS):
         raise PluginError(
             f"{what} returned {'None' if payload is None else f'a value of type {type(payload).__name__}'}; it must "
             "return a dict or a list in which every record stands exactly once, or a tuple of Portion"
         )
     if lost or doubled:
+        way = "; to change some, make a new value of each, or return Portions with `carries`" if anew else ""
         raise PluginError(
             f"{what} left out {len(lost)} of {len(items)} records and placed {len(doubled)} more than once (first: "
-            f"{where((lost or doubled)[0])}); it must place every record exactly once"
+            f"{where((lost or doubled)[0])}); it must place every record exactly once{way}"
         )
+
+
+def _is_list_of(items: Sequence[Any], payload: Any) -> bool:
+    """Whether a payload is the list of all items, or a mapping that has it once and none of them elsewhere."""
+    values = payload.values() if type(payload) is dict else (payload,)
+    lists = [value for value in values if type(value) is list and (value is items or value == items)]
+    if len(lists) != 1:
+        return False
+    beside = [one for one in values if one is not lists[0]]
+    return not beside or {*map(id, _values(beside, ()))}.isdisjoint(map(id, items))
+
+
+def _values(payload: Any, unread: Container[int]) -> Iterator[Any]:
+    """All that stands in a payload, however deep; unread: ids of what is not looked into."""
+    pending = [payload]
+    while pending:
+        value = pending.pop()
+        yield value
+        if id(value) in unread:
+            continue
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pending.extend(value)
 
 
 def check_carried(portions: Sequence[Any], count: int) -> None:

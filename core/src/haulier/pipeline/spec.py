@@ -76,7 +76,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         uncompressed; max_wait: of a record for company, seconds; None for no bound. group_by: attribute paths.
     compress: what becomes of a body without files before it is sent, hashed and counted.
     grouped_by and place: how messages name the grouping, and the destination or its stage.
-    opaque: the grouping places items it cannot read, so each must stand in its payload exactly once.
+    placed: the grouping makes its payload here, so that each item must stand in it exactly once; anew: it may make new
+        values of them instead.
     waits: the grouping is one that waits, so what comes of a batch may wait for other work as well.
     encoder_needs: in what form the encoder takes records.
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
@@ -98,7 +99,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     grouping: Grouping | None = None
     grouped_by: str = ""
     place: str = ""
-    opaque: bool = False
+    placed: bool = False
+    anew: bool = False
     waits: bool = False
     encoder_needs: Needs = "opaque"
     size: int = 100

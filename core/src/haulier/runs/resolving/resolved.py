@@ -258,8 +258,9 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     def _spec(self, facts: RunFacts, run_id: str) -> PlanSpec:
         batching, algorithm = self.batching or Batching(size=1), self.algorithm
         whole = self.pieces.whole
-        placed = algorithm is not None and algorithm.needs == "opaque" and not algorithm.waits
-        opaque = placed and self.way != "full"
+        placed = algorithm is not None and not algorithm.waits
+        anew = algorithm is not None and algorithm.needs == "values"
+        opaque = placed and not anew and self.way != "full"
         grouped_by = guard_of(self.registry, algorithm) if algorithm is not None else None
         shape, item = shape_of(self.destination), item_of(batching, self.pieces.item_type)
         if item is not None:
@@ -281,7 +282,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             else None,
             grouped_by=grouped_by.what if grouped_by is not None else "",
             place=place_of(self.destination, self.stage),
-            opaque=opaque,
+            placed=placed,
+            anew=anew,
             waits=self.program is not None,
             encoder_needs=self.encoder.needs,
             size=0 if whole or algorithm is None else batching.size,
