@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,27 @@ def test_a_reader_that_cannot_be_opened_is_named(opens: str, told: str, project:
         project.post("d", wire.url)
         assert carry(project, OPENS=opens) == (2, f"haulier: {NAMED}{told}")
         assert wire.asked == []
+
+
+@pytest.mark.parametrize(
+    ("packed", "code", "told"),
+    [
+        (gzip.compress, 0, ""),
+        (lambda plain: gzip.compress(plain[:9]) + gzip.compress(plain[9:]), 0, ""),
+        (lambda plain: gzip.compress(plain)[:-9], 3, "in.pages.gz: the gzip data ends early"),
+        (lambda plain: plain, 3, "in.pages.gz: the gzip data is damaged: Not a gzipped file"),
+    ],
+)
+def test_a_reader_of_a_plugin_is_handed_unpacked_what_is_packed(
+    packed: Callable[[bytes], bytes], code: int, told: str, project: Project
+) -> None:
+    (project.root / "in.pages.gz").write_bytes(packed((project.root / "in.pages").read_bytes()))
+    with Wire() as wire:
+        project.post("d", wire.url)
+        words = ("run", "d", "--records", "in.pages.gz", "--activate")
+        ended = project.run(*words, PYTHONPATH=str(project.root / "site"))
+        assert (ended.code, told in ended.err + ended.out) == (code, True), ended.err
+        assert sorted(json.loads(body)["id"] for body in wire.bodies) == ([*range(6)] if code == 0 else [])
 
 
 @pytest.mark.parametrize("command", ["preview", "plan", "test"])

@@ -29,6 +29,7 @@ __all__ = [
     "ByteStream",
     "QuickFingerprint",
     "Source",
+    "checked_read",
     "open_file",
     "quick_fingerprint",
 ]
@@ -180,16 +181,19 @@ class ByteStream:
         return head
 
     def _checked(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            return read(size)
-        except EOFError:
-            raise InputError(
-                f"{self.name}: the gzip data ends early; get the whole file and run again"
-            ) from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{self.name}: the gzip data is damaged: {error}; get the file again") from None
-        except OSError as error:
-            raise InputError(f"{self.name}: cannot be read: {error}") from None
+        return checked_read(read, size, self.name)
+
+
+def checked_read(read: Callable[[int], bytes], size: int, name: str) -> bytes:
+    """What one call of `read` gives; InputError names the input where its bytes cannot be read or unpacked."""
+    try:
+        return read(size)
+    except EOFError:
+        raise InputError(f"{name}: the gzip data ends early; get the whole file and run again") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{name}: the gzip data is damaged: {error}; get the file again") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error}") from None
 
 
 class _Rejoined:

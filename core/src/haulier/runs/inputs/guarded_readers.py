@@ -1,4 +1,4 @@
-"""Readers as inputs take them: whatever one of a plugin does that no reader may becomes a PluginError that names it."""
+"""Readers as inputs take them: one of a plugin is guarded, and handed what is packed unpacked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from haulier.errors import RecordError
 from haulier.io.readers import reader_types
+from haulier.io.readers.unpacked import unpacking
 from haulier.model.block import Block
 from haulier.model.parts import Doors, Reader, ReaderType
 from haulier.plugins.registry import Registry
@@ -34,7 +35,7 @@ def _guarded_type(reader: ReaderType, named: str) -> ReaderType:
     def opened(source: str, doors: Doors) -> Reader:
         guard = Guard(named, source, mend=_MEND)
         factory = guard.around(reader.factory, returns=_no_reader, about=lambda *_: "as it was opened")
-        return _GuardedReader(factory(source, doors), guard)
+        return _GuardedReader(factory(source, unpacking(doors, source, reader)), guard)
 
     return msgspec.structs.replace(reader, factory=opened)
 
