@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -144,8 +145,12 @@ class FaultServer:
 
 async def _act(steps: Sequence[Step], writer: asyncio.StreamWriter) -> bool:
     """Do what is written; whether the connection stays open."""
-    for step in steps:
+    taken: socket.socket = writer.get_extra_info("socket")
+    for at, step in enumerate(steps):
         if isinstance(step, bytes):
+            if steps[at + 1 :] == (Close(),) and sys.platform == "linux":
+                # The end leaves with the last bytes: a client that could come between them would be right to go on.
+                taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             writer.write(step)
             await writer.drain()
         elif isinstance(step, Pause):
@@ -156,7 +161,6 @@ async def _act(steps: Sequence[Step], writer: asyncio.StreamWriter) -> bool:
                 await writer.drain()
                 await asyncio.sleep(step.every_s)
         elif isinstance(step, Reset):
-            taken: socket.socket = writer.get_extra_info("socket")
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False
