@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import gc
+import json
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.core.runs.wire import Wire
 
 import haulier
 
@@ -58,6 +65,25 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     return found[0]
+
+
+_CARRY = """
+import json, sys
+import haulier
+haulier.send(json.loads(sys.argv[1]), "in.jsonl", state="state", run_key="mine")
+"""
+
+
+def killed_when(wire: Wire, asked: int, made: dict[str, Any]) -> None:
+    """Carry `in.jsonl` under the key `mine` in a process of its own, killed once so many requests have arrived."""
+    process = subprocess.Popen([sys.executable, "-c", _CARRY, json.dumps(made)])
+    until = time.monotonic() + 60
+    while len(wire.asked) < asked:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def leave_garbage() -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.runs.carrying import counts, destination, rows, within, write_records
+from tests.core.runs.carrying import counts, destination, killed_when, rows, within, write_records
 from tests.core.runs.wire import Answer, Asked, Cut, Stall, Wire, answer
 
 import haulier
@@ -72,25 +68,6 @@ def test_resent_is_sent_again_with_the_same_bytes_and_key() -> None:
 def test_what_was_answered_is_tried_again_under_either_policy(status: int) -> None:
     with Wire(lambda asked: answer(status) if asked.number == 3 else answer()) as wire:
         assert counts(send(wire, [{"id": number} for number in range(10)], "park")) == {"delivered": 10}
-
-
-CARRY = """
-import json, sys
-import haulier
-haulier.send(json.loads(sys.argv[1]), "in.jsonl", state="state", run_key="mine")
-"""
-
-
-def killed_when(wire: Wire, asked: int, made: dict[str, Any]) -> None:
-    """Carry in a process of its own and kill it once so many requests have arrived."""
-    process = subprocess.Popen([sys.executable, "-c", CARRY, json.dumps(made)])
-    until = time.monotonic() + 60
-    while len(wire.asked) < asked:
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills")

@@ -30,13 +30,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 class Wait(msgspec.Struct, frozen=True, gc=False):
     """Come back after `seconds`; asked: the service asked for them (the whole run slows down).
 
-    resend: an attempt so far may have been carried out.
+    resend: an attempt so far may have been carried out. conflict: as in Exhausted.
     """
 
     seconds: float
     asked: bool
     reason: str
     resend: bool = False
+    conflict: bool = False
 
 
 class Settle(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +52,8 @@ class Exhausted(msgspec.Struct, frozen=True, gc=False):
     """All attempts were spent. answered: the last one was refused (408, 429, 5xx); else nobody knows whether it was.
 
     spoken: the answer spoke of each record, and wants every one of them again. parked: nothing is repeated that may
-    have arrived, so this was the last attempt.
+    have arrived, so this was the last attempt. conflict: the last answer was 409 to a repeated request, as a service
+    says it that has taken an earlier attempt: nothing is wrong with it.
     """
 
     reason: str
@@ -61,6 +63,7 @@ class Exhausted(msgspec.Struct, frozen=True, gc=False):
     response: Response | None
     spoken: bool = False
     parked: bool = False
+    conflict: bool = False
 
 
 Flow: TypeAlias = Generator[Send | Wait | Settle | Exhausted, "Response | TransportError | None", None]
@@ -121,16 +124,17 @@ def deliver(
                 response,
                 spoken=came.spoken,
                 parked=came.parked,
+                conflict=came.conflict,
             )
             return
         wait_s = came.asked_s or _backoff(policy, attempt, jitter)
-        yield Wait(wait_s, came.asked_s > 0, came.reason, resend)
+        yield Wait(wait_s, came.asked_s > 0, came.reason, resend, came.conflict)
 
 
 class _Again(msgspec.Struct, frozen=True, gc=False):
     """The request goes out again, if there are attempts left and it may be repeated.
 
-    asked_s: the wait that the service asked for, or 0. answered, resend, spoken, parked: as in Exhausted.
+    asked_s: the wait that the service asked for, or 0. All others as in Exhausted.
     """
 
     reason: str
@@ -139,6 +143,7 @@ class _Again(msgspec.Struct, frozen=True, gc=False):
     asked_s: float = 0.0
     spoken: bool = False
     parked: bool = False
+    conflict: bool = False
 
 
 def _of_verdict(
@@ -150,12 +155,14 @@ def _of_verdict(
     if not isinstance(verdict, Verdict) or verdict.kind != "retry":
         return verdict
     status = answer.status
+    conflict = resend and status == 409  # maybe with itself
     return _Again(
         verdict.reason,
-        not (resend and status == 409),  # it may be in conflict with itself
+        not conflict,
         resend or status == 408 or status >= 500,
         max(verdict.wait_s or 0.0, 0.0),  # `Retry-After: 0` is no leave to hammer
         parked=policy.park and status in _UNANSWERED,
+        conflict=conflict,
     )
 
 

@@ -116,6 +116,18 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
             "`unanswered: park` they are in doubt. Run again when the service is well"
         )
 
+    def conflicting(self, reason: str) -> str:
+        """A repeated request met 409 to the end and is in doubt: why the run stops now, or an empty text.
+
+        By itself it is no bad night: a service says it of what it has taken. Beside attempts that fail it may be one.
+        """
+        if not self.failed or not self._all_fruitless():
+            return ""
+        return (
+            f"{self.fruitless} requests did not succeed, and attempts fail meanwhile (the last: {clause(reason)}); "
+            "what met 409 when it was repeated is in doubt. Run again when the service is well"
+        )
+
     def none_made(self, count: int, reason: str) -> str:
         """No record of a stage could be made into a request, and no more come: why the run stops, or an empty text.
 

@@ -13,6 +13,8 @@ from haulier.runs.driving.windows import Windows
 
 __all__ = ["SecondRound"]
 
+_SPENT = "retries exhausted"
+
 
 class SecondRound:
     """waiting: deliveries that the round has yet to begin with."""
@@ -34,27 +36,18 @@ class SecondRound:
 
     def exhausted(self, delivery: Delivery, wish: Exhausted) -> None:
         """A delivery spent its attempts: it waits for the round, or has had it and comes to rest, or the run stops."""
-        if wish.parked:
-            self._rest(delivery, Verdict("unknown", wish.reason), wish)
-            if why := self._stage.rules.parked(wish.reason, began=delivery.began):
-                self._stage.stop(why)
-            return
         again = delivery.exhausted is not None
-        why = self._stage.rules.exhausted(
-            wish.reason,
-            began=delivery.began,
-            again=again,
-            since=delivery.since or 0,
-            status=delivery.status,
-            spoken=wish.spoken,
-        )
+        if wish.parked or (wish.conflict and again):
+            self._leave_in_doubt(delivery, wish)
+            return
+        why = "" if wish.conflict else self._why_stop(delivery, wish)
         if why or not again:
             self._stage.put_back(delivery, wish.reason)
         if why:
             self._stage.stop(why)
         elif again:
             refused = wish.answered or not may_have_arrived(delivery.left_status)
-            verdict = Verdict("rejected" if refused else "unknown", f"retries exhausted: {wish.reason}")
+            verdict = Verdict("rejected" if refused else "unknown", f"{_SPENT}: {wish.reason}")
             self._rest(delivery, verdict, wish)
         else:
             delivery.exhausted = wish
@@ -67,6 +60,24 @@ class SecondRound:
                 self._crew.settled(delivery)
                 self._windows.follow(once_more)
                 self._windows.commit_soon()
+
+    def _why_stop(self, delivery: Delivery, wish: Exhausted) -> str:
+        """Why the run stops now, as the service seems to be down; an empty text where it goes on."""
+        return self._stage.rules.exhausted(
+            wish.reason,
+            began=delivery.began,
+            again=delivery.exhausted is not None,
+            since=delivery.since or 0,
+            status=delivery.status,
+            spoken=wish.spoken,
+        )
+
+    def _leave_in_doubt(self, delivery: Delivery, wish: Exhausted) -> None:
+        """It may have arrived, and is not sent again; or was, and no answer said what became of it."""
+        rules, reason = self._stage.rules, wish.reason
+        self._rest(delivery, Verdict("unknown", reason if wish.parked else f"{_SPENT}: {reason}"), wish)
+        if why := rules.parked(reason, began=delivery.began) if wish.parked else rules.conflicting(reason):
+            self._stage.stop(why)
 
     def _rest(self, delivery: Delivery, verdict: Verdict, wish: Exhausted) -> None:
         self._windows.rested(delivery)

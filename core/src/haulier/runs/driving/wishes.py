@@ -55,7 +55,8 @@ class Wishes:
     def wait(self, delivery: Delivery, wish: Wait) -> None:
         """It comes back after a while, and so do all others where the service asked for that; or the run stops."""
         stage, crew = self._stage, self._crew
-        if delivery.own_tries:  # else the answer that asked for these records again was counted by itself
+        # A part that has yet to leave: the answer that asked for its records again was counted by itself.
+        if delivery.own_tries and not wish.conflict:
             stage.rules.failure(delivery.began, crew.active)
         crew.later(delivery, wish.seconds)
         stage.book.waited(wish.seconds)
