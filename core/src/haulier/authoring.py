@@ -44,7 +44,7 @@ from haulier.errors import (
 )
 from haulier.model.block import Block, RejectedRecord
 from haulier.model.connector import Connector, EndpointTemplate, Following, Parameter
-from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Stop, Verdict
+from haulier.model.delivery import ACCEPTED, DELIVERED, Judge, Outcomes, Stop, Verdict
 from haulier.model.expression import first_expression
 from haulier.model.json_value import as_text, decoded
 from haulier.model.media_type import MediaType, TextMediaType
@@ -98,6 +98,7 @@ __all__ = [
     "Judge",
     "MediaType",
     "NoSettings",
+    "Outcomes",
     "Output",
     "OutputBusy",
     "OutputType",

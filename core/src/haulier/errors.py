@@ -42,7 +42,7 @@ class HaulierError(Exception):
 
 
 class ConfigurationError(HaulierError):
-    """Something a person wrote does not hold; nothing was sent."""
+    """Something a person wrote does not hold; nothing was sent, but where a plugin failed in the middle of a run."""
 
 
 class DestinationError(ConfigurationError):
@@ -58,7 +58,10 @@ class ExpressionError(ConfigurationError):
 
 
 class PluginError(ConfigurationError):
-    """A plugin could not be loaded, or offered something that does not hold."""
+    """A plugin could not be loaded, offered something that does not hold, or failed in the middle of a run.
+
+    Then the run stopped, and goes on by the same call once the plugin is mended or put back.
+    """
 
 
 class RecordError(HaulierError):

@@ -40,6 +40,6 @@ def test_the_plugin_in_the_docstring_conforms() -> None:
 def test_every_hook_says_when_it_is_called_what_nothing_means_and_shows_an_example() -> None:
     for field in OFFERED:
         doc = getattr(hookspecs, f"haulier_{field}").__doc__ or ""
-        assert "Called once by the loader" in doc, field
+        assert "Called by the loader" in doc, field
         assert "Returning" in doc, field
         assert "Example::" in doc, field

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,19 @@ def test_an_argument_of_another_type_is_refused_by_name(call: Callable[[], objec
     with pytest.raises(ConfigurationError) as refused:
         call()
     assert str(refused.value) == f"{told}, and not of type int"
+
+
+def test_records_that_are_asynchronous_are_refused_with_what_to_do() -> None:
+    async def given() -> AsyncIterator[dict[str, int]]:
+        yield {"id": 1}
+
+    records: Any = given()
+    with pytest.raises(ConfigurationError) as refused:
+        asyncio.run(haulier.asend(MADE, records, state="state"))
+    assert str(refused.value) == (
+        "records: one async_generator is asynchronous, which no run can pull; write what it gives to an `open_run`, "
+        "some records at a time, or collect it: [one async for one in records]"
+    )
 
 
 @pytest.mark.parametrize("call", [haulier.send, haulier.open_run, haulier.replay])

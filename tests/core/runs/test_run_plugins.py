@@ -15,10 +15,9 @@ from tests.core.runs.wire import Wire
 from tests.made import made_endpoint
 
 import haulier
-from haulier.authoring import hookimpl
+from haulier.authoring import DELIVERED, Outcomes, Verdict, hookimpl
 from haulier.errors import PluginError, RecordError
 from haulier.model.connector import Connector, EndpointTemplate
-from haulier.model.delivery import Verdict
 from haulier.model.parts import (
     Added,
     CredentialType,
@@ -43,7 +42,9 @@ class Faulty(Exception):
 class Plugin:
     """A stranger's plugin whose parts fail as they are told."""
 
-    judge: Callable[[Request, Response], Verdict | None] = staticmethod(lambda request, response: None)
+    judge: Callable[[Request, Response], Verdict | Outcomes | None] = staticmethod(
+        lambda request, response: None
+    )
     shape: Callable[[Sequence[Any]], Any] = staticmethod(list)
     written: list[bytes]
     error: Exception | SystemExit | None = None
@@ -61,17 +62,17 @@ class Plugin:
 
     @hookimpl
     def haulier_endpoint_templates(self) -> list[EndpointTemplate]:
-        return [
-            made_endpoint(
-                "call",
-                connector="strange",
-                method="POST",
-                path="/call",
-                attributes="body",
-                content_formats=("json",),
-                judge=lambda request, response: self.judge(request, response),  # noqa: PLW0108 - set later
-            )
-        ]
+        made = made_endpoint(
+            "call",
+            connector="strange",
+            method="POST",
+            path="/call",
+            attributes="body",
+            content_formats=("json",),
+            judge=lambda request, response: self.judge(request, response),  # noqa: PLW0108 - set later
+        )
+        many = {"name": "many", "batch": "container", "batching": {"grouping": "strange"}}
+        return [made, made.model_copy(update=many)]
 
     @hookimpl
     def haulier_grouping_algorithms(self) -> list[GroupingAlgorithm]:
@@ -161,6 +162,26 @@ def _fails_at(
         return None
 
     return judge
+
+
+def test_a_judge_speaks_of_each_record_of_a_batch(plugin: Plugin) -> None:
+    """With what plugin authors have: what it asks for again goes out again, alone."""
+
+    def judge(request: Request, response: Response) -> Outcomes:
+        kinds = {
+            0: DELIVERED,
+            1: Verdict("rejected", "odd"),
+            2: Verdict("unknown", "what"),
+            3: Verdict("retry", "later"),
+        }
+        again = len(request.positions) == 1
+        return Outcomes([DELIVERED if again else kinds[position] for position in request.positions])
+
+    plugin.judge = judge
+    with Wire() as wire:
+        report = send(call(wire, endpoint="many"), [{"id": number} for number in range(4)])
+        assert counts(report) == {"delivered": 2, "rejected": 1, "in_doubt": 1}
+        assert wire.bodies == [b'[{"id":0},{"id":1},{"id":2},{"id":3}]', b'[{"id":3}]']
 
 
 def test_a_judge_that_raises_ends_the_run_which_goes_on_when_it_is_mended(plugin: Plugin) -> None:

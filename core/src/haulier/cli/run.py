@@ -74,8 +74,8 @@ def command(
     Every record that was read is accounted for, also after a crash. The same command again goes on with an unfinished
     run, and sends nothing where the very input was carried before.
 
-    Ends with 0 all delivered, 2 nothing sent for what is set wrongly, 3 stopped and resumable, 4 some rejected,
-    5 some in doubt or accepted, 130 or 143 interrupted.
+    Ends with 0 all delivered, 2 nothing sent for what is set wrongly (or a plugin failed under way: resumable),
+    3 stopped and resumable, 4 some rejected, 5 some in doubt or accepted, 130 or 143 interrupted.
     """
     with importing():
         from haulier.runs.destinations.switching import gate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any
 
 from haulier.errors import ConfigurationError
@@ -88,6 +88,11 @@ def open_records(
         reader = _open_path(path, format, delimiter, types, doors or SourceDoors(path))
     elif format is not None or delimiter is not None:
         raise ConfigurationError("records: a format or delimiter is for paths; Python records have none")
+    elif isinstance(source, AsyncIterable):
+        raise ConfigurationError(
+            f"records: one {type(source).__qualname__} is asynchronous, which no run can pull; write what it gives to "
+            "an `open_run`, some records at a time, or collect it: [one async for one in records]"
+        )
     elif isinstance(source, (Mapping, bytes, bytearray)) or not isinstance(source, Iterable):
         raise ConfigurationError(
             f"records: one {type(source).__qualname__} is no iterable of records; put it into a list"
