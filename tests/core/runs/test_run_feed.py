@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,13 @@ from haulier.runs.inputs.feed import Feed
 from haulier.runs.inputs.intake import Intake
 
 
-def blocks(taken_in: list[str], *, slow: int = -1, breaks: int = -1) -> Iterator[Block]:
-    """Ten blocks; notes which thread takes each. slow: one that keeps whoever takes it waiting."""
-    for first in range(10):
+def blocks(
+    taken_in: list[str], *, count: int = 10, slow: Sequence[int] = (), breaks: int = -1
+) -> Iterator[Block]:
+    """So many blocks; notes which thread takes each. slow: those that keep whoever takes them waiting."""
+    for first in range(count):
         taken_in.append(threading.current_thread().name)
-        if first == slow:
+        if first in slow:
             time.sleep(0.1)
         if first == breaks:
             raise InputError("it ends in the middle")
@@ -41,14 +43,17 @@ def test_all_blocks_come_in_order_wherever_they_are_taken(at_hand: bool) -> None
     assert taken_in[0] == (threading.current_thread().name if at_hand else "haulier-reader")
 
 
-def test_once_the_loop_was_kept_waiting_a_thread_takes_the_rest() -> None:
+@pytest.mark.parametrize(("second", "by_thread"), [(4, 75), (65, 14), (66, 0)])
+def test_once_the_loop_was_kept_waiting_twice_a_thread_takes_the_rest(second: int, by_thread: int) -> None:
+    """Two blocks within 64 are an input that blocks; two that are further apart, a machine that was busy."""
+
     async def read() -> list[int]:
-        return await all_of(Feed(blocks(taken_in, slow=3), at_hand=True))
+        return await all_of(Feed(blocks(taken_in, count=80, slow=(1, second)), at_hand=True))
 
     taken_in: list[str] = []
-    assert asyncio.run(read()) == list(range(10))
-    assert taken_in[0] == threading.current_thread().name
-    assert taken_in[4:] == ["haulier-reader"] * 6
+    assert asyncio.run(read()) == list(range(80))
+    loop = threading.current_thread().name
+    assert taken_in == [loop] * (80 - by_thread) + ["haulier-reader"] * by_thread
 
 
 @pytest.mark.parametrize("at_hand", [True, False])

@@ -15,13 +15,14 @@ __all__ = ["Feed"]
 _MOST_BLOCKS = 8
 _BLOCK_BYTES = 64 << 10  # a longer one counts for several
 _SLOW_S = 0.05
+_CLOSE = 64  # blocks between two that kept the loop waiting; one alone may be a core that was not to be had
 
 
 class Feed:
     """Blocks of an iterable that may block, read ahead by at most 8 blocks or 512 KiB, and one that waits for room.
 
-    at_hand: it hardly ever blocks, as the lines of a file. Then the loop takes them in place, until one has kept it
-    waiting: what goes from thread to thread is cold in the caches, and both wait for the interpreter.
+    at_hand: it hardly ever blocks, as the lines of a file. Then the loop takes them in place, until two of 64 have kept
+    it waiting: what goes from thread to thread is cold in the caches, and both wait for the interpreter.
     What the iterable raises is raised from the iteration, after the blocks that came before it.
     """
 
@@ -75,17 +76,8 @@ class Feed:
         self._room.release()
 
     async def __aiter__(self) -> AsyncIterator[Block]:
-        while self._at_hand:
-            await asyncio.sleep(0)  # a stretch of records that make no request would hold the loop else
-            began = time.monotonic()
-            at_hand = next(self._blocks, None)
-            if at_hand is None:
-                self._ended, self._at_hand = True, False
-                return
-            if time.monotonic() - began > _SLOW_S:
-                self._at_hand = False
-                self._read_ahead()
-            yield at_hand
+        async for block in self._in_place():
+            yield block
         while True:
             if self._ready:
                 block, room = self._ready.popleft()
@@ -103,6 +95,24 @@ class Feed:
                 break
         if self._error is not None:
             raise self._error
+
+    async def _in_place(self) -> AsyncIterator[Block]:
+        """Blocks while they are at hand: to the end, or until a thread reads ahead."""
+        since = _CLOSE  # blocks since the last that kept the loop waiting
+        while self._at_hand:
+            await asyncio.sleep(0)  # a stretch of records that make no request would hold the loop else
+            began = time.monotonic()
+            at_hand = next(self._blocks, None)
+            if at_hand is None:
+                self._ended, self._at_hand = True, False
+                return
+            since += 1
+            if time.monotonic() - began > _SLOW_S:
+                if since <= _CLOSE:
+                    self._at_hand = False
+                    self._read_ahead()
+                since = 0
+            yield at_hand
 
     def _read_ahead(self) -> None:
         threading.Thread(target=self._read, name="haulier-reader", daemon=True).start()
