@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 __all__ = ["Ordering"]
 
-Item = TypeVar("Item", bound=Hashable)
+Item = TypeVar("Item")
 
 
 class Ordering(Generic[Item]):
-    """The first one of a key may go; the next one once it has left. Keys that have nobody left are forgotten."""
+    """The first one of a key may go; the next one once it has left. Keys that have nobody left are forgotten.
+
+    kept: how many may not go yet.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[Hashable, deque[Item]] = {}
-        self._expected: set[Item] = set()
+        self._followers: dict[Hashable, int] = {}
+        self.kept = 0
 
     def enter(self, key: Hashable, item: Item) -> bool:
         """One comes; whether it may go at once."""
-        queue = self._queues.setdefault(key, deque())
+        queue = self._queues.get(key)
+        if queue is None:
+            self._queues[key] = deque((item,))
+            return True
         queue.append(item)
-        return queue[0] == item
+        self.kept += 1
+        return False
 
-    def expect(self, key: Hashable, item: Item) -> None:
-        """One will come in place of the first one of its key, and before all that came after that."""
-        queue = self._queues[key]
-        at = 1
-        while at < len(queue) and queue[at] in self._expected:
-            at += 1
-        queue.insert(at, item)
-        self._expected.add(item)
-
-    def arrive(self, key: Hashable, item: Item) -> bool:
-        """One that was expected has come; whether it may go at once."""
-        self._expected.discard(item)
-        return self._queues[key][0] == item
+    def follow(self, key: Hashable, item: Item) -> None:
+        """One goes on in place of the first one of its key: behind those that do so already, before all others."""
+        before = self._followers.get(key, 0)
+        self._queues[key].insert(1 + before, item)
+        self._followers[key] = before + 1
+        self.kept += 1
 
     def leave(self, key: Hashable) -> Item | None:
-        """The first one has gone for good; the one that may go now, if it has come already."""
+        """The first one has gone for good; the one that may go now."""
         queue = self._queues[key]
         queue.popleft()
+        self._followers.pop(key, None)
         if not queue:
             del self._queues[key]
             return None
-        return None if queue[0] in self._expected else queue[0]
-
-    def kept(self) -> Iterator[Item]:
-        """Those that have come and may not go yet."""
-        for queue in self._queues.values():
-            for at, item in enumerate(queue):
-                if at and item not in self._expected:
-                    yield item
+        self.kept -= 1
+        return queue[0]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
-from haulier.delivery.ordering import Ordering
 from haulier.delivery.stopping import StopRules
-from haulier.model.request import Request
 from haulier.runs.driving.delivery import Delivery
 from haulier.runs.driving.joint import Place
 
@@ -31,17 +29,15 @@ class Crew:
     """Workers are made as they are needed and kept; all calls belong to the loop's thread.
 
     rules: how many may be under way now, and whether the service seems to be down: then one delivery goes through all
-    its attempts before another one leaves. place: of the stage; whether later ones go first. lane: of requests of an
-    equal one, only one leaves until it is settled. rested: called when a worker has no delivery any more. failed:
-    called with what a worker raised, which ends that worker. hopeless: called with why it is of no use to wait for the
-    service.
+    its attempts before another one leaves. place: of the stage; whether later ones go first. rested: called when a
+    worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless: called
+    with why it is of no use to wait for the service.
     """
 
     def __init__(
         self,
         rules: StopRules,
         place: Place,
-        lane: Callable[[Request], Hashable | None] | None,
         *,
         rested: Callable[[], None],
         failed: Callable[[BaseException], None],
@@ -55,11 +51,9 @@ class Crew:
         self._held = partial(place.depth.held, place.at)
         self._is_held_up = not place.depth.is_last(place.at)
         self._changed = place.depth.pump
-        self._lane = lane
         self._rested = rested
         self._failed = failed
         self._hopeless = hopeless
-        self._ordering: Ordering[Delivery] = Ordering()
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Delivery] = deque()
         self._waiting: dict[Delivery, asyncio.TimerHandle] = {}
@@ -82,27 +76,13 @@ class Crew:
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """These may leave from now on, in this order."""
-        self._ready.extend(deliveries if self._lane is None else filter(self._may_leave, deliveries))
+        self._ready.extend(deliveries)
         self.pump()
 
     def later(self, delivery: Delivery, seconds: float) -> None:
         """This one comes back after a while, before those that have not begun."""
         # uvloop makes a wait below a millisecond a handle that does not tell when it is due.
         self._waiting[delivery] = self._loop.call_later(max(seconds, 0.001), self._back, delivery)
-
-    def follow(self, delivery: Delivery, part: Delivery) -> None:
-        """The part, to be added later, takes the place of this one in its lane."""
-        if delivery.lane is not None:
-            part.lane = delivery.lane
-            self._ordering.expect(part.lane, part)
-
-    def settled(self, delivery: Delivery) -> None:
-        """This one came to rest: the next one of its lane may leave."""
-        if delivery.lane is not None:
-            following = self._ordering.leave(delivery.lane)
-            delivery.lane = None
-            if following is not None:
-                self._ready.appendleft(following)
 
     def asked(self, wait_s: float) -> None:
         """The service asked to be left alone for so long."""
@@ -119,7 +99,6 @@ class Crew:
         """Deliveries that are not under way: ready ones and waiting ones."""
         yield from self._ready
         yield from self._waiting
-        yield from self._ordering.kept()
 
     async def end(self, *, at_once: bool = False) -> None:
         """Wait until every worker has ended; at_once: break off what is under way."""
@@ -212,14 +191,6 @@ class Crew:
                 worker = asyncio.create_task(self._work(delivery))
                 self._workers.add(worker)
                 worker.add_done_callback(self._ended)
-
-    def _may_leave(self, delivery: Delivery) -> bool:
-        """Whether nobody of its lane is before this one; else it is kept until then."""
-        assert self._lane is not None
-        if delivery.lane is not None:
-            return self._ordering.arrive(delivery.lane, delivery)
-        delivery.lane = self._lane(delivery.request)
-        return delivery.lane is None or self._ordering.enter(delivery.lane, delivery)
 
     def _turn(self, now: float) -> float:
         """Take a turn in the shared limit; the seconds after which to ask again where it is not ours."""

@@ -1,7 +1,7 @@
 """The driver: carries out what planner, retry flows, pacing and stop rules decide. Small, asynchronous, one per run.
 
 Requests leave in windows: a request may be sent once the transaction that holds its intent is durable. Nothing waits
-for a commit of its own.
+for a commit of its own, but a request for the outcome of the one that is before it in its order.
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ class Driver:
 
         stage = self._stage = UnderWay(book, course, stop=self.stop)
         self._windows = Windows(book, course, write=write, outstanding=self._outstanding)
-        self._crew = Crew(
-            stage.rules, place, course.lane, rested=self._rested, failed=self.fail, hopeless=self.stop
-        )
+        self._crew = Crew(stage.rules, place, rested=self._rested, failed=self.fail, hopeless=self.stop)
         wishes = Wishes(
             stage,
             source,
@@ -80,7 +78,7 @@ class Driver:
             self._windows,
             unproven=place.unproven,
             settled=settled,
-            changed=self._changed.set,
+            changed=self._rested,
         )
         self._settling, self._second = wishes.settling, wishes.second
         self._carrier = Carrier(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from haulier.delivery.retry import Exhausted
 from haulier.io.ledger.rows import may_have_arrived
 from haulier.model.delivery import Verdict
-from haulier.runs.driving.crew import Crew
 from haulier.runs.driving.delivery import Delivery
 from haulier.runs.driving.settling import Settling
 from haulier.runs.driving.under_way import UnderWay
@@ -19,10 +18,9 @@ _SPENT = "retries exhausted"
 class SecondRound:
     """waiting: deliveries that the round has yet to begin with."""
 
-    def __init__(self, stage: UnderWay, settling: Settling, crew: Crew, windows: Windows) -> None:
+    def __init__(self, stage: UnderWay, settling: Settling, windows: Windows) -> None:
         self._stage = stage
         self._settling = settling
-        self._crew = crew
         self._windows = windows
         self.waiting: list[Delivery] = []
 
@@ -55,10 +53,8 @@ class SecondRound:
             if delivery.lane is None:
                 self.waiting.append(delivery)
             else:  # others wait for this one, so it cannot wait for all others
-                once_more = _once_more(delivery)
-                self._crew.follow(delivery, once_more)
-                self._crew.settled(delivery)
-                self._windows.follow(once_more)
+                self._windows.follow(_once_more(delivery), delivery)
+                self._windows.settled(delivery)
                 self._windows.commit_soon()
 
     def _why_stop(self, delivery: Delivery, wish: Exhausted) -> str:
@@ -82,7 +78,7 @@ class SecondRound:
     def _rest(self, delivery: Delivery, verdict: Verdict, wish: Exhausted) -> None:
         self._windows.rested(delivery)
         self._settling.finish(delivery, verdict, wish.attempts, wish.response)
-        self._crew.settled(delivery)
+        self._windows.settled(delivery)
         self._windows.commit_soon()
 
 

@@ -1,4 +1,8 @@
-"""Windows: the way of a delivery from its plan to the crew. It may leave once the commit with its intent is durable."""
+"""Windows: the way of a delivery from its plan to the crew. It may leave once the commit with its intent is durable.
+
+Where requests are to keep their order, the intent of one is in no earlier commit than the outcome of the one before it
+in its lane. So that outcome is durable before it leaves, and a crash finds one intent without outcome in each lane.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from haulier.io.ledger.rows import Commit
 from haulier.runs.driving.book import Book
 from haulier.runs.driving.course import Course
 from haulier.runs.driving.delivery import Delivery
+from haulier.runs.driving.lanes import Lanes
 
 __all__ = ["Windows"]
 
@@ -37,6 +42,7 @@ class Windows:
         self._write = write
         self._outstanding = outstanding
         self._loop = asyncio.get_running_loop()
+        self._lanes = Lanes(course.lane) if course.lane is not None else None
         self._backlog: deque[Delivery] = deque()
         self._window: list[Delivery] = []
         self._uncommitted: deque[tuple[Commit, list[Delivery]]] = deque()
@@ -49,10 +55,10 @@ class Windows:
 
     def intend(self, deliveries: Sequence[Delivery]) -> None:
         """Bring deliveries that the book expects on their way, as soon as no more intents than wanted are without
-        outcome.
+        outcome, and none of its lane is before it.
         """
         self._hold(deliveries)
-        self._backlog.extend(deliveries)
+        self._backlog.extend(deliveries if self._lanes is None else filter(self._lanes.enter, deliveries))
         self._begin()
 
     def intend_again(self, delivery: Delivery) -> None:
@@ -63,18 +69,30 @@ class Windows:
             self.intend([delivery])  # what was under way is in doubt, so this one waited
             return
         self._hold([delivery])
-        self._add([delivery])
+        if self._lanes is None or self._lanes.enter(delivery):
+            self._add([delivery])
+        else:
+            self._put_off(delivery)
         self._begin()
 
-    def follow(self, delivery: Delivery) -> None:
+    def follow(self, delivery: Delivery, whole: Delivery) -> None:
         """Bring what goes on in place of another delivery on its way, whatever else is: a part of it, or all once more.
 
         With the commit that says what came of the other, never cut in two: the input is not asked again for what was
-        in a request, so after a stop or a crash nobody would know of a part whose intent is not in the ledger. And what
-        is held up until it comes to rest may fill all the room there is.
+        in a request, so after a stop or a crash nobody would know of a part that is not in the ledger. And what is held
+        up until it comes to rest may fill all the room there is.
         """
         self._hold([delivery])
-        self._add([delivery])
+        if self._lanes is not None and self._lanes.follow(delivery, whole):
+            self._put_off(delivery)
+        else:
+            self._add([delivery])
+
+    def settled(self, delivery: Delivery) -> None:
+        """This one came to rest, as the next commit says: the next one of its lane waits for no other any more."""
+        following = self._lanes.leave(delivery) if self._lanes is not None else None
+        if following is not None:
+            self._backlog.append(following)
 
     def commit(self, *, always: bool = False) -> None:
         """Send the window on to the ledger, with all outcomes so far."""
@@ -170,7 +188,8 @@ class Windows:
             if len(self._window) >= course.window:
                 self.commit()
             whole = min(course.window - len(self._window), len(backlog))
-            room = course.ahead - (self._outstanding() - len(backlog))
+            kept = self._lanes.kept if self._lanes is not None else 0
+            room = course.ahead - (self._outstanding() - len(backlog) - kept)
             if not whole or room < (whole if course.ahead >= 2 * course.window else 1):
                 return begun
             self._add([backlog.popleft() for _ in range(min(whole, room))])
@@ -183,6 +202,11 @@ class Windows:
     def _hold(self, deliveries: Sequence[Delivery]) -> None:
         """Count what these hold: texts twice, as they are in the input as well, which the commit is to hash."""
         self._bytes += _body_bytes(deliveries) + 2 * _text_bytes(deliveries)
+
+    def _put_off(self, delivery: Delivery) -> None:
+        """Have the ledger know of one that waits in its lane as of one that is not on its way."""
+        self._book.intend([delivery.request], self._course.stored)
+        self._book.put_back(delivery.request, "", 0, delivery.left_status)
 
     def _flush(self) -> None:
         self._flush_at = None

@@ -49,7 +49,7 @@ class Wishes:
             again=self._again,
             settled=settled,
         )
-        self.second = SecondRound(stage, self.settling, crew, windows)
+        self.second = SecondRound(stage, self.settling, windows)
         self.exhausted: Callable[[Delivery, Exhausted], None] = self.second.exhausted
 
     def wait(self, delivery: Delivery, wish: Wait) -> None:
@@ -75,7 +75,7 @@ class Wishes:
         self.settling.delivered(deliveries)
         if self._stage.course.lane is not None:
             for delivery in deliveries:
-                self._crew.settled(delivery)
+                self._windows.settled(delivery)
         self._windows.commit_soon()
 
     def settle(self, delivery: Delivery, wish: Settle) -> None:
@@ -92,7 +92,7 @@ class Wishes:
 
     def _settled(self, delivery: Delivery) -> None:
         """A delivery came to rest, or goes on as its parts."""
-        self._crew.settled(delivery)
+        self._windows.settled(delivery)
         self._windows.commit_soon()
         self._changed()
 
@@ -104,7 +104,6 @@ class Wishes:
         delivery.since = (
             self._stage.rules.successes
         )  # what succeeded in the same answer says nothing of these
-        self._crew.follow(whole, delivery)
         self._stage.book.expect(part)
-        self._windows.follow(delivery)
+        self._windows.follow(delivery, whole)
         self._windows.commit_soon()

@@ -1,0 +1,82 @@
+"""Under `order` a request leaves once the outcome of the one before it in its lane is durable: a kill repeats none that
+another one of its lane had followed. And what a kill leaves in doubt under `unanswered: park` is what was under way.
+
+Sittings are killed as an answer is written: its outcome cannot be durable then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.crash.auditing import SEED
+from tests.crash.counting import CountingServer, Seen
+from tests.crash.sittings import Nursery
+from tests.crash.test_kills import write_records
+
+RECORDS = 90
+BAD = frozenset({11, 12, 25, 60})
+ANSWERS = (1, 4, 2, 6, 3)  # of each sitting, until it is killed
+STRICT: dict[str, Any] = {"order": "strict"}
+BY_KEY: dict[str, Any] = {"order": "key", "key": "side"}
+TENS: dict[str, Any] = {"batching": {"size": 10}}
+
+
+def lane_of(record: int, order: str) -> int:
+    """Which others a record waits for: `side`, as `write_records` has it."""
+    return record % 3 == 0 if order == "key" else 0
+
+
+def in_turn(seen: Iterable[Seen], lane: int, order: str) -> list[int]:
+    """The records of a lane as the server took them, where one request was repeated right behind itself once."""
+    taken = [one.ids for one in seen if one.status == 200 and lane_of(one.ids[0], order) == lane]
+    return [record for ids, _ in groupby(taken) for record in ids]
+
+
+def killed(
+    nursery: Nursery, folder: Path, server: CountingServer, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """A run that is killed at some answers; the report of the sitting that came to its end."""
+    write_records(folder / "records.jsonl", malformed=frozenset(), records=RECORDS)
+    orders = {
+        "destination": {"name": "carry", "request": {"method": "POST", "url": server.url}, **settings},
+        "records": str(folder / "records.jsonl"),
+        "state": str(folder / "state"),
+        "run_key": "ordered",
+    }
+    for answers in (*ANSWERS, 0):
+        server.victim = 0
+        server.count_anew(half_at=0, answered_at=answers)
+        sitting = nursery.begin(folder, orders)
+        server.victim = sitting.pid
+        assert sitting.end() == bool(answers)
+        server.quiet()
+    report = sitting.report
+    assert report is not None
+    assert report["state"] == "finished"
+    return report
+
+
+@pytest.mark.parametrize(
+    ("settings", "bad"),
+    [
+        pytest.param(STRICT, frozenset(), id="strict"),
+        pytest.param({**STRICT, "batching": {"size": 4}}, frozenset(), id="strict, batches"),
+        pytest.param({**STRICT, **TENS}, BAD, id="strict, batches that are halved"),
+        pytest.param(BY_KEY, frozenset(), id="key"),
+    ],
+)
+def test_a_kill_repeats_no_request_that_another_one_of_its_lane_had_followed(
+    settings: dict[str, Any], bad: frozenset[int], tmp_path: Path, nursery: Nursery
+) -> None:
+    with CountingServer(tmp_path / "state" / "carry" / "ledger.db", SEED, delay_s=0.002, bad=bad) as server:
+        report = killed(nursery, tmp_path, server, settings)
+        order = settings["order"]
+        for lane in {lane_of(record, order) for record in range(RECORDS)}:
+            whole = [record for record in range(RECORDS) if lane_of(record, order) == lane]
+            assert in_turn(server.seen, lane, order) == [record for record in whole if record not in bad]
+        assert not server.without_intent
+    assert (report["delivered"], report["rejected"]) == (RECORDS - len(bad), len(bad))
