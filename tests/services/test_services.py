@@ -5,20 +5,19 @@ They come from the npm registry and are installed once, beside the virtual envir
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.runs.carrying import counts, within
+from tests.sharing import one_at_a_time
 
 import haulier
 from haulier.runs.reports.history import dead_letters
@@ -59,20 +58,13 @@ def installed() -> Path:
     return folder
 
 
-@contextmanager
-def in_turn() -> Iterator[None]:
-    """One at a time, of all who test at once: they are installed once, and who has them open locks their folders."""
-    with (Path(sys.prefix) / "services.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture
 def ports() -> Iterator[dict[str, int]]:
     """The four services, running; name -> port."""
     command = ["node", "services.js"]
     with (
-        in_turn(),
+        # They are installed once, and who has them open locks their folders.
+        one_at_a_time(Path(sys.prefix) / "services.lock"),
         subprocess.Popen(command, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as node,
     ):
         assert node.stdout is not None
