@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +20,21 @@ from haulier.runs.inputs.spooling import Spool
 
 
 @contextmanager
-def piped(content: bytes) -> Iterator[None]:
-    """These bytes are standard input."""
+def piped(content: bytes | None) -> Iterator[None]:
+    """These bytes, fewer than a pipe holds, are standard input; None: it is /dev/null."""
     before = sys.stdin
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        sys.stdin = before
+    if content is None:
+        end = os.open(os.devnull, os.O_RDONLY)
+    else:
+        end, other_end = os.pipe()
+        with os.fdopen(other_end, "wb") as file:
+            file.write(content)
+    with os.fdopen(end) as given:
+        sys.stdin = given
+        try:
+            yield
+        finally:
+            sys.stdin = before
 
 
 def lines(count: int) -> bytes:
@@ -38,7 +45,7 @@ def send(wire: Wire, content: bytes | None, **more: Any) -> haulier.Report:
     made = destination(
         wire.url, **{name: more.pop(name) for name in list(more) if name in ("batching", "limits")}
     )
-    with piped(content or b""):
+    with piped(content):
         return within(60, lambda: haulier.send(made, "-", state="state", **more))
 
 
@@ -129,9 +136,10 @@ def test_an_input_given_again_goes_on_behind_what_was_kept() -> None:
     [
         (lines(9) + b'{"id":99}\n', "is not what run .* was reading; they part between byte 0 and"),
         (lines(9), r"has only 81 bytes, and run .* has read 90"),
+        (b"", r"is empty, and run .* has read 90"),
     ],
 )
-def test_another_input_is_refused_and_takes_nothing_away(given: bytes, said: str) -> None:
+def test_another_input_or_an_empty_pipe_is_refused_and_takes_nothing_away(given: bytes, said: str) -> None:
     with Wire() as wire:
         run = broken_off(wire, lines(10), read=lines(10))
         with pytest.raises(InputError, match=f"{said}.*--resume {run[:12]} goes on with what was read"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -141,7 +142,8 @@ class SpoolDoors(SourceDoors):
 class _Spooled(io.RawIOBase):
     """Standard input from its beginning: compared with the spool as far as that goes, then added to it.
 
-    given None, or at its end at once: the spool alone. Its last line counts only if it is known to be whole.
+    given None, or a terminal or /dev/null that gives nothing: the spool alone. Its last line counts only if it is known
+    to be whole. An empty pipe is refused: whoever fills it may have failed.
     """
 
     def __init__(self, spool: Spool, given: BinaryIO | None) -> None:
@@ -161,7 +163,7 @@ class _Spooled(io.RawIOBase):
         else:
             read = getattr(self._given, "read1", self._given.read)
             data = read(len(buffer))
-            if not data and not self._at and self._before:
+            if not data and not self._at and self._before and _is_device(self._given):
                 self._alone, self._stop = True, self._spool.whole_lines()
                 return self.readinto(buffer)
             self._keep(data)
@@ -180,8 +182,9 @@ class _Spooled(io.RawIOBase):
             if known < len(data):
                 self._spool.add(memoryview(data)[known:])
         elif self._at < self._before:
+            has = f"has only {self._at:,} bytes" if self._at else "is empty"
             raise InputError(
-                f"standard input: has only {self._at:,} bytes, and run {self._spool.run_id} has read {self._before:,}. "
+                f"standard input: {has}, and run {self._spool.run_id} has read {self._before:,}. "
                 f"Give the same input from its beginning, or none: {self._way}"
             )
         else:
@@ -190,3 +193,11 @@ class _Spooled(io.RawIOBase):
     @property
     def _way(self) -> str:
         return f"--resume {self._spool.run_id[:12]} goes on with what was read"
+
+
+def _is_device(given: BinaryIO) -> bool:
+    """Whether this is a terminal or /dev/null: then nothing was piped in at all."""
+    try:
+        return stat.S_ISCHR(os.fstat(given.fileno()).st_mode)
+    except (OSError, ValueError):  # it has no descriptor
+        return False
