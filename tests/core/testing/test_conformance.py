@@ -158,9 +158,19 @@ class _Loses:
 def test_a_grouping_that_loses_an_item_is_found() -> None:
     loses = GroupingAlgorithm(name="loses", title="Loses", description="Loses one.", factory=_Loses)
     assert check_grouping(loses, {}) == [
-        "grouping loses: of 2 items 1 stand in the payload, the very objects, once each",
-        "grouping loses: of 100 items 99 stand in the payload, the very objects, once each",
+        f"grouping loses: its `build` left out 1 of {count} records and placed 0 more than once (first: item "
+        f"{count - 1}); it must place every record exactly once"
+        for count in (2, 100)
     ]
+
+
+def test_a_grouping_that_makes_each_record_anew_has_no_fault() -> None:
+    class Anew:
+        def build(self, items: Any) -> Any:
+            return [{**item, "more": 1} for item in items]
+
+    made = grouping_that(lambda _settings: Anew(), needs="values")
+    assert check_grouping(made, {}) == []
 
 
 class _Raises:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 
 __all__ = ["code_of"]
 
@@ -22,17 +22,23 @@ def code_of(module: str) -> str:
         return ""
     told = sha256()
     try:
-        for path, name in _files(Path(file), packaged="." in module):
-            told.update(b"%b\n%b" % (name.encode(), sha256(path.read_bytes()).digest()))
+        for path, name in _files(file, packaged="." in module):
+            with open(path, "rb", buffering=0) as opened:
+                told.update(b"%b\n%b" % (name.encode(), sha256(opened.read()).digest()))
     except OSError:
         return ""
     return told.hexdigest()
 
 
-def _files(file: Path, *, packaged: bool) -> Iterator[tuple[Path, str]]:
+def _files(file: str, *, packaged: bool) -> Iterator[tuple[str, str]]:
     """Each file with its name in the package, in an order that is the same always."""
-    if not packaged and file.name != "__init__.py":
-        yield file, file.name
+    top, own = os.path.split(file)
+    if not packaged and own != "__init__.py":
+        yield file, own
         return
-    for path in sorted(file.parent.rglob("*.py")):
-        yield path, path.relative_to(file.parent).as_posix()
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                path = os.path.join(folder, name)
+                yield path, os.path.relpath(path, top)

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
+import msgspec
 from pydantic import SecretStr, ValidationError
 
 from haulier.errors import PluginError, RecordError
@@ -33,6 +34,7 @@ from haulier.model.parts import (
     Settings,
     Work,
 )
+from haulier.pipeline.places import check_carried, check_places
 from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.offers import Plugin
@@ -171,20 +173,24 @@ def _building(algorithm: GroupingAlgorithm, grouping: Grouping, items: list[Any]
     else:
         if tried(grouping.build, list(items)) != built:
             yield f"the same {len(items)} items gave two different payloads"
-        if (placed := _placed(built, items)) != len(items):
-            yield f"of {len(items)} items {placed} stand in the payload, the very objects, once each"
+        misplaced = tried(_check_placed, algorithm, built, items)
+        if isinstance(misplaced, BaseException):
+            yield str(misplaced)
 
 
-def _placed(payload: Any, items: list[Any]) -> int:
-    """How many items a payload carries: those that stand in it, or that its portions say they carry as bytes."""
-    if not (type(payload) is tuple and payload and isinstance(payload[0], Portion)):
-        return _count(payload, {id(item) for item in items})
-    return sum(
-        len(items if portion.carries is None else portion.carries)
-        if isinstance(portion.payload, bytes)
-        else _count(portion.payload, {id(item) for item in items})
-        for portion in payload
-    )
+def _check_placed(algorithm: GroupingAlgorithm, built: Any, items: list[Any]) -> None:
+    """Pass where a run would find each item where it must be; else it raises what that would."""
+    parts = [(built, items)]
+    if type(built) is tuple and any(isinstance(one, Portion) for one in built):
+        check_carried(built, len(items))
+        parts = [
+            (one.payload, items if one.carries is None else [items[at] for at in one.carries])
+            for one in built
+            if not isinstance(one.payload, bytes | msgspec.Raw)
+        ]
+    anew = algorithm.needs == "values"
+    for payload, carried in parts:
+        check_places(payload, carried, what="its `build`", where=lambda at: f"item {at}", anew=anew)
 
 
 def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
@@ -205,16 +211,6 @@ def _waiting(building: Any, items: list[Any]) -> Iterator[str]:
         yield f"its `build` raised {type(ended).__name__} after its work was done: {ended}"
         return
     yield "yields more work after the first was done; it should return the payload"
-
-
-def _count(value: Any, items: set[int]) -> int:
-    if id(value) in items:
-        return 1
-    if isinstance(value, Mapping):
-        return sum(_count(each, items) for each in value.values())
-    if isinstance(value, list | tuple):
-        return sum(_count(each, items) for each in value)
-    return 0
 
 
 def _connector(connector: Connector) -> Iterator[str]:
