@@ -168,6 +168,30 @@ def test_a_reader_of_a_plugin_is_handed_unpacked_what_is_packed(
         assert sorted(json.loads(body)["id"] for body in wire.bodies) == ([*range(6)] if code == 0 else [])
 
 
+@pytest.mark.parametrize("command", ["preview", "plan", "run", "plugins"])
+def test_what_a_plugin_prints_is_no_result(command: str, project: Project) -> None:
+    module = project.root / "site" / "haulier_pages.py"
+    module.write_text(module.read_text() + "print('imported')")
+    words = () if command == "plugins" else ("d", "--records", "in.pages")
+    with Wire() as wire:
+        project.post("d", wire.url)
+        ended = project.run(
+            *(command, *words, *(("--activate",) if command == "run" else ()), "--json"),
+            PYTHONPATH=str(project.root / "site"),
+            OPENS="print('opened') or Pages(path, doors)",
+        )
+    assert json.loads(ended.out)["shape"] == 1
+    assert ended.err.splitlines().count("imported") == 1
+    assert ended.err.splitlines().count("opened") == (0 if command == "plugins" else 1)
+
+
+def test_a_plugin_that_fails_to_load_is_told_in_one_line(project: Project) -> None:
+    (project.root / "site" / "haulier_pages.py").write_text("raise ValueError('first\\nsecond')")
+    ended = project.run("plugins", PYTHONPATH=str(project.root / "site"))
+    told = "pages  (haulier-pages 1.0) FAILED: importing haulier_pages raised ValueError: first second"
+    assert told in ended.out.splitlines()
+
+
 @pytest.mark.parametrize("command", ["preview", "plan", "test"])
 def test_every_command_that_reads_names_it(command: str, project: Project) -> None:
     with Wire() as wire:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from haulier.cli.streams import results
+
 __all__ = ["edited"]
 
 
@@ -22,7 +24,7 @@ def edited(content: bytes) -> bytes:
     terminal to type at: it would wait for ever and show nothing.
     """
     name = next((name for name in ("VISUAL", "EDITOR") if os.environ.get(name, "").strip()), "")
-    if not name and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not name and not (sys.stdin.isatty() and results().isatty()):
         raise click.UsageError(
             "--edit needs a terminal, or an editor in $EDITOR; without one use --payload FILE"
         )

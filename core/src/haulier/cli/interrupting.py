@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from types import FrameType
 from typing import Protocol
 
 from haulier.cli.printing import say
+from haulier.cli.streams import results
 
 __all__ = ["Interruption", "interruptible"]
 
@@ -42,7 +42,7 @@ class Interruption:
 
     def _end(self) -> None:
         say("ended; the same command goes on where the ledger stands")
-        sys.stdout.flush()
+        results().flush()
         os._exit(self.exit_code)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 
+from haulier.cli.streams import apart
 from haulier.model.closest import closest
 
 __all__ = ["LazyGroup", "Listed", "Section"]
@@ -39,11 +41,13 @@ class LazyGroup(click.Group):
         return self._sections
 
     def load(self, name: str) -> click.Command | None:
-        """Import a command; None where there is none of that name."""
+        """Import a command; None where there is none of that name. What plugins print is no result of it."""
         for section in self._sections:
             if name in section.commands:
                 module, _, attribute = section.commands[name].home.partition(":")
-                command: click.Command = getattr(import_module(module), attribute)
+                command: click.Command = copy(getattr(import_module(module), attribute))
+                if command.callback is not None:
+                    command.callback = apart(command.callback)
                 return command
         return None
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from haulier.cli.streams import unwritten
+from haulier.cli.streams import results, unwritten
 
 __all__ = [
     "alike",
@@ -64,7 +64,7 @@ def out_json(values: Mapping[str, Any]) -> None:
 
 def _print(text: str) -> None:
     try:
-        print(text)
+        print(text, file=results())
     except OSError as error:
         raise unwritten(error) from None
 

@@ -1,13 +1,19 @@
-"""The standard streams of a command, which may be closed, full, or left by whoever read them."""
+"""The standard streams of a command, which may be closed, full, left by whoever read them, or printed to by plugins."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 from haulier.errors import HaulierError
 
-__all__ = ["Unwritten", "drop_output", "flush_output", "open_streams", "unwritten"]
+__all__ = ["Unwritten", "apart", "drop_output", "flush_output", "open_streams", "results", "unwritten"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Unwritten(HaulierError):
@@ -40,10 +46,40 @@ def open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no error
 
 
+class _Aside:
+    """Stands in the place of standard output, and is standard error; results: the stream that it stands for."""
+
+    def __init__(self, results: TextIO) -> None:
+        self.results = results
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+def results() -> TextIO:
+    """Where the results of a command go: standard output, which nobody else prints to while it is kept `apart`."""
+    return sys.stdout.results if isinstance(sys.stdout, _Aside) else sys.stdout
+
+
+def apart(call: Callable[P, T]) -> Callable[P, T]:
+    """The same function; what plugins print meanwhile goes to standard error, and only `results` to standard output."""
+
+    @wraps(call)
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = sys.stdout
+        sys.stdout = _Aside(results())
+        try:
+            return call(*args, **kwargs)
+        finally:
+            sys.stdout = before
+
+    return within
+
+
 def flush_output() -> None:
     """Write out what was printed; Unwritten where that cannot be."""
     try:
-        sys.stdout.flush()
+        results().flush()
     except OSError as error:
         raise unwritten(error) from None
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from haulier.errors import PluginError
 from haulier.model.fault_words import fault_words
+from haulier.model.wording import one_line
 from haulier.plugins import hookspecs
 from haulier.plugins.checks import faults
 from haulier.plugins.installed import GROUP, EntryPoint, entry_points, version_of
@@ -45,13 +46,13 @@ def load(builtins: Sequence[object], *, allowed: str | None = None) -> Loaded:
         try:
             plugins.append(_register(manager, _import(point), **whence))
         except PluginError as error:
-            broken.append(BrokenPlugin(error=str(error), **whence))
+            broken.append(BrokenPlugin(error=one_line(str(error)), **whence))
     standing, unfit = settle(plugins)
     for plugin, reason in unfit:
         if plugin in own:
             raise PluginError(reason)
         whence = {"name": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
-        broken.append(BrokenPlugin(error=reason, **whence))
+        broken.append(BrokenPlugin(error=one_line(reason), **whence))
     broken.sort(key=lambda plugin: (plugin.name, plugin.distribution))
     return Loaded(plugins=tuple(standing), broken=tuple(broken), left_out=tuple(left_out))
 

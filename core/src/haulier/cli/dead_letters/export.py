@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import click
 from haulier.cli.dead_letters.choosing import all_option, choosing_options
 from haulier.cli.options import json_option, state_option
 from haulier.cli.printing import out_json, say
-from haulier.cli.streams import unwritten
+from haulier.cli.streams import results, unwritten
 from haulier.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def command(
     letters = dead_letters(of, state=state, only=only, reason=reason, replayed=replayed)
     if output is None:
         try:
-            written, missing = export_dead_letters(letters, sys.stdout.buffer, explained=as_json)
+            written, missing = export_dead_letters(letters, results().buffer, explained=as_json)
         except OSError as error:
             raise unwritten(error) from None
     else:

@@ -15,6 +15,7 @@ import msgspec
 
 from haulier.errors import HaulierError, PluginError, RecordError
 from haulier.model.parts import Grouping
+from haulier.model.wording import one_line
 from haulier.plugins.offers import Offer
 from haulier.plugins.registry import Registry
 from haulier.runs.resolving.returned import Check, grouping_fault, portions_fault, work_fault
@@ -100,7 +101,7 @@ class Guard(msgspec.Struct, frozen=True):
 
     def raised(self, error: BaseException, about: str = "") -> PluginError:
         """That it raised what it must not."""
-        said = " ".join(str(error).split())
+        said = one_line(str(error))
         return self.fault(f"raised {type(error).__name__}{f': {said}' if said else ''}", about)
 
     def fault(self, what: str, about: str = "") -> PluginError:
