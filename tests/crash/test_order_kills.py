@@ -6,13 +6,15 @@ Sittings are killed as an answer is written: its outcome cannot be durable then.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.crash.auditing import SEED
+from tests.crash.auditing import IN_DOUBT, SEED
 from tests.crash.counting import CountingServer, Seen
 from tests.crash.sittings import Nursery
 from tests.crash.test_kills import write_records
@@ -34,6 +36,13 @@ def in_turn(seen: Iterable[Seen], lane: int, order: str) -> list[int]:
     """The records of a lane as the server took them, where one request was repeated right behind itself once."""
     taken = [one.ids for one in seen if one.status == 200 and lane_of(one.ids[0], order) == lane]
     return [record for ids, _ in groupby(taken) for record in ids]
+
+
+def requests_in(ledger: Path, state: int) -> int:
+    """How many requests are in a state."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as db:
+        found: int = db.execute("select count(*) from request where state = ?", (state,)).fetchone()[0]
+        return found
 
 
 def killed(
@@ -80,3 +89,29 @@ def test_a_kill_repeats_no_request_that_another_one_of_its_lane_had_followed(
             assert in_turn(server.seen, lane, order) == [record for record in whole if record not in bad]
         assert not server.without_intent
     assert (report["delivered"], report["rejected"]) == (RECORDS - len(bad), len(bad))
+
+
+@pytest.mark.parametrize(
+    ("settings", "bad", "most"),
+    [
+        pytest.param(STRICT, frozenset(), 1, id="strict"),
+        pytest.param(
+            {**STRICT, "limits": {"max_in_flight": 300}}, frozenset(), 1, id="strict, 300 in flight"
+        ),
+        pytest.param({**STRICT, **TENS}, BAD, 1, id="strict, batches that are halved"),
+        pytest.param(BY_KEY, frozenset(), 2, id="key, two values"),
+        pytest.param({**BY_KEY, "limits": {"max_in_flight": 1}}, frozenset(), 1, id="key, one in flight"),
+    ],
+)
+def test_a_kill_leaves_in_doubt_what_was_under_way_only(
+    settings: dict[str, Any], bad: frozenset[int], most: int, tmp_path: Path, nursery: Nursery
+) -> None:
+    ledger = tmp_path / "state" / "carry" / "ledger.db"
+    with CountingServer(ledger, SEED, delay_s=0.002, bad=bad) as server:
+        report = killed(nursery, tmp_path, server, {**settings, "unanswered": "park"})
+        assert not server.without_intent
+    in_doubt = requests_in(ledger, IN_DOUBT)
+    assert 0 < in_doubt <= len(ANSWERS) * most
+    taken = [record for one in server.seen if one.status == 200 for record in one.ids]
+    assert len(taken) == len(set(taken))
+    assert report["delivered"] + report["in_doubt"] + report["rejected"] == RECORDS
