@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.cli.running import Project, Result, wait_for
 from tests.core.runs.carrying import rows
-from tests.core.runs.wire import Wire
+from tests.core.runs.wire import Answer, Asked, Stall, Wire, answer
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -75,7 +75,7 @@ AS_IT_WAS = {
 }
 WORDS = ("--records", "records.jsonl", "--activate", "--json")
 DESTINATION = "connector: depot\nendpoint: put\nparams: {{hall: a}}\nbase_url: '{}'\n"
-SLOWLY = "limits: {requests_per_second: 4, max_in_flight: 1}\n"
+SLOWLY = "limits: {{requests_per_second: 4, max_in_flight: 1}}\n"
 
 
 class Installed:
@@ -110,15 +110,15 @@ class Installed:
     def environment(self) -> dict[str, str]:
         return {"PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def begin(self, wire: Wire, *, asked: int = 2) -> None:
+    def begin(self, wire: Wire, *, asked: int = 2, destination: str = DESTINATION + SLOWLY) -> None:
         """Carry until so many requests have come, and kill it."""
-        self.project.destination("d", DESTINATION.format(wire.url) + SLOWLY)
+        self.project.destination("d", destination.format(wire.url))
         process = self.project.start("run", "d", *WORDS, **self.environment)
         wait_for(lambda: len(wire.asked) >= asked or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
         _, told = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL, told.decode()
-        self.project.destination("d", DESTINATION.format(wire.url))
+        self.project.destination("d", destination.removesuffix(SLOWLY).format(wire.url))
 
     def run(self, *more: str) -> Result:
         return self.project.run("run", "d", *WORDS, *more, **self.environment)
@@ -294,3 +294,34 @@ def test_a_plugin_that_was_replaced_and_makes_the_same_bodies_goes_on(installed:
         installed.begin(wire)
         installed.install("1.1", ORDERED="[*items]")
         assert carried(installed.run()) == (0, {"delivered": 20})
+
+
+CHAIN = """
+stages:
+  - {{name: first, request: {{method: POST, url: '{0}/first'}}}}
+  - {{name: second, connector: depot, endpoint: put, params: {{hall: a}}, base_url: '{0}'}}
+limits: {{max_in_flight: 1}}
+"""
+
+
+@pytest.mark.parametrize("answered", [0, 4])
+def test_the_template_of_a_later_stage_may_change_until_something_of_that_may_have_gone_out(
+    answered: int, installed: Installed
+) -> None:
+    """answered: requests of both stages until the service is silent."""
+    ended: list[bool] = []
+
+    def reply(asked: Asked) -> Answer:
+        return answer() if ended or asked.number < answered else Stall(60)
+
+    with Wire(reply) as wire:
+        installed.begin(wire, asked=answered + 1, destination=CHAIN)
+        ended.append(True)
+        installed.install("2.0", PLACE="other")
+        result = installed.run()
+        if answered:
+            assert result.code == 2
+            assert 'template.second.path: "/things/{hall}" -> "/other/{hall}"' in result.err
+            return
+        assert carried(result) == (0, {"delivered": 40})
+        assert {asked.target for asked in wire.asked} == {"/first", "/other/a"}
