@@ -273,12 +273,41 @@ def test_a_stopped_replay_goes_on_and_is_not_begun_twice() -> None:
         second = replay(wire)
         assert (second.state, second.delivered >= 10 - 1) == ("stopped", True)
         with pytest.raises(
-            ConfigurationError, match=f"replay {second.run_id} is unfinished; finish it first"
+            ConfigurationError,
+            match=f"replay {second.run_id} is unfinished and was begun with another choice",
         ):
             replay(wire, reason="x")
         wire.reply = lambda asked: answer()
         third = replay(wire)
         assert (third.run_id, third.parent, counts(third)) == (second.run_id, first.run_id, {"delivered": 30})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others"),
+    [
+        ({"only": "all"}, [{"only": "in_doubt"}, {"records": "m.jsonl"}]),
+        ({"reason": "no PRICE", "again": True}, [{"reason": "no price"}, {"reason": "price", "again": True}]),
+        ({"records": "m.jsonl"}, [{"records": "other.jsonl"}, {"only": "all"}]),
+    ],
+)
+def test_a_stopped_replay_goes_on_by_the_same_choice_and_no_other(
+    chosen: dict[str, Any], others: list[dict[str, Any]]
+) -> None:
+    service = Service()
+    with Wire(service) as wire:
+        first = send(wire, [RECORDS[0], *({"id": number} for number in range(1, 31))])
+        mended("m.jsonl", first, {at: {"id": at, "price": 1} for at in range(1, 31)})
+        mended("other.jsonl", first, {at: {"id": at, "price": 2} for at in range(1, 31)})
+        seen = len(wire.asked)
+        wire.reply = lambda asked: answer() if asked.number < seen + 10 else answer(401)
+        second = replay(wire, **chosen)
+        assert second.state == "stopped"
+        for other in others:
+            with pytest.raises(ConfigurationError, match=f"replay {second.run_id} is unfinished"):
+                replay(wire, **other)
+        wire.reply = lambda asked: answer()
+        third = replay(wire, **chosen)
+        assert (third.run_id, counts(third)) == (second.run_id, {"delivered": 30})
 
 
 def test_a_replay_of_which_nothing_arrived_begins_anew_with_mended_settings() -> None:

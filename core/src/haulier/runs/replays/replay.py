@@ -20,12 +20,13 @@ from haulier.errors import ConfigurationError
 from haulier.io.ledger.rows import ReplayRow, RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.source import STDIN
 from haulier.model.block import Block, Chunk
 from haulier.model.delivery import State
 from haulier.runs.credentials.authority import CredentialLike
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.driving.loop import carried
-from haulier.runs.inputs.intake import Shaped
+from haulier.runs.inputs.intake import Intake, Shaped
 from haulier.runs.inputs.positions import PositionSet
 from haulier.runs.replays.mending import read_mended
 from haulier.runs.replays.replay_stages import begun_at
@@ -70,6 +71,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it asks for anything but all that is left."""
         return self != Choice(run=self.run)
 
+    def told(self) -> str:
+        """What finds a replay again that was begun so; empty for standard input, which could not be compared."""
+        if self.records is None:
+            of = "all"
+        elif os.fspath(self.records) == STDIN:
+            return ""
+        else:
+            count, digest = Intake(self.records, format="jsonl").whole_digest()
+            of = f"{count} mended {digest.hex() if digest is not None else ''}"
+        return f"only {self.only}, again {self.again}, reason {self.reason.lower()!r}, of {of}"
+
     def fits(self, letter: Mapping[str, Any]) -> bool:
         """Whether a record of the ledger is one of them, replayed or not."""
         state = State(letter["state"]).name.lower()
@@ -88,7 +100,7 @@ class ReplayIntake:
         self.run: RunRow | None = None
 
     def fingerprint(self) -> str:
-        """There is none: a replay is found by its run key."""
+        """Nothing to be compared by: a replay is found by its run key."""
         return ""
 
     def whole_digest(self) -> tuple[int, bytes | None]:
@@ -143,7 +155,8 @@ def replay(
     reason: those with this text in their reason. only: `rejected`, `in_doubt` (they may have arrived), or `all`.
     again: those too that a replay took before. more: `params`, `base_url`, `follow` and `leave_in_doubt`.
 
-    Called again after a stop or crash, it goes on with the unfinished replay. Raises ConfigurationError where nothing
+    Called again after a stop or crash, with the same choice or with none, it goes on with the unfinished replay; mended
+    records of standard input cannot be compared, so it goes on without them. Raises ConfigurationError where nothing
     is left to replay.
     """
     check_more(more, _MORE)
@@ -170,10 +183,11 @@ def prepare_replay(
         unfinished = _unfinished(view, parent)
     finally:
         view.close()
-    if unfinished is not None and choice.narrows:
+    told = choice.told()
+    if unfinished is not None and choice.narrows and (not told or told != unfinished.fingerprint):
         raise ConfigurationError(
-            f"replay {unfinished.run_id} is unfinished; finish it first, without choosing: "
-            f"haulier dead-letters replay {unfinished.run_id[:12]}"
+            f"replay {unfinished.run_id} is unfinished and was begun with another choice; finish it first, without "
+            f"choosing: haulier dead-letters replay {unfinished.run_id[:12]}"
         )
     intake = ReplayIntake(folder)
     run_key = unfinished.run_key if unfinished is not None else f"replay:{uuid.uuid4().hex}"
@@ -184,7 +198,8 @@ def prepare_replay(
             ledger.drop_replay(unfinished)
             unfinished = None
         if unfinished is None:
-            intake.run = begun = _begin(ledger, folder, sitting, run_key, choice, parent)
+            run_row = sitting.new_run(run_key, told)
+            intake.run = begun = _begin(ledger, folder, run_row, sitting, choice, parent)
             sitting.take_back = partial(_take_back, folder, begun)
         else:
             intake.run = unfinished
@@ -224,9 +239,9 @@ def _unfinished(view: LedgerView, parent: RunRow | None) -> RunRow | None:
 
 
 def _begin(
-    ledger: Ledger, folder: Path, sitting: Sitting, run_key: str, choice: Choice, parent: RunRow | None
+    ledger: Ledger, folder: Path, run: RunRow, sitting: Sitting, choice: Choice, parent: RunRow | None
 ) -> RunRow:
-    """Write a new replay with its records; its row."""
+    """Write a new replay with its records; its row, as the ledger has it now."""
     view = LedgerView.open(folder)  # a connection of its own, which does not see what is written meanwhile
     try:
         chosen_runs = [parent] if parent is not None else sorted(view.runs(), key=lambda run: run.id)
@@ -239,7 +254,6 @@ def _begin(
         first = next(chosen, None)
         if first is None:
             raise ConfigurationError(_nothing_left(view, choice, runs))
-        run = sitting.new_run(run_key, "")
         return ledger.start_replay(run, chain([first], chosen), sitting.later_stages(run))
     finally:
         view.close()
