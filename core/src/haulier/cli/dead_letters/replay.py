@@ -59,7 +59,7 @@ def command(
 
     A replay is a run of its own that knows its parents, by the destination's settings of now. What one replay took, the
     next leaves out. What is in doubt may have arrived: it is taken only with --only in_doubt or --only all. The same
-    command goes on with a replay that stopped, and so does one without any choice; another choice is refused until then.
+    command goes on with a replay that stopped, and so does one that chooses nothing; another is refused until then.
     """
     from haulier.runs.destinations.switching import gate
     from haulier.runs.replays.replay import Choice, prepare_replay
