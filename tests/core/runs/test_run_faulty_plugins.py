@@ -17,8 +17,10 @@ from tests.made import made_endpoint
 import haulier
 from haulier.authoring import hookimpl
 from haulier.errors import PluginError
-from haulier.model.connector import Connector, EndpointTemplate
+from haulier.model.connector import Connector, EndpointTemplate, Following
 from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
+from haulier.model.destination import Destination
+from haulier.model.expression import RunFacts
 from haulier.model.parts import (
     Added,
     ContentEncoder,
@@ -30,11 +32,15 @@ from haulier.model.parts import (
     Token,
     TokenRequest,
 )
-from haulier.model.request import Body
+from haulier.model.request import Body, Response
+from haulier.pipeline.shaping import Shape
 from haulier.plugins import http
 from haulier.plugins.loading import load
 from haulier.plugins.registry import Registry
+from haulier.runs.jobs.questions import Questioner
 from haulier.runs.resolving.builtins import Builtins
+from haulier.runs.resolving.guarding import guard_of
+from haulier.runs.resolving.resolve import resolve
 
 WHOSE = r"\(plugin tests\.core\.runs\.test_run_faulty_plugins of \(handed in\)\)"
 PLACE = "destination `d`: "
@@ -337,6 +343,30 @@ def test_a_grouping_that_needs_values_may_make_new_ones(
     odd.faulty["build"] = lambda items: build(items) if items[0] else items
     report = send(odd, wire, "build", batching={"size": 20, "grouping": "odd-values"})
     assert counts(report) == {"delivered": 60}
+
+
+@pytest.mark.parametrize(
+    ("spread", "told"),
+    [
+        (raising(ValueError("no")), "raised ValueError: no"),
+        (returning([7]), "returned a value of type list; it must return a mapping for each record, or None"),
+    ],
+)
+def test_a_spread_that_fails_is_named(spread: Callable[..., Any], told: str, odd: Odd) -> None:
+    made = {"name": "d", "connector": "odd", "endpoint": "call", "base_url": "http://127.0.0.1:9"}
+    registry = Registry.of(load([Builtins(), http, odd], allowed=""))
+    resolved = resolve(Destination.model_validate(made), registry)
+    questioner = Questioner(
+        resolved=resolved,
+        following=Following(endpoint="call", parameter="id", final="/done", spread=spread),
+        facts=RunFacts("r", 0.0),
+        root=Path(),
+        shape=Shape(),
+        item=(),
+        guard=guard_of(registry, registry.endpoint("odd", "call"), part="`spread` of", place="here"),
+    )
+    with pytest.raises(PluginError, match=f"^here: `spread` of endpoint odd/call {WHOSE} {told}$"):
+        questioner.parts(Response(status=200, body=b"{}"), [b'{"id":1}'])
 
 
 def test_what_calls_a_run_off_from_outside_still_does(odd: Odd) -> None:

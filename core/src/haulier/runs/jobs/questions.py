@@ -22,9 +22,9 @@ from haulier.pipeline.shaping import Shape, Shaper
 from haulier.plugins.registry import Registry
 from haulier.runs.inputs.intake import Intake
 from haulier.runs.previews.preview import pick_sample
-from haulier.runs.resolving.guarding import Guard
+from haulier.runs.resolving.guarding import Guard, guard_of
 from haulier.runs.resolving.resolve import resolve
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import Resolved, place_of
 from haulier.runs.resolving.returned import spread_fault
 from haulier.runs.resolving.shape import item_of, shape_of
 
@@ -35,7 +35,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     """How jobs of a destination are asked for. resolved: the call; following: how its template says it is done.
 
     shape: what became of the attributes of each record before it was put into the call that began the job; item: path
-    of the one that was put there, as it was named then; empty: all of it.
+    of the one that was put there, as it was named then; empty: all of it. guard: around `spread`.
     """
 
     resolved: Resolved
@@ -44,6 +44,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     shape: Shape
     item: tuple[str, ...]
+    guard: Guard
 
     def request(self, ticket: str) -> Request:
         """The question for one ticket; ConfigurationError where the ticket cannot stand in an address."""
@@ -66,8 +67,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if spread is None or not texts:
             return None
         items = self._sent(texts)
-        guard = Guard(f"`spread` of endpoint {self.resolved.connector.name}/{self.following.endpoint}")
-        found = guard.around(spread, returns=spread_fault)(look_up(response.body, ""), items)
+        found = self.guard.around(spread, returns=spread_fault)(look_up(response.body, ""), items)
         if found is None or len(found) != len(items):
             return None
         return [
@@ -116,4 +116,5 @@ def questioner_of(resolved: Resolved, registry: Registry, run: RunRow, root: Pat
         root=root,
         shape=shape_of(destination).resolve(facts),
         item=item.paths[0] if item is not None and item.alone else (),
+        guard=guard_of(registry, template, part="`spread` of", place=place_of(destination, resolved.stage)),
     )
