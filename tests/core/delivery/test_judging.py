@@ -162,6 +162,13 @@ def test_retry_after_as_a_date_counts_from_the_clock_of_the_server(seconds: int)
     assert retry_after(respond(503, date=dates[0], retry_after=dates[1])) == max(0.0, float(seconds))
 
 
+@pytest.mark.parametrize("date", [{}, {"date": "no date at all"}])
+def test_without_a_date_of_the_answer_the_clock_here_counts(date: dict[str, str]) -> None:
+    said = respond(503, retry_after="Fri, 31 Dec 1999 23:59:07 GMT", **date)
+    now = datetime(1999, 12, 31, 23, 59, tzinfo=UTC).timestamp()
+    assert (retry_after(said, lambda: now), retry_after(said)) == (7.0, None)
+
+
 @given(st.text(max_size=40), st.text(max_size=40) | st.none())
 @example("Wed, 21 Oct 99999999999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT")
 @example("Wed, 21 Oct 2015 07:28:00 -0000", "Wed, 21 Oct 2015 07:28:00 GMT")

@@ -348,6 +348,19 @@ def test_retry_after_is_waited_for_by_the_whole_run(form: str) -> None:
         assert min(after) - wire.asked[2].at >= 0.99
 
 
+def test_a_date_counts_from_the_clock_here_where_the_answer_has_none() -> None:
+    """It names a full second, so the wait is between two and three seconds."""
+
+    def reply(asked: Asked) -> Answer:
+        if asked.number:
+            return answer()
+        return answer(503, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True))
+
+    with Wire(reply) as wire:
+        assert counts(send(wire.url, records(1))) == {"delivered": 1}
+        assert wire.asked[1].at - wire.asked[0].at >= 1.5
+
+
 def test_a_wait_beyond_patience_stops_the_run_and_says_when_to_come_back() -> None:
     with Wire(lambda asked: answer(429, b"quota", Retry_After="3600")) as wire:
         report = send(wire.url, records(50), limits={"patience_s": 60})

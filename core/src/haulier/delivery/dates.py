@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-__all__ = ["date_of"]
+__all__ = ["moment_of"]
 
 
-def date_of(text: str) -> datetime:
-    """The moment that a date names (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
+def moment_of(text: str | None) -> float | None:
+    """The moment that a date names, in seconds since 1970; None where it is none.
 
-    Raises ValueError, TypeError or OverflowError where it is none.
+    https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
     """
+    if not text:
+        return None
     # Here, as few answers are asked for a date, and the import brings sockets and character sets into every start.
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
-    return parsedate_to_datetime(text)
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (OverflowError, TypeError, ValueError):
+        return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from haulier.delivery.dates import date_of
+from haulier.delivery.dates import moment_of
 from haulier.delivery.outcomes import holds, items_of, map_outcomes, text_at
 from haulier.delivery.unfound import no_key, no_list, unmet
 from haulier.model.answers import Condition, OutcomeMapping
@@ -39,8 +39,9 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     unaccepted: what a 401 comes to, and the way out. key: attribute that names a record; outcomes: where an answer
     speaks of each. container: whether a refused request may be split; all_or_nothing: whether one bad
     record makes the service refuse all with 400 or 422. remaining: names of headers that say how much of a quota is
-    left, in lower case. body_kept: whether an output keeps what answers say. fixed_address: whether all records go to
-    one address, so that a 404 hardly speaks of one of them. answers_file: a success is a file.
+    left, in lower case. wall_s: the clock here, as in `retry_after`. body_kept: whether an output keeps what answers
+    say. fixed_address: whether all records go to one address, so that a 404 hardly speaks of one of them. answers_file:
+    a success is a file.
     """
 
     verdicts: Mapping[int, str] = {}
@@ -58,6 +59,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     body_kept: bool = False
     fixed_address: bool = False
     remaining: tuple[str, ...] = ("ratelimit-remaining", "x-ratelimit-remaining")
+    wall_s: Callable[[], float] | None = None
 
     @property
     def reads_body(self) -> bool:
@@ -127,7 +129,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return DELIVERED
         split = kind == "rejected" and self.all_or_nothing and self._is_batch(request)
         told = f"the service answered {self._told(response)}"
-        return Verdict(kind, told, retry_after(response), split=split)  # type: ignore[arg-type]
+        return Verdict(kind, told, self._wait_s(response), split=split)  # type: ignore[arg-type]
 
     def _success(self, response: Response, history: History) -> Verdict | Stop:
         if self.answers_json and _is_html(response):
@@ -156,7 +158,7 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         self, request: Request, response: Response, *, resend: bool, history: History
     ) -> Verdict | Stop:
         if response.status in _RETRY:
-            return Verdict("retry", f"the service answered {self._told(response)}", retry_after(response))
+            return Verdict("retry", f"the service answered {self._told(response)}", self._wait_s(response))
         if response.status < 400:
             return _redirected(response)
         return self._refused(request, response, resend=resend, history=history)
@@ -173,8 +175,9 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         if status == 401:
             return Stop(f"the service answered {told}: {self.unaccepted}")
         if status == 403:
-            if retry_after(response) is not None or self._is_used_up(response):
-                return Verdict("retry", f"the service answered {told}", retry_after(response))
+            wait_s = self._wait_s(response)
+            if wait_s is not None or self._is_used_up(response):
+                return Verdict("retry", f"the service answered {told}", wait_s)
             if not history.succeeded or history.forbidden + 1 >= _FORBIDDEN_IN_A_ROW:
                 return Stop(
                     f"the service answered {told}: the credential may not do this, or a quota is used up"
@@ -187,6 +190,9 @@ class Judging(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         general = status == 403 or (self.fixed_address and status in _OF_THE_ADDRESS)
         split = together and self._is_batch(request)
         return Verdict("rejected", f"the service answered {told}", split=split, general=general)
+
+    def _wait_s(self, response: Response) -> float | None:
+        return retry_after(response, self.wall_s)
 
     def _is_batch(self, request: Request) -> bool:
         return self.container and len(request.positions) > 1
@@ -205,11 +211,12 @@ def _key(record: Mapping[str, msgspec.Raw], key: str | None) -> Any:
     return value if value is not None else no_key(record, key)
 
 
-def retry_after(response: Response) -> float | None:
+def retry_after(response: Response, wall_s: Callable[[], float] | None = None) -> float | None:
     """Seconds the service asks to be left alone, at least 0; None where it does not say or not understandably.
 
     Both forms are read (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3); a date counts from the server's own
-    `Date`, so that a clock that differs does no harm.
+    `Date`, so that a clock that differs does no harm, and where it sends none from `wall_s`, which says the seconds
+    since 1970; without either a date says nothing.
     """
     text = response.header("retry-after")
     if text is None:
@@ -217,10 +224,11 @@ def retry_after(response: Response) -> float | None:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    try:
-        return max(0.0, (date_of(text) - date_of(response.header("date") or "")).total_seconds())
-    except (OverflowError, TypeError, ValueError):
-        return None
+    moment = moment_of(text)
+    now = moment_of(response.header("date"))
+    if now is None and wall_s is not None:  # a server without a clock sends no `Date`
+        now = wall_s()
+    return None if moment is None or now is None else max(0.0, moment - now)
 
 
 def _redirected(response: Response) -> Stop:

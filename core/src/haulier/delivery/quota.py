@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from haulier.delivery.dates import date_of
+from haulier.delivery.dates import moment_of
 from haulier.model.request import Header, Response
 
 __all__ = ["Quota", "QuotaReader"]
@@ -160,7 +160,7 @@ def _reset(text: str | None, wall: float) -> float | None:
     """Seconds until a reset, from seconds, a point in time, or a date."""
     number = _number(text)
     if number is None:
-        moment = _date(text or "")
+        moment = moment_of(text)
         return None if moment is None else max(0.0, moment - wall)
     if number >= _MILLISECONDS:
         number /= 1000
@@ -169,14 +169,5 @@ def _reset(text: str | None, wall: float) -> float | None:
 
 def _server_time(response: Response, wall: float) -> float:
     """The server's own time, so that a clock that differs does no harm."""
-    moment = _date(response.header("date") or "")
+    moment = moment_of(response.header("date"))
     return wall if moment is None else moment
-
-
-def _date(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        return date_of(text).timestamp()
-    except (OverflowError, TypeError, ValueError):
-        return None

@@ -6,6 +6,7 @@ same `Idempotency-Key`; a receiver that keeps the `id` of each line it took has 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -93,7 +94,7 @@ class WebhookOutput:
         response = self._doors.send("POST", self._url, headers=self._head(lines), body=body)
         if not 200 <= response.status < 300:
             raise OutputBusy(
-                f"{shown_url(self._url)} answered {response.status}", wait_s=retry_after(response)
+                f"{shown_url(self._url)} answered {response.status}", wait_s=retry_after(response, time.time)
             )
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from collections.abc import Sequence
 from itertools import chain
 
@@ -219,6 +220,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             all_or_nothing=self._all_or_nothing(),
             body_kept=body_kept,
             fixed_address=not self.address.record_paths,
+            wall_s=time.time,
         )
 
     def _judge(self, template: EndpointTemplate) -> Judge | None:
