@@ -361,13 +361,15 @@ def test_a_date_counts_from_the_clock_here_where_the_answer_has_none() -> None:
         assert wire.asked[1].at - wire.asked[0].at >= 1.5
 
 
-def test_a_wait_beyond_patience_stops_the_run_and_says_when_to_come_back() -> None:
-    with Wire(lambda asked: answer(429, b"quota", Retry_After="3600")) as wire:
+@pytest.mark.parametrize(("asked_for", "said"), [("3600", "3,600"), ("9" * 500, "2,147,483,648")])
+def test_a_wait_beyond_patience_stops_the_run_and_says_when_to_come_back(asked_for: str, said: str) -> None:
+    with Wire(lambda asked: answer(429, b"quota", Retry_After=asked_for)) as wire:
         report = send(wire.url, records(50), limits={"patience_s": 60})
         check_stopped(report)
         assert report.attempts == len(wire.asked) == 1
         assert (
-            "it asks to come back in 3,600 s, which is more than `limits.patience_s` (60 s)" in report.reason
+            f"it asks to come back in {said} s, which is more than `limits.patience_s` (60 s)"
+            in report.reason
         )
 
 

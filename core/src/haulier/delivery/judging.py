@@ -23,6 +23,8 @@ __all__ = ["History", "Judging", "retry_after"]
 _RETRY = frozenset({408, 425, 429, *range(500, 600)}) - {501}
 _FORBIDDEN_IN_A_ROW = 5
 _NEEDS_NO_REASON = frozenset({"delivered", "accepted"})
+# What stands for all that is longer: https://www.rfc-editor.org/rfc/rfc9111#section-1.2.2
+_LONGEST_S = 2.0**31
 _OF_THE_ADDRESS = frozenset({404, 405, 410, 501})
 
 
@@ -212,7 +214,7 @@ def _key(record: Mapping[str, msgspec.Raw], key: str | None) -> Any:
 
 
 def retry_after(response: Response, wall_s: Callable[[], float] | None = None) -> float | None:
-    """Seconds the service asks to be left alone, at least 0; None where it does not say or not understandably.
+    """Seconds the service asks to be left alone, 0 to 2^31; None where it does not say or not understandably.
 
     Both forms are read (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3); a date counts from the server's own
     `Date`, so that a clock that differs does no harm, and where it sends none from `wall_s`, which says the seconds
@@ -223,12 +225,12 @@ def retry_after(response: Response, wall_s: Callable[[], float] | None = None) -
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _LONGEST_S)
     moment = moment_of(text)
     now = moment_of(response.header("date"))
     if now is None and wall_s is not None:  # a server without a clock sends no `Date`
         now = wall_s()
-    return None if moment is None or now is None else max(0.0, moment - now)
+    return None if moment is None or now is None else min(max(0.0, moment - now), _LONGEST_S)
 
 
 def _redirected(response: Response) -> Stop:
