@@ -88,13 +88,17 @@ class TransportError(HaulierError):
     """A request got no (whole) answer.
 
     `sent` is "no" only where the failure came before the first byte was written; everything else is "maybe".
-    `status`: of an answer whose head arrived and whose body broke off; None where no head arrived.
+    `status`: of an answer whose head arrived and whose body broke off; None where no head arrived. `renewed`: the
+    service did not accept the token (401), and there is another one now.
     """
 
-    def __init__(self, message: str, *, sent: Literal["no", "maybe"], status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, sent: Literal["no", "maybe"], status: int | None = None, renewed: bool = False
+    ) -> None:
         super().__init__(message)
         self.sent: Literal["no", "maybe"] = sent
         self.status = status
+        self.renewed = renewed
 
 
 class OutputBusy(HaulierError):

@@ -123,6 +123,29 @@ def test_where_the_new_one_is_not_accepted_either_the_run_stops_and_goes_on_when
         assert counts(send(wire, credential(giver, wire), "in.jsonl")) == {"delivered": 30}
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_record_whose_token_is_never_accepted_stops_the_run_after_one_more(attempts: int) -> None:
+    """Also where all others go well with it."""
+    with Wire(Giver()) as giver, Wire() as wire:
+        wire.reply = lambda asked: answer(401) if json.loads(asked.body)["id"] == 2 else answer()
+        retry = {"attempts": attempts, "base_s": 0.01, "cap_s": 0.01}
+        report = send(wire, credential(giver, wire), 6, retry=retry, limits={"max_in_flight": 1})
+        taken = {json.loads(asked.body)["id"] for asked in wire.asked} - {2}
+        assert (report.exit_code, counts(report)) == (3, {"delivered": len(taken), "pending": 6 - len(taken)})
+        assert report.reason == ("the service answered 401: it does not accept the credential that was given")
+        of_it = [asked for asked in wire.asked if json.loads(asked.body)["id"] == 2]
+        assert [b"T0" in asked.head for asked in of_it] == [True, False]
+
+
+def test_a_new_token_costs_no_attempt() -> None:
+    with Wire(Giver()) as giver, Wire() as wire:
+        wire.reply = lambda asked: answer(401) if asked.number >= 2 and b"T0" in asked.head else answer()
+        report = send(wire, credential(giver, wire), 6, retry={"attempts": 1}, limits={"max_in_flight": 1})
+        assert (report.state, counts(report)) == ("finished", {"delivered": 6})
+        assert sorted(json.loads(body)["id"] for body in wire.bodies) == [0, 1, 2, 2, 3, 4, 5]
+        assert report.attempts == len(wire.asked)
+
+
 def test_a_giver_of_tokens_that_is_down_is_a_bad_night() -> None:
     write_records(Path("in.jsonl"), 30)
     with Wire(lambda asked: answer(503)) as giver, Wire() as wire:

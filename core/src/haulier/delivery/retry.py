@@ -30,14 +30,14 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 class Wait(msgspec.Struct, frozen=True, gc=False):
     """Come back after `seconds`; asked: the service asked for them (the whole run slows down).
 
-    resend: an attempt so far may have been carried out. conflict: as in Exhausted.
+    resend: an attempt so far may have been carried out. failed: the attempt before it may be a sign of a bad night.
     """
 
     seconds: float
     asked: bool
     reason: str
     resend: bool = False
-    conflict: bool = False
+    failed: bool = True
 
 
 class Settle(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +97,7 @@ def deliver(
     spent: attempts that the request it is a part of has used up; then it begins with a wait. first: what came of the
     first attempt, where it was made already.
     """
-    attempt = spent
+    attempt, renewals, renewed = spent, 0, False
     if spent:
         yield Wait(_backoff(policy, spent, jitter), False, "the service asked for these records again")
     while True:
@@ -111,11 +111,14 @@ def deliver(
         else:
             assert isinstance(answer, TransportError)
             came = _of_no_answer(answer, policy, resend)
+            if answer.renewed and renewed:
+                came = Stop(f"the service answered 401: {judging.unaccepted}")
         if not isinstance(came, _Again):
             yield Settle(came, attempt - spent, response)
             return
-        resend = came.resend
-        if came.parked or attempt >= policy.attempts:
+        resend, renewed = came.resend, came.renewed
+        renewals += renewed
+        if came.parked or attempt - renewals >= policy.attempts:
             yield Exhausted(
                 came.reason,
                 came.answered,
@@ -127,14 +130,15 @@ def deliver(
                 conflict=came.conflict,
             )
             return
-        wait_s = came.asked_s or _backoff(policy, attempt, jitter)
-        yield Wait(wait_s, came.asked_s > 0, came.reason, resend, came.conflict)
+        wait_s = 0.0 if renewed else came.asked_s or _backoff(policy, attempt - renewals, jitter)
+        yield Wait(wait_s, came.asked_s > 0, came.reason, resend, not (came.conflict or renewed))
 
 
 class _Again(msgspec.Struct, frozen=True, gc=False):
     """The request goes out again, if there are attempts left and it may be repeated.
 
-    asked_s: the wait that the service asked for, or 0. All others as in Exhausted.
+    asked_s: the wait that the service asked for, or 0. renewed: with another token, which is no attempt of its own.
+    All others as in Exhausted.
     """
 
     reason: str
@@ -144,6 +148,7 @@ class _Again(msgspec.Struct, frozen=True, gc=False):
     spoken: bool = False
     parked: bool = False
     conflict: bool = False
+    renewed: bool = False
 
 
 def _of_verdict(
@@ -172,7 +177,7 @@ def _of_no_answer(error: TransportError, policy: Policy, resend: bool) -> _Again
         return Verdict("unknown", str(error))
     if policy.park and error.sent == "maybe":
         return _Again(f"no answer: {error}", False, True, parked=True)
-    return _Again(str(error), False, resend or error.sent == "maybe")
+    return _Again(str(error), False, resend or error.sent == "maybe", renewed=error.renewed)
 
 
 def _all_again(verdict: Verdict | Outcomes | Stop, history: History) -> str | None:

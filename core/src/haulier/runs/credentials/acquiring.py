@@ -61,7 +61,7 @@ class _Acquiring:
                 await self._acquire()
                 wallet.proven = False
         raise TransportError(
-            "the service did not accept the token (401); another one was acquired", sent="no"
+            "the service did not accept the token (401); another one was acquired", sent="no", renewed=True
         )
 
     async def close(self) -> None:

@@ -56,7 +56,7 @@ class Wishes:
         """It comes back after a while, and so do all others where the service asked for that; or the run stops."""
         stage, crew = self._stage, self._crew
         # A part that has yet to leave: the answer that asked for its records again was counted by itself.
-        if delivery.own_tries and not wish.conflict:
+        if delivery.own_tries and wish.failed:
             stage.rules.failure(delivery.began, crew.active)
         crew.later(delivery, wish.seconds)
         stage.book.waited(wish.seconds)
