@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Generator, Iterator
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from pydantic import SecretStr
 from tests.core.runs.carrying import counts, rows, within, write_records
 from tests.core.runs.wire import Wire
 from tests.made import made_endpoint
 
 import haulier
 from haulier.authoring import hookimpl
-from haulier.errors import PluginError
+from haulier.errors import CredentialError, HaulierError, PluginError
 from haulier.model.connector import Connector, EndpointTemplate, Following
 from haulier.model.delivery import DELIVERED, Outcomes, Stop, Verdict
 from haulier.model.destination import Destination
@@ -29,6 +31,7 @@ from haulier.model.parts import (
     NoSettings,
     OutputType,
     Portion,
+    Settings,
     Token,
     TokenRequest,
 )
@@ -111,7 +114,7 @@ class Odd:
             name="odd",
             title="Odd",
             description="An odd one.",
-            settings=NoSettings,
+            settings=self.settings,
             apply=self.of("apply", lambda request, settings, now: Added(headers=(("X-Odd", "1"),))),
         )
         return [made, replace(made, name="odd-asking", acquire=self.of("acquire", acquire))]
@@ -134,11 +137,15 @@ class Odd:
         return [made]
 
     url = ""
+    settings: type[Settings] = NoSettings
 
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> Odd:
-    made = Odd()
+    return installed(Odd(), monkeypatch)
+
+
+def installed(made: Odd, monkeypatch: pytest.MonkeyPatch) -> Odd:
     registry = Registry.of(load([Builtins(), http, made], allowed=""))
     monkeypatch.setattr("haulier.runs.sittings.sending.load_registry", lambda: registry)
     return made
@@ -164,14 +171,16 @@ NAMED = {
 }
 
 
-def send(odd: Odd, wire: Wire, part: str, **written: Any) -> haulier.Report:
-    """Carry 60 records in batches of 20, with what such a part is asked for."""
+def send(
+    odd: Odd, wire: Wire, part: str, *, values: Mapping[str, str] | None = None, **written: Any
+) -> haulier.Report:
+    """Carry 60 records in batches of 20, with what such a part is asked for; values: of its credential."""
     odd.url = f"{wire.url}/token"
     write_records(Path("in.jsonl"), 60)
     outputs = {"outputs": [{"to": "odd"}]} if part in ("output", "write", "close") else {}
     made = {"name": "d", "connector": "odd", "endpoint": "call", "base_url": wire.url, **outputs, **written}
     kind = {"apply": "odd", "acquire": "odd-asking"}.get(part)
-    given = {"type": kind, "origins": [wire.url]} if kind else None
+    given = {"type": kind, "origins": [wire.url], **(values or {})} if kind else None
     return within(60, lambda: haulier.send(made, "in.jsonl", state="state", credential=given))
 
 
@@ -381,3 +390,36 @@ def test_what_calls_a_run_off_from_outside_still_does(odd: Odd) -> None:
     write_records(Path("in.jsonl"), 3)
     with Wire(delay_s=60) as slow:
         assert asyncio.run(called_off(slow.url))
+
+
+class Keyed(Settings):
+    """What a credential has that is secret."""
+
+    key: SecretStr
+
+
+class OddAndKeyed(Odd):
+    """The same, whose credential has a key."""
+
+    settings = Keyed
+
+
+@pytest.mark.parametrize("error", [ValueError, CredentialError])
+@pytest.mark.parametrize("part", ["apply", "acquire"])
+def test_a_secret_in_what_a_credential_type_raises_is_told_nowhere(
+    part: str, error: type[Exception], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, secret = installed(OddAndKeyed(), monkeypatch), "open-sesame-7"
+
+    def fails(*asked: Any) -> Any:
+        settings = next(one for one in asked if isinstance(one, Keyed))
+        raise error(f"bad key {settings.key.get_secret_value()}")
+
+    odd.faulty[part] = fails
+    with pytest.raises(HaulierError) as caught:
+        send(odd, wire, part, values={"key": secret})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "bad key [secret]" in told
+    assert secret not in told
+    kept = [path.read_bytes() for path in Path("state").rglob("*") if path.is_file()]
+    assert not any(secret.encode() in one for one in kept)

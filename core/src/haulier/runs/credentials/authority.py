@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from haulier.errors import CredentialError
 from haulier.io.credentials import (
@@ -160,7 +161,8 @@ def authority_of(
     else:
         kind, credential = _from_values(site, resolved, registry, choice, origins or (resolved.origin,))
     _check_stage(credential, resolved)
-    guard = guard_of(registry, kind, place=place_of(destination, resolved.stage))
+    redactor = Redactor(credential.secrets())
+    guard = replace(guard_of(registry, kind, place=place_of(destination, resolved.stage)), redact=redactor)
     check_acquiring(kind, credential, guard)
     return Authority(
         credential.name,
@@ -168,6 +170,7 @@ def authority_of(
         credential,
         yields=destination.override_authorization,
         stored=isinstance(choice, str),
+        wallet=Wallet(redactors=[redactor]),
         guard=guard,
     )
 
@@ -228,7 +231,8 @@ def authority_of_output(site: Site, registry: Registry, settings: Settings, *, p
         raise CredentialError(
             f"{place}: an output cannot acquire tokens as {kind.name} does; take another type"
         )
-    return Authority(credential.name, kind, credential, guard=guard_of(registry, kind, place=place))
+    guard = replace(guard_of(registry, kind, place=place), redact=Redactor(credential.secrets()))
+    return Authority(credential.name, kind, credential, guard=guard)
 
 
 def asking_for_token(

@@ -33,12 +33,14 @@ class Guard(msgspec.Struct, frozen=True):
 
     what: as messages name it, with its plugin; place: where it is used, such as a destination, empty where whoever
     catches the error says so. own: it is core's, so that what it returns need not be looked at. mend: the way out.
+    redact: takes secrets that it was given out of what it says.
     """
 
     what: str
     place: str = ""
     own: bool = False
     mend: str = ""
+    redact: Callable[[str], str] = str
 
     def around(
         self,
@@ -59,11 +61,13 @@ class Guard(msgspec.Struct, frozen=True):
         def within(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
                 found = call(*args, **kwargs)
-            except expected:
+            except expected as error:
+                self._hide_secrets(error)
                 raise
             except BaseException as error:
                 if _is_of_the_keyboard(error):
                     raise
+                self._hide_secrets(error)
                 raise self.raised(error, about(*args, **kwargs) if about is not None else "") from error
             if check is not None and (fault := check(found)):
                 raise self.fault(
@@ -101,8 +105,13 @@ class Guard(msgspec.Struct, frozen=True):
 
     def raised(self, error: BaseException, about: str = "") -> PluginError:
         """That it raised what it must not."""
-        said = one_line(str(error))
+        said = one_line(self.redact(str(error)))
         return self.fault(f"raised {type(error).__name__}{f': {said}' if said else ''}", about)
+
+    def _hide_secrets(self, error: BaseException) -> None:
+        """Take them out of the error itself as well, which tracebacks show as the cause."""
+        if self.redact is not str:
+            error.args = tuple(self.redact(one) if isinstance(one, str) else one for one in error.args)
 
     def fault(self, what: str, about: str = "") -> PluginError:
         """That it did something wrong; about: when."""
