@@ -96,6 +96,8 @@ def test_a_clock_that_jumps_makes_no_difference(
         report = within(60, lambda: haulier.send(made, records(20), state=tmp_path))
         took = time.monotonic() - began
         assert (report.exit_code, counts(report)) == (TROUBLES[way].code, {"delivered": 20})
+        assert report.ended is not None
+        assert report.ended - report.started >= 1.5, "its clock told so"
         gaps = [after.at - before.at for before, after in pairwise(wire.asked)]
         assert gaps[5] >= 0.99
         assert min(gaps) >= 0.03

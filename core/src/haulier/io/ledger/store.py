@@ -105,10 +105,13 @@ class Ledger(LedgerView):
             )
 
     def end(self, run: RunRow, *, state: str, reason: str, ended: float) -> None:
-        """A run finished, or stopped for now; all stages of a chain together."""
+        """A run finished, or stopped for now; all stages of a chain together.
+
+        It took as long at least as it was under way, also where the clock was set back meanwhile.
+        """
         with self._writing(), transaction(self._db):
             self._db.execute(
-                "update run set state = ?, reason = ?, ended = ?,"
+                "update run set state = ?, reason = ?, ended = max(?, started + active_s),"
                 " low_water = case when ? = 'finished' then read else low_water end where id = ? or chain = ?",
                 (state, reason, ended, state, run.id, run.id),
             )
