@@ -32,7 +32,7 @@ def uploading(wire: Wire, **written: Any) -> dict[str, Any]:
         "request": request,
         "files_root": str(Path("pictures").absolute()),
         "retry": QUICK,
-        "order": "strict",
+        "limits": {"max_in_flight": 1},
         **written,
     }
 
@@ -151,7 +151,7 @@ def test_what_changed_under_way_is_rejected_as_nothing_of_it_can_have_been_carri
         return answer(429) if refused and asked.number == 2 else answer()
 
     with Wire(reply) as wire:
-        made = uploading(wire, order="none", limits={"max_in_flight": 1})
+        made = uploading(wire)
         assert counts(send(made, named(6))) == {"delivered": 5, "rejected": 1}
         assert wire.bodies.count(b"first 2") == refused
         assert [body for body in wire.bodies if body != b"first 2"] == [
