@@ -60,6 +60,8 @@ def _counts(told: Report | StageCounts) -> tuple[int, ...]:
 
 def figure_lines(report: Report, figures: Figures) -> Iterator[str]:
     """How fast a run was, what it cost, and what it waited for."""
+    # Of requests without outcome no attempt of that sitting is counted.
+    least = "at least " if figures.cut_off else ""
     slowest = ", ".join(f"{seconds:.2f} s (number {number})" for number, seconds in figures.slowest[:3])
     yield from facts(
         [
@@ -70,8 +72,8 @@ def figure_lines(report: Report, figures: Figures) -> Iterator[str]:
             ),
             (
                 "cost",
-                f"{figures.attempts:,} requests went out: {figures.requests:,} different ones, "
-                f"{figures.repeated:,} of them more than once",
+                f"{least}{figures.attempts:,} requests went out: {figures.requests:,} different ones, "
+                f"{least}{figures.repeated:,} of them more than once",
             ),
             *([("beside", _cut_off(figures.cut_off))] if figures.cut_off else []),
             (
@@ -96,14 +98,15 @@ def _time(report: Report, figures: Figures) -> str:
 
 
 def _cut_off(count: int) -> str:
-    """True whether they were sent again or parked."""
+    """True whether they were sent again or parked, and however many attempts of each were made."""
     if count == 1:
         return (
-            "1 request was without outcome when a process ended: it may have gone out then, not counted above"
+            "1 request was without outcome when a sitting ended: it may have gone out before, more than once where it "
+            "was tried again, not counted above"
         )
     return (
-        f"{count:,} requests were without outcome when a process ended: those of them that were in flight may have "
-        "gone out, not counted above; the others were waiting for their turn"
+        f"{count:,} requests were without outcome when a sitting ended: those of them that had their turn may have "
+        "gone out before, more than once where they were tried again, not counted above"
     )
 
 

@@ -17,9 +17,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What a run took. Times in seconds, rates per second of `active_s`.
 
     active_s: under way, over all sittings. attempts: requests that went out, which is what a service may count and
-    bill; requests: different ones among them; repeated: those that went out more than once. cut_off:
-    requests without outcome when a process ended, summed over sittings; what they cost beside is known to the
-    service alone. busy_s: summed over all
+    bill; requests: different ones; repeated: those that went out more than once. cut_off: requests without outcome when
+    a process ended or the ledger took no more, summed over sittings; how often each went out until then only the
+    service knows, so where there are any, attempts and repeated are the least there were. busy_s: summed over all
     attempts, from sending to answer; waited_s: summed over all requests, between their attempts. slowest: (number,
     seconds) of the requests whose slowest attempt took longest; hashes: their number -> SHA-256 of the body, as
     preview shows it. Both are empty of a chain, as each stage has numbers of its own. Times are kept from ledger
