@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -118,3 +119,26 @@ def test_a_run_imports_nothing_that_only_messages_dates_and_copies_need() -> Non
         f"print(sorted(set(sys.modules) & set({unused!r})))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+# Python imports a module of this name when it starts: it interrupts the process when what it names is imported.
+_INTERRUPTING = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(
+    "module", ["haulier.cli.streams", "haulier.cli.ending", "click", "haulier.cli.app", "haulier.cli.preview"]
+)
+def test_an_interrupt_while_it_imports_ends_it_with_one_line(project: Project, module: str) -> None:
+    (project.root / "sitecustomize.py").write_text(_INTERRUPTING)
+    process = project.start("preview", "d", PYTHONPATH=str(project.root), INTERRUPTED_AT=module)
+    out, err = process.communicate(timeout=60)
+    # Once click has taken over, it ends the line first on which a terminal shows ^C.
+    assert (process.returncode, out, err.removeprefix(b"\n")) == (130, b"", b"haulier: interrupted\n")

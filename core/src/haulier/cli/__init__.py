@@ -13,14 +13,22 @@ from typing import NoReturn
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130  # as in `haulier.cli.ending`, which may not have been imported yet
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
-    from haulier.cli.ending import carry_out
-    from haulier.cli.streams import open_streams
+    try:
+        from haulier.cli.ending import carry_out
+        from haulier.cli.streams import open_streams
 
-    open_streams()
-    code = carry_out(arguments)
+        open_streams()
+        code = carry_out(arguments)
+    except (
+        KeyboardInterrupt
+    ):  # while what a command needs was imported; later ones are told of where they are met
+        print("haulier: interrupted", file=sys.stderr)
+        code = _INTERRUPTED
     # Else the interpreter looks for cycles in all that was imported, twice, before it goes: a tenth of a preview.
     gc.freeze()
     sys.exit(code)
