@@ -109,8 +109,17 @@ def test_the_way_out_of_max_rejected_is_one(project: Project, server: Server) ->
     project.post("shop", f"{server.url}/x", f"{more}max_rejected: 2\n")
     stopped = project.run("run", "shop", "--records", "in.jsonl", "--activate")
     assert stopped.code == 3
-    told = "3 records were rejected, more than `max_rejected: 2`; to go on, raise it or take it away"
-    assert f"stopped: {told}\n" in stopped.out
+    told = (
+        "records were rejected, more than `max_rejected: 2`; raise it or take it away, as it stops the same command "
+        "anew each time"
+    )
+    mended = (
+        "to go on, once the setting is mended: the same command again; what was delivered is not sent twice"
+    )
+    assert f"stopped: 3 {told}\n" in stopped.out
+    assert f"\n{mended}\n" in stopped.out
+    anew = project.run("run", "shop", "--records", "in.jsonl")
+    assert (anew.code, f"stopped: 4 {told}\n" in anew.out) == (3, True)
     project.post("shop", f"{server.url}/x", more)
     report = project.run("run", "shop", "--records", "in.jsonl", "--json").json
     assert (report["state"], report["delivered"], report["rejected"]) == ("finished", 1, 5)

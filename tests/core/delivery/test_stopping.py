@@ -110,7 +110,8 @@ def test_a_share_of_rejected_records_counts_once_a_hundred_have_settled() -> Non
     rules = StopRules(max_rejected_percent=5)
     assert [rules.too_many_rejected(*counted) for counted in ((99, 99), (5, 100))] == ["", ""]
     assert rules.too_many_rejected(6, 100) == (
-        "6 of 100 records were rejected, more than `max_rejected: 5%`; to go on, raise it or take it away"
+        "6 of 100 records were rejected, more than `max_rejected: 5%`; raise it or take it away, as it "
+        "stops the same command anew each time"
     )
 
 

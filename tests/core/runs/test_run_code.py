@@ -129,7 +129,8 @@ def test_max_rejected_counts_batches_that_cannot_be_made() -> None:
         report = haulier.send(written, records(300), state="state")
     assert report.state == "stopped"
     assert report.reason.endswith(
-        "records were rejected, more than `max_rejected: 10`; to go on, raise it or take it away"
+        "records were rejected, more than `max_rejected: 10`; raise it or take it away, as it stops the "
+        "same command anew each time"
     )
 
 

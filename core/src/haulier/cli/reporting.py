@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from haulier.cli.printing import facts, seconds_text, table
-from haulier.delivery.stopping import SETTING_AT_FAULT
+from haulier.delivery.stopping import SETTING_AT_FAULT, STOPS_ANEW
 
 if TYPE_CHECKING:
     from haulier.runs.reports.figures import Figures
@@ -120,7 +120,7 @@ def _ending(report: Report) -> str:
 def _going_on(report: Report) -> str:
     """How an unfinished run goes on; an input that has no name of its own must be given under the run's key."""
     begin = "if it ended by a crash" if report.state == "open" else "to go on"
-    if SETTING_AT_FAULT in report.reason:
+    if SETTING_AT_FAULT in report.reason or STOPS_ANEW in report.reason:
         begin += ", once the setting is mended"
     run_key = f"--run-key {shlex.quote(report.run_key)}"
     if f"run key {report.run_key}" in report.reason:

@@ -11,12 +11,12 @@ import msgspec
 
 from haulier.model.wording import clause
 
-__all__ = ["SETTING_AT_FAULT", "StopRules", "stop_rules"]
+__all__ = ["SETTING_AT_FAULT", "STOPS_ANEW", "StopRules", "stop_rules"]
 
 SETTING_AT_FAULT = "it is a setting rather than the records"
+STOPS_ANEW = "raise it or take it away, as it stops the same command anew each time"
 
 _LEAST_FOR_SHARES = 100
-_AFTER = "to go on, raise it or take it away"
 
 
 class StopRules(msgspec.Struct, gc=False, kw_only=True):
@@ -144,12 +144,11 @@ class StopRules(msgspec.Struct, gc=False, kw_only=True):
     def too_many_rejected(self, rejected: int, settled: int) -> str:
         """Why the run stops because of `max_rejected`, or an empty text. Shares count from 100 settled records on."""
         if self.max_rejected is not None and rejected > self.max_rejected:
-            return (
-                f"{rejected:,} records were rejected, more than `max_rejected: {self.max_rejected}`; {_AFTER}"
-            )
+            return f"{rejected:,} records were rejected, more than `max_rejected: {self.max_rejected}`; {STOPS_ANEW}"
         share = self.max_rejected_percent
         if share is not None and settled >= _LEAST_FOR_SHARES and rejected * 100 > share * settled:
-            return f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`; {_AFTER}"
+            more = f"{rejected:,} of {settled:,} records were rejected, more than `max_rejected: {share}%`"
+            return f"{more}; {STOPS_ANEW}"
         return ""
 
     def exhausted(
