@@ -10,6 +10,7 @@ import time
 
 import pytest
 from tests.cli.running import Project, Result, Server, wait_for
+from tests.commands import REPOSITORY
 
 from haulier.cli.printing import seconds_text
 
@@ -127,6 +128,22 @@ def test_accepted_records_end_with_5_and_their_tickets_stand_in_the_report(
     project.post("orders", f"{server.url}/x", "verdicts: {202: accepted}\n")
     told = project.run("run", "orders", "--records", project.records(1), "--activate", "--json")
     assert (told.code, told.json["accepted"]) == (5, 1)
+
+
+def test_a_run_with_rejected_records_ends_with_4_whatever_else_became_of_others(
+    project: Project, server: Server
+) -> None:
+    """The page says so: a 5 promises that none was rejected."""
+    said = {b"S-1": 400, b"S-2": 299, b"S-3": 202}
+    server.reply = lambda path, body: (next((said[of] for of in said if of in body), 200), {}, b"?")
+    project.post("orders", f"{server.url}/x", "verdicts: {299: unknown, 202: accepted}\n")
+    told = project.run("run", "orders", "--records", project.records(4), "--activate", "--json")
+    states = ("delivered", "rejected", "in_doubt", "accepted")
+    assert (told.code, [told.json[state] for state in states]) == (4, [1, 1, 1, 1])
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    meanings = {row.split(" | ")[0]: row for row in page.split("\n| ") if "finished;" in row}
+    assert "whether or not others are in doubt or accepted" in meanings["4"]
+    assert "none was rejected" in meanings["5"]
 
 
 def test_what_was_answered_and_not_understood_is_in_doubt_and_ends_with_5(

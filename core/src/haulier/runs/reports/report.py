@@ -73,7 +73,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """What the command line exits with: 0 delivered, 3 stopped, 4 rejected, 5 in doubt or accepted left."""
+        """What the command line exits with: 0 delivered, 3 stopped, 4 some rejected, else 5 in doubt or accepted."""
         if self.state != "finished":
             return 3
         if self.rejected:
