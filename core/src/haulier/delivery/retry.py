@@ -119,16 +119,7 @@ def deliver(
         resend, renewed = came.resend, came.renewed
         renewals += renewed
         if came.parked or attempt - renewals >= policy.attempts:
-            yield Exhausted(
-                came.reason,
-                came.answered,
-                resend,
-                attempt - spent,
-                response,
-                spoken=came.spoken,
-                parked=came.parked,
-                conflict=came.conflict,
-            )
+            yield came.exhausted(attempt - spent, response)
             return
         wait_s = 0.0 if renewed else came.asked_s or _backoff(policy, attempt - renewals, jitter)
         yield Wait(wait_s, came.asked_s > 0, came.reason, resend, not (came.conflict or renewed))
@@ -149,6 +140,19 @@ class _Again(msgspec.Struct, frozen=True, gc=False):
     parked: bool = False
     conflict: bool = False
     renewed: bool = False
+
+    def exhausted(self, attempts: int, response: Response | None) -> Exhausted:
+        """That there are no attempts left, after so many; response: to the last one."""
+        return Exhausted(
+            self.reason,
+            self.answered,
+            self.resend,
+            attempts,
+            response,
+            spoken=self.spoken,
+            parked=self.parked,
+            conflict=self.conflict,
+        )
 
 
 def _of_verdict(
