@@ -19,6 +19,8 @@ from tests.crash.counting import CountingServer, Seen
 from tests.crash.sittings import Nursery
 from tests.crash.test_kills import write_records
 
+from haulier.model.delivery import State
+
 RECORDS = 90
 BAD = frozenset({11, 12, 25, 60})
 ANSWERS = (1, 4, 2, 6, 3)  # of each sitting, until it is killed
@@ -33,7 +35,7 @@ def lane_of(record: int, order: str) -> int:
 
 
 def in_turn(seen: Iterable[Seen], lane: int, order: str) -> list[int]:
-    """The records of a lane as the server took them, where one request was repeated right behind itself once."""
+    """The records of a lane as the server took them; a request that was repeated right behind itself counts once."""
     taken = [one.ids for one in seen if one.status == 200 and lane_of(one.ids[0], order) == lane]
     return [record for ids, _ in groupby(taken) for record in ids]
 
@@ -45,25 +47,34 @@ def requests_in(ledger: Path, state: int) -> int:
         return found
 
 
-def killed(
-    nursery: Nursery, folder: Path, server: CountingServer, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """A run that is killed at some answers; the report of the sitting that came to its end."""
-    write_records(folder / "records.jsonl", malformed=frozenset(), records=RECORDS)
+def sat(
+    nursery: Nursery, folder: Path, server: CountingServer, settings: dict[str, Any], answers: int
+) -> dict[str, Any] | None:
+    """A sitting that is killed at so many answers, 0: none; its report, where it came to its end."""
+    if not (folder / "records.jsonl").exists():
+        write_records(folder / "records.jsonl", malformed=frozenset(), records=RECORDS)
     orders = {
         "destination": {"name": "carry", "request": {"method": "POST", "url": server.url}, **settings},
         "records": str(folder / "records.jsonl"),
         "state": str(folder / "state"),
         "run_key": "ordered",
     }
-    for answers in (*ANSWERS, 0):
-        server.victim = 0
-        server.count_anew(half_at=0, answered_at=answers)
-        sitting = nursery.begin(folder, orders)
-        server.victim = sitting.pid
-        assert sitting.end() == bool(answers)
-        server.quiet()
-    report = sitting.report
+    server.victim = 0
+    server.count_anew(half_at=0, answered_at=answers)
+    sitting = nursery.begin(folder, orders)
+    server.victim = sitting.pid
+    assert sitting.end() == bool(answers)
+    server.quiet()
+    return sitting.report
+
+
+def killed(
+    nursery: Nursery, folder: Path, server: CountingServer, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """A run that is killed at some answers; the report of the sitting that came to its end."""
+    for answers in ANSWERS:
+        sat(nursery, folder, server, settings, answers)
+    report = sat(nursery, folder, server, settings, 0)
     assert report is not None
     assert report["state"] == "finished"
     return report
@@ -115,3 +126,19 @@ def test_a_kill_leaves_in_doubt_what_was_under_way_only(
     taken = [record for one in server.seen if one.status == 200 for record in one.ids]
     assert len(taken) == len(set(taken))
     assert report["delivered"] + report["in_doubt"] + report["rejected"] == RECORDS
+
+
+def test_many_of_one_lane_that_were_on_their_way_go_on_one_by_one(tmp_path: Path, nursery: Nursery) -> None:
+    """As versions left them that wrote intents ahead in strict order as well: here by a sitting without order."""
+    ledger = tmp_path / "state" / "carry" / "ledger.db"
+    with CountingServer(ledger, SEED, delay_s=0.002) as server:
+        sat(nursery, tmp_path, server, {"limits": {"max_in_flight": 10}}, 20)
+        assert requests_in(ledger, State.SENDING) > 10
+        with closing(sqlite3.connect(ledger)) as db, db:
+            db.execute("update run set settings = json_set(settings, '$.order', 'strict')")
+        before = len(server.seen)
+        report = sat(nursery, tmp_path, server, STRICT, 0)
+        again = [one.ids[0] for one in server.seen[before:]]
+    assert again == sorted({*again})
+    assert report is not None
+    assert (report["state"], report["delivered"]) == ("finished", RECORDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -169,6 +170,19 @@ def test_without_a_date_of_the_answer_the_clock_here_counts(date: dict[str, str]
     said = respond(503, retry_after="Fri, 31 Dec 1999 23:59:07 GMT", **date)
     now = datetime(1999, 12, 31, 23, 59, tzinfo=UTC).timestamp()
     assert (retry_after(said, lambda: now), retry_after(said)) == (7.0, None)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_date_without_a_zone_is_of_utc_wherever_this_runs(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as here:
+        here.setenv("TZ", zone)
+        time.tzset()
+        said = respond(503, date="Sun, 06 Nov 1994 08:49:37 GMT", retry_after="Sun Nov  6 08:50:37 1994")
+        found = retry_after(said)
+    time.tzset()
+    assert found == 60.0
 
 
 @given(st.text(max_size=40), st.text(max_size=40) | st.none())

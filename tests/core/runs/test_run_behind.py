@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from tests.core.runs.carrying import destination, within
-from tests.core.runs.wire import Wire
+from tests.core.runs.wire import Asked, Wire, answer
 
+import haulier
 from haulier.io.ledger.writer import Writer
 from haulier.io.readers.digest import DigestedReader
 from haulier.model.block import Block
@@ -96,6 +99,31 @@ def test_malformed_records_wait_for_the_ledger_by_bytes(
     records = tmp_path / "in.jsonl"
     records.write_text("".join(f"{at} {'-' * LONG}\n" for at in range(COUNT)))
     assert BLOCK < most_waiting(records, monkeypatch) < (16 << 20) + 2 * BLOCK
+
+
+def test_files_that_are_streamed_hold_nobody_up(tmp_path: Path) -> None:
+    """Records that come one by one, so that the first ones are under way when the next one is looked at."""
+    together, at_once = threading.Barrier(8), 0
+
+    def once_all_are_there(asked: Asked) -> bytes:
+        nonlocal at_once
+        if asked.number:  # the first one goes alone
+            with suppress(threading.BrokenBarrierError):
+                together.wait(20)
+                at_once += 1
+        return answer()
+
+    for number in range(17):
+        with (tmp_path / f"{number}.png").open("wb") as file:
+            file.truncate(4 << 20)
+    with Wire(reply=once_all_are_there) as wire:
+        request = {"method": "POST", "url": wire.url, "content_format": "bytes", "attributes": "none"}
+        request["files"] = {"image": "{record.file}"}
+        made = {"name": "d", "request": request, "files_root": str(tmp_path), "limits": {"max_in_flight": 8}}
+        report = within(
+            120, lambda: haulier.send(made, ({"file": f"{at}.png"} for at in range(17)), state="state")
+        )
+    assert (report.delivered, at_once) == (17, 16)
 
 
 def test_what_waits_to_be_hashed_is_bounded_by_bytes() -> None:

@@ -14,7 +14,7 @@ import haulier
 
 # What the ledger keeps whole cannot be made again of its records; it names its files all the same.
 NOW = "a file of it is gone or another one now"
-NEVER_SENT = f"{NOW}, and nothing of it was sent; a replay sends it as it is now"
+NEVER_SENT = f"{NOW}, and nothing of it was carried out; a replay sends it as it is now"
 TRIED = f"{NOW}, and the one before was tried; a replay of what is in doubt sends it as it is now"
 
 

@@ -97,6 +97,10 @@ def carry(project: Project, command: str = "run", **does: str) -> tuple[int, str
             "yielded a block with a line of type str; each must be bytes, a JSON text",
         ),
         (
+            "[None, Block(first=3, lines=lines[3:])]",
+            "yielded a NoneType; it must yield blocks (`haulier.authoring.Block`)",
+        ),
+        (
             "[Block(first=0, lines=lines[3:])]",
             "yielded a block whose `first` is 0 where 3 records came before; it must be 3",
         ),

@@ -24,9 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         open_streams()
         code = carry_out(arguments)
-    except (
-        KeyboardInterrupt
-    ):  # while what a command needs was imported; later ones are told of where they are met
+    # While what a command needs was imported; later ones are told of where they are met.
+    except KeyboardInterrupt:
         print("haulier: interrupted", file=sys.stderr)
         code = _INTERRUPTED
     # Else the interpreter looks for cycles in all that was imported, twice, before it goes: a tenth of a preview.

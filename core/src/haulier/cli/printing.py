@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from haulier.cli.streams import results, unwritten
+from haulier.model.wording import one_line
 
 __all__ = [
     "alike",
@@ -134,7 +135,7 @@ def wrapped(text: str, indent: str = "") -> list[str]:
 
 def short_text(text: str, most: int) -> str:
     """One line of at most `most` characters."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= most else line[: most - 3] + "..."
 
 

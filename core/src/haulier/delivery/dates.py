@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 __all__ = ["moment_of"]
 
 
 def moment_of(text: str | None) -> float | None:
     """The moment that a date names, in seconds since 1970; None where it is none.
 
-    https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+    One without a zone is of UTC (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
     """
     if not text:
         return None
@@ -16,6 +18,7 @@ def moment_of(text: str | None) -> float | None:
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
-        return parsedate_to_datetime(text).timestamp()
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
     except (OverflowError, TypeError, ValueError):
         return None

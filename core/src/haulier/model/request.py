@@ -88,6 +88,13 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return []
         return [text.removesuffix(b"\n") for text in self.texts.split(_BETWEEN_TEXTS)]
 
+    @property
+    def held(self) -> int:
+        """Bytes of the body that are in memory; files are streamed."""
+        if isinstance(self.body, bytes):
+            return len(self.body)
+        return sum(len(part) for part in self.body if isinstance(part, bytes))
+
 
 class Added(msgspec.Struct, frozen=True, kw_only=True):
     """What a credential adds to a request: headers and query pairs, both already in wire form."""

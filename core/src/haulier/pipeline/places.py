@@ -16,11 +16,9 @@ __all__ = ["check_carried", "check_places"]
 
 _SHOWN_CHARACTERS = 60
 _NESTS = (dict, list, tuple)
-_RECORDS = (
-    dict,
-    list,
-    msgspec.Raw,
-)  # whatever stands for a record, but for an attribute that is a number or a text
+# Whatever stands for a record, but for an attribute that is a number or a text.
+_RECORDS = (dict, list, msgspec.Raw)
+_DEEPEST = 1_000  # levels of a payload: one that holds itself has no end
 
 
 def check_places(
@@ -32,12 +30,11 @@ def check_places(
     values of its own of them: all of them, or it places all. What was made anew nobody can hold against a record.
     The list that nearly every grouping makes is compared at once; anything else is looked through.
     """
-    if _is_list_of(items, payload):
+    if _is_list_of(items, payload, what):
         return
-    found = Counter(one for one in map(id, _values(payload, set(map(id, items)))))
-    told = Counter(
-        map(id, items)
-    )  # a number or a text may be one object for several records, and elsewhere, too
+    found = Counter(map(id, _values(payload, set(map(id, items)), what)))
+    # A number or a text may be one object for several records, and elsewhere, too.
+    told = Counter(map(id, items))
     records = [at for at, item in enumerate(items) if isinstance(item, _RECORDS)]
     placed = any(found[id(items[at])] for at in records)
     if anew and not placed and (payload or not isinstance(payload, _NESTS)):
@@ -58,28 +55,31 @@ def check_places(
         )
 
 
-def _is_list_of(items: Sequence[Any], payload: Any) -> bool:
+def _is_list_of(items: Sequence[Any], payload: Any, what: str) -> bool:
     """Whether a payload is the list of all items, or a mapping that has it once and none of them elsewhere."""
     values = payload.values() if type(payload) is dict else (payload,)
     lists = [value for value in values if type(value) is list and (value is items or value == items)]
     if len(lists) != 1:
         return False
     beside = [one for one in values if one is not lists[0]]
-    return not beside or {*map(id, _values(beside, ()))}.isdisjoint(map(id, items))
+    return not beside or {*map(id, _values(beside, (), what))}.isdisjoint(map(id, items))
 
 
-def _values(payload: Any, unread: Container[int]) -> Iterator[Any]:
+def _values(payload: Any, unread: Container[int], what: str) -> Iterator[Any]:
     """All that stands in a payload, however deep; unread: ids of what is not looked into."""
-    pending = [payload]
+    pending = [(payload, 0)]
     while pending:
-        value = pending.pop()
+        value, depth = pending.pop()
         yield value
-        if id(value) in unread:
+        if id(value) in unread or not isinstance(value, _NESTS):
             continue
-        if isinstance(value, dict):
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pending.extend(value)
+        if depth == _DEEPEST:
+            raise PluginError(
+                f"{what} returned a payload that holds itself, or nests deeper than {_DEEPEST:,} levels; it must be "
+                "what JSON can say"
+            )
+        inner = value.values() if isinstance(value, dict) else value
+        pending.extend([(one, depth + 1) for one in inner])
 
 
 def check_carried(portions: Sequence[Any], count: int) -> None:

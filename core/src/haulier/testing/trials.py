@@ -37,6 +37,7 @@ from haulier.model.parts import (
     Token,
 )
 from haulier.model.request import Request, Response
+from haulier.model.wording import one_line
 from haulier.runs.resolving.returned import (
     Check,
     account_fault,
@@ -258,7 +259,7 @@ def _fault(found: Any, check: Check, gave: str = "returned") -> str:
 
 
 def _raised(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:200]
+    said = one_line(str(error))[:200]
     return f"raised {type(error).__name__}{f': {said}' if said else ''}"
 
 

@@ -19,6 +19,7 @@ from haulier.io.code.said import portions_of, unread
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
+from haulier.model.wording import one_line
 
 if TYPE_CHECKING:
     from pydantic_monty import Monty, MontyError, MontySession
@@ -240,7 +241,7 @@ class Sandbox:
         if isinstance(error, self._monty.MontyCrashedError):
             return f"{self._name}: the process of the sandbox died or did not answer: {error}"
         mine = self._frames(error)
-        what = " ".join(str(error).split()) + self._way_out(error)
+        what = one_line(str(error)) + self._way_out(error)
         if not mine:
             return f"{self._name}: {what}"
         last = mine[-1]

@@ -16,6 +16,7 @@ from haulier.io.code.said import portions_of, unread
 from haulier.io.code.signature import check_signature
 from haulier.model.parts import Portion, Program
 from haulier.model.request import Positions
+from haulier.model.wording import one_line
 
 __all__ = ["Trusted"]
 
@@ -69,7 +70,7 @@ class Trusted:
         """There is nothing to let go of."""
 
     def _told(self, error: BaseException) -> str:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
+        what = one_line(f"{type(error).__name__}: {error}")
         mine = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self._name]
         if not mine:
             return f"{self._name}: {what}"

@@ -33,7 +33,7 @@ __all__ = [
 
 # No answer, or one of a server that gave up: the request may have been carried out all the same.
 _UNANSWERED = frozenset({None, 408, 500, 502, 504})
-# As the status of a request that waits: of none of its attempts did a byte leave.
+# As the status of a request that waits: none of its attempts can have been carried out.
 NOT_SENT = 0
 # id, first, count, positions, sha256, key, state, stored, parent
 IntentRow: TypeAlias = tuple[int, int, int, "bytes | None", bytes, str, int, "bytes | None", "int | None"]
@@ -108,7 +108,7 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def never_left(self) -> bool:
-        """Whether certainly no byte of it was sent in any sitting: a stop put it back, and no attempt had connected.
+        """Whether nothing of it can have been carried out in any sitting: a stop put it back, as was each attempt.
 
         What a crash left is SENDING, and where a later stop puts that back, its status says that it may have gone out.
         """

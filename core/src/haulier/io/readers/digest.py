@@ -44,7 +44,7 @@ class _Running:
     def __init__(self) -> None:
         self._hash = sha256()
         self._behind: deque[_Digest] = deque()
-        self._added, self._done = 0, 0  # bytes; each is written by one side only
+        self._added, self._done = 0, 0  # bytes; the first by who adds, the second under the lock
         self._lock = threading.Lock()
 
     def after(self, text: Text) -> _Digest:

@@ -37,7 +37,6 @@ from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
-from haulier.runs.resolving.guarding import guard_of
 from haulier.runs.resolving.remarks import failing_groupings, misspelt_stages, taken_twice, warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
 from haulier.runs.resolving.resolved import Resolved, gzipped
@@ -202,7 +201,8 @@ def check_credential(
     answer = LoopThread(lambda: _try(request, resolved, authority)).result()
     if kind.learn is None or answer.verdict != "delivered" or answer.status is None:
         return answer
-    learn = guard_of(registry, kind, part="`learn` of").around(kind.learn, returns=account_fault)
+    guard = msgspec.structs.replace(authority.guard, what=f"`learn` of {authority.guard.what}", place="")
+    learn = guard.around(kind.learn, returns=account_fault)
     account = learn(Response(status=answer.status, headers=answer.headers, body=answer.body))
     if values is None:
         AccountBook(folder.credentials()).learn(name, account)

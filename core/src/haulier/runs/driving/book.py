@@ -40,7 +40,7 @@ _MOST_ROWS = 2_000  # rejected records in one commit
 _MOST_ROW_BYTES = 1 << 20  # of their texts
 _BEST_FIRST = ("delivered", "accepted", "unknown", "rejected", "retry")
 _AGAIN = Verdict("unknown", "every record of it was asked for again")
-_MADE_ANEW = "never sent: when the run went on, its records were planned anew"
+_MADE_ANEW = "never sent: when the run went on, its records were planned anew, or rejected"
 
 
 def _best(verdict: Verdict) -> int:

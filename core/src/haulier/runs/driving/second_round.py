@@ -53,7 +53,7 @@ class SecondRound:
             if delivery.lane is None:
                 self.waiting.append(delivery)
             else:  # others wait for this one, so it cannot wait for all others
-                self._windows.follow(_once_more(delivery), delivery)
+                self._windows.follow(_once_more(delivery), delivery, wish.reason)
                 self._windows.settled(delivery)
                 self._windows.commit_soon()
 
@@ -72,7 +72,8 @@ class SecondRound:
         """It may have arrived, and is not sent again; or was, and no answer said what became of it."""
         rules, reason = self._stage.rules, wish.reason
         self._rest(delivery, Verdict("unknown", reason if wish.parked else f"{_SPENT}: {reason}"), wish)
-        if why := rules.parked(reason, began=delivery.began) if wish.parked else rules.conflicting(reason):
+        why = rules.parked(reason, began=delivery.began) if wish.parked else rules.conflicting(reason)
+        if why:
             self._stage.stop(why)
 
     def _rest(self, delivery: Delivery, verdict: Verdict, wish: Exhausted) -> None:

@@ -75,16 +75,17 @@ class Windows:
             self._put_off(delivery)
         self._begin()
 
-    def follow(self, delivery: Delivery, whole: Delivery) -> None:
+    def follow(self, delivery: Delivery, whole: Delivery, reason: str = "") -> None:
         """Bring what goes on in place of another delivery on its way, whatever else is: a part of it, or all once more.
 
+        reason: why it goes on, for the ledger where it waits.
         With the commit that says what came of the other, never cut in two: the input is not asked again for what was
         in a request, so after a stop or a crash nobody would know of a part that is not in the ledger. And what is held
         up until it comes to rest may fill all the room there is.
         """
         self._hold([delivery])
         if self._lanes is not None and self._lanes.follow(delivery, whole):
-            self._put_off(delivery)
+            self._put_off(delivery, reason)
         else:
             self._add([delivery])
 
@@ -203,10 +204,10 @@ class Windows:
         """Count what these hold: texts twice, as they are in the input as well, which the commit is to hash."""
         self._bytes += _body_bytes(deliveries) + 2 * _text_bytes(deliveries)
 
-    def _put_off(self, delivery: Delivery) -> None:
+    def _put_off(self, delivery: Delivery, reason: str = "") -> None:
         """Have the ledger know of one that waits in its lane as of one that is not on its way."""
         self._book.intend([delivery.request], self._course.stored)
-        self._book.put_back(delivery.request, "", 0, delivery.left_status)
+        self._book.put_back(delivery.request, reason, 0, delivery.left_status)
 
     def _flush(self) -> None:
         self._flush_at = None
@@ -223,7 +224,7 @@ class Windows:
 
 
 def _body_bytes(deliveries: Sequence[Delivery]) -> int:
-    return sum([delivery.request.length for delivery in deliveries])
+    return sum([delivery.request.held for delivery in deliveries])
 
 
 def _text_bytes(deliveries: Sequence[Delivery]) -> int:

@@ -17,6 +17,7 @@ from haulier.runs.resolving.guarding import Guard
 
 __all__ = ["readers_of"]
 
+_END = object()  # of the blocks; None is something that a plugin may yield
 _MEND = (
     "No record is rejected for what a plugin does wrong: mend the plugin, or name another format with --format "
     "(format= in Python), and go on"
@@ -66,10 +67,10 @@ class _GuardedReader:
         def begun() -> Iterator[Any]:
             return iter(self._blocks())
 
-        following: Callable[[Iterator[Any], None], Any] = guard.around(next, about=where)
+        following: Callable[[Iterator[Any], object], Any] = guard.around(next, about=where)
         try:
             blocks = guard.around(begun, about=where)()
-            while (block := following(blocks, None)) is not None:
+            while (block := following(blocks, _END)) is not _END:
                 if wrong := _wrong(block, before):
                     raise guard.fault(f"yielded {wrong}", where())
                 yield block

@@ -67,8 +67,8 @@ class Guard(msgspec.Struct, frozen=True):
             except BaseException as error:
                 if _is_of_the_keyboard(error):
                     raise
-                self._hide_secrets(error)
-                raise self.raised(error, about(*args, **kwargs) if about is not None else "") from error
+                told = self.raised(error, about(*args, **kwargs) if about is not None else "")
+                raise told from (error if self.redact is str else None)
             if check is not None and (fault := check(found)):
                 raise self.fault(
                     f"returned {fault}", about(*args, **kwargs) if about is not None else ""
@@ -109,9 +109,11 @@ class Guard(msgspec.Struct, frozen=True):
         return self.fault(f"raised {type(error).__name__}{f': {said}' if said else ''}", about)
 
     def _hide_secrets(self, error: BaseException) -> None:
-        """Take them out of the error itself as well, which tracebacks show as the cause."""
+        """Take them out of an error that is passed on, and what tracebacks would show beside it away."""
         if self.redact is not str:
             error.args = tuple(self.redact(one) if isinstance(one, str) else one for one in error.args)
+            error.__cause__ = error.__context__ = None
+            error.__dict__.pop("__notes__", None)
 
     def fault(self, what: str, about: str = "") -> PluginError:
         """That it did something wrong; about: when."""

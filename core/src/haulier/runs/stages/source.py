@@ -321,7 +321,7 @@ class PlanSource:
         else:
             now = "its records make no such request now"
         if left.never_left:
-            return f"{now}, and nothing of it was sent; a replay sends it as it is now"
+            return f"{now}, and nothing of it was carried out; a replay sends it as it is now"
         then = "may have arrived" if left.may_have_been_sent else "was tried"
         return f"{now}, and the one before {then}; a replay of what is in doubt sends it as it is now"
 
