@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.cli.running import Project
+from tests.distributions import write_distribution
 
 from haulier.cli.app import haulier
 from haulier.cli.lazy import LazyGroup, Listed
@@ -111,16 +112,12 @@ def strangers(tmp_path: Path) -> Path:
     """A folder of installed distributions: one whose command works, one that cannot be imported, one that is rude."""
     site = tmp_path / "site"
     commands = {
-        "haulier_hello": "hello = hello_command:hello",
-        "haulier_broken": "broken = broken_command:broken",
-        "haulier_rude": "run = hello_command:hello",
+        "haulier-hello": "hello = hello_command:hello",
+        "haulier-broken": "broken = broken_command:broken",
+        "haulier-rude": "run = hello_command:hello",
     }
     for name, line in commands.items():
-        folder = site / f"{name}-1.0.dist-info"
-        folder.mkdir(parents=True)
-        told = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\n"
-        (folder / "METADATA").write_text(told)
-        (folder / "entry_points.txt").write_text(f"[haulier.commands]\n{line}\n")
+        write_distribution(site, name, f"[haulier.commands]\n{line}\n")
     (site / "hello_command.py").write_text(
         "import click, pathlib\npathlib.Path('imported').touch()\n"
         "@click.command()\ndef hello():\n    '''Say hello.'''\n    click.echo('hello')\n"
@@ -162,10 +159,9 @@ def test_plugins_left_out_bring_no_commands(project: Project) -> None:
 
 
 def test_plugins_shows_a_broken_plugin_and_what_the_others_offer(project: Project, tmp_path: Path) -> None:
-    folder = tmp_path / "site" / "haulier_bad-2.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: haulier-bad\nVersion: 2.0\n")
-    (folder / "entry_points.txt").write_text("[haulier]\nbad = no_such_module_at_all\n")
+    write_distribution(
+        tmp_path / "site", "haulier-bad", "[haulier]\nbad = no_such_module_at_all\n", version="2.0"
+    )
     told = project.run("plugins", PYTHONPATH=str(tmp_path / "site"))
     assert told.code == 0
     assert "bad  (haulier-bad 2.0) FAILED: " in told.out

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from tests.distributions import write_distribution
 
 from haulier.errors import PluginError
 from haulier.model.connector import Connector
@@ -40,12 +41,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         module = distribution.replace("-", "_")
         modules.append(module)
         (tmp_path / f"{module}.py").write_text(dedent(source), encoding="utf-8")
-        metadata = tmp_path / f"{module}-{version}.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-        )
-        (metadata / "entry_points.txt").write_text(f"[haulier]\n{name or distribution} = {module}\n")
+        points = f"[haulier]\n{name or distribution} = {module}\n"
+        write_distribution(tmp_path, distribution, points, version=version)
 
     yield write
     for module in modules:

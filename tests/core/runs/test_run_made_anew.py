@@ -16,6 +16,7 @@ import trustme
 from tests.cli.running import COMMAND, Project, wait_for
 from tests.core.runs.carrying import rows
 from tests.core.runs.wire import Answer, Asked, Stall, Wire, answer
+from tests.distributions import write_distribution
 from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -53,10 +54,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path)
     (tmp_path / "destinations").mkdir()
     (tmp_path / "haulier.yaml").write_text("version: 1\n")
-    site = tmp_path / "site" / "haulier_shape-1.0.dist-info"
-    site.mkdir(parents=True)
-    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: haulier-shape\nVersion: 1.0\n")
-    (site / "entry_points.txt").write_text("[haulier]\nshape = haulier_shape\n")
+    write_distribution(tmp_path / "site", "haulier-shape", "[haulier]\nshape = haulier_shape\n")
     (tmp_path / "site" / "haulier_shape.py").write_text(GROUPING)
     yield made
     for process in made.started:

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.running import Project
 from tests.core.runs.carrying import rows
 from tests.core.runs.wire import Wire
+from tests.distributions import write_distribution
 
 # A reader that anybody may have installed. It yields three records, and does then as it is told.
 READER = """
@@ -56,10 +57,7 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
     (tmp_path / "destinations").mkdir()
     (tmp_path / "haulier.yaml").write_text("version: 1\n")
-    site = tmp_path / "site" / "haulier_pages-1.0.dist-info"
-    site.mkdir(parents=True)
-    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: haulier-pages\nVersion: 1.0\n")
-    (site / "entry_points.txt").write_text("[haulier]\npages = haulier_pages\n")
+    write_distribution(tmp_path / "site", "haulier-pages", "[haulier]\npages = haulier_pages\n")
     (tmp_path / "site" / "haulier_pages.py").write_text(READER)
     (tmp_path / "in.pages").write_text("".join(f'{{"id":{number}}}\n' for number in range(6)))
     return made

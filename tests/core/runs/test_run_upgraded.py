@@ -17,6 +17,7 @@ import pytest
 from tests.cli.running import Project, Result, wait_for
 from tests.core.runs.carrying import rows
 from tests.core.runs.wire import Answer, Asked, Stall, Wire, answer
+from tests.distributions import write_distribution
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -97,10 +98,7 @@ class Installed:
             for file in folder.iterdir():
                 file.unlink()
             folder.rmdir()
-        folder = self.site / f"haulier_depot-{version}.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: haulier-depot\nVersion: {version}\n")
-        (folder / "entry_points.txt").write_text("[haulier]\ndepot = haulier_depot\n")
+        write_distribution(self.site, "haulier-depot", "[haulier]\ndepot = haulier_depot\n", version=version)
         source = PLUGIN
         for name, text in {**AS_IT_WAS, **changes}.items():
             source = source.replace(name, text)
