@@ -17,13 +17,15 @@ __all__ = ["Ended", "Watch", "cpu_of", "inherited", "program", "run_child", "tol
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.005
 _STOP_S = 10
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
     """A process that ended. seconds: from its start to its end, or to the moment its work was seen to be done.
 
-    cpu_s and peak_bytes: of the process and those it waited for. code None: it was ended by us.
+    cpu_s: of the process and those it waited for. peak_bytes: of the process, and of those it began what they
+    had for themselves alone (looked at every 50 ms). code None: it was ended by us.
     """
 
     seconds: float
@@ -62,7 +64,7 @@ def run_child(
             env={**inherited(), **environment},
         )
     try:
-        seen_done, usage = _wait(process, began + timeout_s, done)
+        seen_done, usage, together = _wait(process, began + timeout_s, done)
     except BaseException:
         process.kill()
         process.wait()
@@ -70,7 +72,7 @@ def run_child(
     return Ended(
         seconds=(seen_done or time.perf_counter()) - began,
         cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_bytes=usage.ru_maxrss * 1024,
+        peak_bytes=max(usage.ru_maxrss * 1024, together),
         code=process.returncode if seen_done is None else None,
         output=out.read_text(errors="replace"),
         errors=err.read_text(errors="replace"),
@@ -88,15 +90,19 @@ def _forget_own_peak() -> None:
 
 def _wait(
     process: subprocess.Popen[bytes], give_up_at: float, done: Callable[[], bool] | None
-) -> tuple[float | None, resource.struct_rusage]:
-    """(when its work was seen to be done and it was ended for that, if so; what it used)."""
+) -> tuple[float | None, resource.struct_rusage, int]:
+    """(when its work was seen to be done and it was ended for that, if so; what it used; see `_Memory`)."""
     seen_done: float | None = None
+    looked, memory = 0.0, _Memory(process.pid)
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)  # waited for here, not by subprocess
-            return seen_done, usage
+            return seen_done, usage, memory.together
         now = time.perf_counter()
+        if now - looked > _LOOK_S:
+            looked = now
+            memory.look()
         if now > give_up_at:
             raise TimeoutError(f"{process.args!r} did not end in time")
         if seen_done is None and done is not None and done():
@@ -104,6 +110,33 @@ def _wait(
             give_up_at = seen_done + _STOP_S
             process.terminate()
         time.sleep(_POLL_S)
+
+
+class _Memory:
+    """together: the peak of a process that began others, and beside that the most that these had for themselves alone.
+
+    Source: https://man7.org/linux/man-pages/man5/proc_pid_smaps.5.html
+    """
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+        self._beside = 0
+        self.together = 0
+
+    def look(self) -> None:
+        """Look at what there is now; 0 where there are no others, or the system does not tell."""
+        with suppress(OSError):  # a process, or a thread, that has ended meanwhile
+            told = [path.read_text() for path in Path(f"/proc/{self._process}/task").glob("*/children")]
+            children = [child for one in told for child in one.split()]
+            private = sum(_kilobytes(f"/proc/{child}/smaps_rollup", "Private_") for child in children)
+            self._beside = max(self._beside, private)
+            if self._beside:
+                own = _kilobytes(f"/proc/{self._process}/status", "VmHWM:")
+                self.together = max(self.together, (own + self._beside) * 1024)
+
+
+def _kilobytes(path: str, start: str) -> int:
+    return sum(int(line.split()[1]) for line in Path(path).read_text().splitlines() if line.startswith(start))
 
 
 def inherited() -> dict[str, str]:

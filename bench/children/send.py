@@ -12,15 +12,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# As `haulier run` does: plugins of pydantic's own are not looked for, and what is imported is set aside.
+# As `haulier run` does: plugins of pydantic's own are not looked for.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-gc.disable()
 
-from haulier import send  # noqa: E402
-from haulier.runs.sittings import sitting  # noqa: E402
-
-gc.freeze()
-gc.enable()
+from haulier import send
 
 __all__ = ["destination_for"]
 
@@ -73,6 +68,8 @@ class _Unwritten:
 
 def _without_ledger() -> None:
     """Put _Unwritten where a sitting looks for its writer; there is no setting for this, as nobody should want it."""
+    from haulier.runs.sittings import sitting  # noqa: PLC0415 - a program that sends imports no such thing
+
     if "Writer" not in vars(sitting):
         sys.exit("haulier.runs.sittings.sitting has no Writer any more: take the ledger away elsewhere")
     vars(sitting)["Writer"] = _Unwritten

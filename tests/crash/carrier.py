@@ -102,6 +102,7 @@ def _sit(orders: dict[str, Any]) -> int:
         os.dup2(opened, 0)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 - standard input of this copy
         seams.note_in(Path(orders["note"]))
+        os.environ["HAULIER_PLANNING"] = orders.get("planning", "here")
         if orders.get("die"):
             seams.die_at(*orders["die"])
         report = carry(orders)

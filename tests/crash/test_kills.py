@@ -55,6 +55,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "bisection": {**BATCHES, "bad": BAD, "output": True},
     "answered in part": {**BATCHES, **IN_PART},
     "answered in part, parked": {**BATCHES, **IN_PART, "unanswered": "park"},
+    "planned beside": {**BATCHES, "planning": "beside"},
     "unanswered: park": {**BATCHES, "unanswered": "park", "output": True},
 }
 
@@ -102,6 +103,7 @@ def test_random_kills_lose_nothing_and_repeat_only_what_may_have_been_sent(
                     "records": str(tmp_path / "records.jsonl"),
                     "state": str(tmp_path / "state"),
                     "run_key": f"run {number}",
+                    "planning": options.get("planning", "here"),
                 }
                 report = carry(nursery, tmp_path, orders, server, chance, tally)
                 check_end(server, report, tally, options)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from haulier.runs.previews.trust import trusting_code
     from haulier.runs.replays.replay import replay
     from haulier.runs.reports.report import Report
+    from haulier.runs.sittings.calls import asend, send
     from haulier.runs.sittings.pushing import Run, open_run
-    from haulier.runs.sittings.sending import asend, send
 
 __all__ = [
     "Checked",
@@ -83,7 +83,7 @@ _HOMES = {
     "haulier.runs.sittings.pushing": ("Run", "open_run"),
     "haulier.runs.replays.replay": ("replay",),
     "haulier.runs.reports.report": ("Report",),
-    "haulier.runs.sittings.sending": ("asend", "send"),
+    "haulier.runs.sittings.calls": ("asend", "send"),
     "haulier.runs.previews.trust": ("trusting_code",),
     "haulier.runs.destinations.trying": ("Checked", "TestAnswer", "check", "test_send"),
 }

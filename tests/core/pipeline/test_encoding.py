@@ -12,8 +12,7 @@ import pytest
 from haulier.errors import DestinationError
 from haulier.model.parts import ContentEncoder
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding import Packed, digest_of, encoders, length_of, packed
-from haulier.runs.resolving.resolved import gzipped
+from haulier.pipeline.encoding import Packed, digest_of, encoders, gzipped, length_of, packed
 
 ENCODERS = {encoder.name: encoder for encoder in encoders()}
 BEACH = FilePart(

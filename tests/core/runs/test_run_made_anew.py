@@ -7,6 +7,7 @@ import os
 import signal
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Shapes:
         return [GroupingAlgorithm(name="shape", title="Shape", description="As told.", factory=lambda _: Shape())]
 
 import sys
+import time
 sys.modules[__name__] = Shapes()
 """
 REST = "never sent: when the run went on, its records were planned anew, or rejected"
@@ -81,11 +83,19 @@ def picture(project: Project, number: int, version: str) -> None:
 
 
 def first_sitting(
-    project: Project, wire: Wire, *, ended_by: signal.Signals, asked: int, **environment: str
+    project: Project,
+    wire: Wire,
+    *,
+    ended_by: signal.Signals,
+    asked: int,
+    intended: int = 0,
+    **environment: str,
 ) -> None:
-    """Carry until so many requests have come, then send the signal."""
+    """Carry until so many requests have come and so many intents are in the ledger, then send the signal."""
     process = project.start("run", "d", *WORDS, **environment)
     wire.wait(asked)
+    while intended and rows(project.root / ".haulier", "select count(*) from request") < [(intended,)]:
+        time.sleep(0.005)
     process.send_signal(ended_by)
     _, told = process.communicate(timeout=60)
     assert b"Traceback" not in told
@@ -124,7 +134,7 @@ def test_a_file_that_changed_before_it_was_ever_sent_is_sent_as_it_is_now(
 ) -> None:
     with Wire() as wire:
         pictures(project, 10, more, wire.url)
-        first_sitting(project, wire, ended_by=signal.SIGINT, asked=3)
+        first_sitting(project, wire, ended_by=signal.SIGINT, asked=3, intended=4)
         left = never_left(project)
         changed = left[0] if "strict" in more else left[1]  # in strict order one alone is in the ledger
         picture(project, changed, "second")

@@ -151,6 +151,15 @@ def test_failures_of_every_kind_are_told(folder: Path) -> None:
     assert (told[0]["answer"]["body"], told[0]["id"]) == ({"n": 7}, f"{report.run_id}:{told[0]['request']}")
 
 
+def test_a_record_that_is_no_text_is_told_as_what_can_be_read_of_it(folder: Path) -> None:
+    (folder / "in.jsonl").write_bytes(b'{"id":1}\n{"id":"\xff"}\n')
+    with Wire() as wire:
+        report = send(wire.url, outputs=[{"to": "jsonl", "path": "out.jsonl"}])
+    assert (report.state, counts(report)) == ("finished", {"delivered": 1, "rejected": 1})
+    (told,) = [line for line in lines("out.jsonl") if line["state"] == "rejected"]
+    assert (told["text"], "record" in told) == ('{"id":"\ufffd"}', False)
+
+
 def test_each_output_gets_what_it_asked_for_and_no_more() -> None:
     with Wire(lambda asked: answer(200, b'{"n":7}')) as wire, Wire() as there:
         outputs = [

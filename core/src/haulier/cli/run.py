@@ -21,6 +21,7 @@ from haulier.cli.options import (
     yes_option,
 )
 from haulier.errors import ConfigurationError
+from haulier.runs.planning.beginning import planner_beside
 
 if TYPE_CHECKING:
     from haulier.runs.sittings.sitting import Sitting
@@ -77,26 +78,28 @@ def command(
     Ends with 0 all delivered, 2 nothing sent for what is set wrongly (or a plugin failed under way: resumable),
     3 stopped and resumable, 4 some rejected, 5 some in doubt or accepted, 130 or 143 interrupted.
     """
-    with importing():
-        from haulier.runs.destinations.switching import gate
-        from haulier.runs.sittings.sending import prepare
-
     if (records is None) == (resume is None):
         raise ConfigurationError("give the records with --records FILE, or --resume RUN; one of the two")
     if resume and (run_key or wanted["again"]):
         raise ConfigurationError("--resume names the run; leave out --run-key and --again")
-    passed = gate(destination, state=state, activate=activate)
+    with planner_beside(records, limit=wanted["limit"]) as beside:
+        with importing():
+            from haulier.runs.destinations.switching import gate
+            from haulier.runs.sittings.sending import prepare
 
-    def prepared(on_start: Any) -> Sitting:
-        return prepare(
-            destination,
-            records or "-",
-            resume=resume,
-            run_key=run_key,
-            state=state,
-            base_url=base_url,
-            on_start=on_start,
-            **wanted,
-        )
+        passed = gate(destination, state=state, activate=activate)
 
-    return carry(prepared, passed, base_url=base_url, yes=yes, as_json=as_json)
+        def prepared(on_start: Any) -> Sitting:
+            return prepare(
+                destination,
+                records or "-",
+                resume=resume,
+                run_key=run_key,
+                state=state,
+                base_url=base_url,
+                on_start=on_start,
+                beside=beside,
+                **wanted,
+            )
+
+        return carry(prepared, passed, base_url=base_url, yes=yes, as_json=as_json)

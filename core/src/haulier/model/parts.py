@@ -112,7 +112,7 @@ class GroupingAlgorithm(msgspec.Struct, frozen=True, kw_only=True):
 
     remakes: whether it makes the same payload of the same items always, also in a later version; where it does not, the
     ledger keeps its requests whole until they are settled. waits: whether it yields `Work`. formats: the content
-    formats that its payload makes sense in, the usual one first; empty: any.
+    formats that its payload makes sense in, the usual one first; empty: any. anywhere: see ContentEncoder.
     """
 
     name: str
@@ -124,6 +124,7 @@ class GroupingAlgorithm(msgspec.Struct, frozen=True, kw_only=True):
     remakes: bool = True
     waits: bool = False
     formats: tuple[str, ...] = ()
+    anywhere: bool = False
 
 
 class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +136,8 @@ class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
     expressions: names of settings that are texts with expressions in them. Only references to records are left in the
     settings that `encode` is handed: the facts of the run are filled in before.
     warnings: settings -> what their author should know, each in words; None where there is nothing to look for.
+    anywhere: whether another process, which imports the module anew, may encode as well: what a program sets in the
+    module at run time decides nothing. Large files are then planned beside the run.
 
     Raises DestinationError where no payload of this shape can be carried: it is tried on one empty record before a run
     begins. RecordError where values of a record do not fit; for a batch it names the items at fault in `each`.
@@ -152,6 +155,7 @@ class ContentEncoder(msgspec.Struct, frozen=True, kw_only=True):
     charset: str = ""
     expressions: tuple[str, ...] = ()
     warnings: Callable[[Any], Sequence[str]] | None = None
+    anywhere: bool = False
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True):

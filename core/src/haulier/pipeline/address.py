@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -91,11 +91,15 @@ class AddressTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CompiledAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """An address of one run. constant: the one address of all records; None where it is read from records."""
+    """An address of one run. constant: the one address of all records; None where it is read from records.
+
+    Another process compiles it anew.
+    """
 
     record_paths: tuple[tuple[str, ...], ...]
     constant: Address | None
     _render: Callable[[Sequence[Record]], list[Address | Fault]]
+    _made_of: tuple[AddressTemplate, RunFacts]
 
     @property
     def needs_record(self) -> bool:
@@ -108,19 +112,25 @@ class CompiledAddress(msgspec.Struct, frozen=True, kw_only=True):
             return [self.constant] * len(records)
         return self._render(records)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As what it is compiled of."""
+        return compile_address, self._made_of
+
 
 def compile_address(template: AddressTemplate, facts: RunFacts) -> CompiledAddress:
     """The address with the facts of a run filled in.
 
     ExpressionError names a param that was not given; DestinationError says why written text is no address.
     """
-    render = _compile_rows(template, facts)
+    render, made_of = _compile_rows(template, facts), (template, facts)
     if template.needs_record:
-        return CompiledAddress(record_paths=template.record_paths, constant=None, _render=render)
+        return CompiledAddress(
+            record_paths=template.record_paths, constant=None, _render=render, _made_of=made_of
+        )
     (constant,) = render([{}])
     if isinstance(constant, Fault):
         raise DestinationError(f"the address at {template.origin}: {constant.reason}")
-    return CompiledAddress(record_paths=(), constant=constant, _render=render)
+    return CompiledAddress(record_paths=(), constant=constant, _render=render, _made_of=made_of)
 
 
 def _compile_rows(

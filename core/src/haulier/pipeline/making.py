@@ -177,7 +177,7 @@ class Making:
                 outcome.rejected.extend(again.rejected)
 
     def _pack(self, cut: Cut, body: Body, outcome: Outcome) -> Generator[Waiting, Any, None]:
-        call = partial(packed, body, self._spec.compress)
+        call = partial(packed, body, self._spec.compress, sealed=self._spec.sealed)
         outcome.made.append(Made(cut, (yield from self._done(call, length_of(body), cut.positions))))
 
     def _done(self, call: Callable[[], T], size: int, positions: Positions) -> Generator[Waiting, Any, T]:

@@ -16,7 +16,7 @@ import msgspec
 from haulier.errors import PluginError, RecordError
 from haulier.model.block import Block, RejectedRecord, parts_of
 from haulier.model.parts import Work
-from haulier.model.request import Header, Positions, Request, joined
+from haulier.model.request import FilePart, Header, Positions, Request, joined
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import Packed, packed
@@ -109,7 +109,7 @@ class Planner:
     def feed(self, block: Block, now: float = 0.0) -> Planned:
         """Plan a block; records that still wait for company are held. now: seconds of a clock that never goes back."""
         planned = Planned([], [])
-        self._lines.note(block)
+        self.note(block)
         for part in parts_of(block, self._at_once):
             self._add(part, now, planned)
         return planned
@@ -121,6 +121,17 @@ class Planner:
     def due(self, now: float) -> Planned:
         """Requests for the records that have waited for company as long as they may."""
         return self._begin(self._batches.due(now))
+
+    def advance(self, block: Block, now: float) -> Planned:
+        """What comes of a block, and of records that have waited long enough by now."""
+        planned = self.feed(block, now) if block.lines else Planned([], [])
+        due = self.deadline()
+        if due is not None and due <= now:
+            more = self.due(now)
+            planned.requests.extend(more.requests)
+            planned.rejected.extend(more.rejected)
+            planned.work.extend(more.work)
+        return planned
 
     def close(self) -> Planned:
         """Requests for all records still held; nothing is fed after this."""
@@ -184,6 +195,18 @@ class Planner:
         self._emit(outcome, planned)
         return planned.requests if not planned.rejected else []
 
+    def receive(
+        self, url: str, headers: tuple[Header, ...], positions: Positions, body: bytes, texts: bytes
+    ) -> Request:
+        """A request that another planner made by the same spec but that it is not `sealed`: with digest, key and the
+        next number.
+        """
+        return self._request(url, headers, positions, body, len(body), sha256(body).digest(), texts)
+
+    def note(self, block: Block) -> None:
+        """Where the records of a block stand, for messages; of one that another planner is fed."""
+        self._lines.note(block)
+
     def remarks(self) -> tuple[str, ...]:
         """What its author should know of the records so far, in words: attributes that none has had, oversized ones."""
         return (*self._payloads.remarks(), *self._making.remarks())
@@ -209,14 +232,14 @@ class Planner:
     ) -> list[Request]:
         shared = addresses if isinstance(addresses, Address) else None
         encode, settings, seal = self._spec.encode, self._spec.encoder_settings, self._sealed
-        compress = self._spec.compress
+        compress, sealed = self._spec.compress, self._spec.sealed
         requests: list[Request] = []
         for index, (item, line) in enumerate(zip(items, block.lines, strict=True)):
             if faults and index in faults:
                 continue
             position = block.first + index
             try:
-                body = packed(encode(item, settings), compress)
+                body = packed(encode(item, settings), compress, sealed=sealed)
                 requests.append(seal(shared or addresses[index], range(position, position + 1), body, line))
             except RecordError as error:
                 faults[index] = str(error)
@@ -272,11 +295,23 @@ class Planner:
 
     def _sealed(self, address: Address, positions: Positions, body: Packed, texts: bytes) -> Request:
         """The request with this body, with the next number. texts: of its records, `joined`."""
-        spec = self._spec
         headers = self._headers(address, body.media_type)
+        return self._request(address.url, headers, positions, body.content, body.length, body.sha256, texts)
+
+    def _request(
+        self,
+        url: str,
+        headers: tuple[Header, ...],
+        positions: Positions,
+        content: bytes | tuple[bytes | FilePart, ...],
+        length: int,
+        digest: bytes,
+        texts: bytes,
+    ) -> Request:
+        spec = self._spec
         key = ""
-        if spec.idempotency_key:
-            key = _key(self._keying, positions, body.sha256)
+        if spec.idempotency_key and spec.sealed:
+            key = _key(self._keying, positions, digest)
             headers = (*headers, ("Idempotency-Key", key))
         number = self._number
         self._number = number + 1
@@ -284,11 +319,11 @@ class Planner:
             number=number,
             positions=positions,
             method=spec.method,
-            url=address.url,
+            url=url,
             headers=headers,
-            body=body.content,
-            length=body.length,
-            sha256=body.sha256,
+            body=content,
+            length=length,
+            sha256=digest,
             key=key,
             texts=texts,
         )

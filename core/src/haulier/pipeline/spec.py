@@ -83,6 +83,8 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
     item: what a record becomes inside of a batch; None: it stays whole.
     media_type: of bytes that a grouping made itself.
+    sealed: whether requests are given their digests and keys; where they are handed to another planner with the same
+        spec, that one does (`Planner.receive`).
     """
 
     method: str
@@ -115,3 +117,4 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     idempotency_key: bool = True
     headers: tuple[Header, ...] = ()
     compress: Callable[[bytes], bytes] | None = None
+    sealed: bool = True

@@ -26,4 +26,5 @@ ARRAY = GroupingAlgorithm(
     title="Array",
     description="The body is the list of records: `[record, record, ...]`. There is nothing to set.",
     factory=Array,
+    anywhere=True,
 )

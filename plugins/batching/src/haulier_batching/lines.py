@@ -30,4 +30,5 @@ LINES = GroupingAlgorithm(
     ),
     factory=Lines,
     formats=("ndjson",),
+    anywhere=True,
 )

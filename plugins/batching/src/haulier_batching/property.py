@@ -145,4 +145,5 @@ PROPERTY = GroupingAlgorithm(
     ),
     factory=Property,
     settings=PropertySettings,
+    anywhere=True,
 )

@@ -224,4 +224,5 @@ TEMPLATE = GroupingAlgorithm(
     settings=TemplateSettings,
     needs="values",
     remakes=False,
+    anywhere=True,
 )

@@ -6,7 +6,7 @@ Pure: files are named in a body, never read. A new format is one module, and its
 from __future__ import annotations
 
 from haulier.model.parts import ContentEncoder
-from haulier.pipeline.encoding.body import Packed, digest_of, length_of, packed
+from haulier.pipeline.encoding.body import Packed, digest_of, gzipped, length_of, packed
 from haulier.pipeline.encoding.csv import CSV
 from haulier.pipeline.encoding.form import FORM
 from haulier.pipeline.encoding.json import JSON
@@ -17,7 +17,7 @@ from haulier.pipeline.encoding.raw import BYTES
 from haulier.pipeline.encoding.text import TEXT
 from haulier.pipeline.encoding.xml import XML
 
-__all__ = ["Packed", "digest_of", "encoders", "length_of", "packed"]
+__all__ = ["Packed", "digest_of", "encoders", "gzipped", "length_of", "packed"]
 
 
 def encoders() -> tuple[ContentEncoder, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
@@ -9,7 +10,7 @@ import msgspec
 
 from haulier.model.request import Body, FilePart
 
-__all__ = ["Packed", "digest_of", "length_of", "packed"]
+__all__ = ["Packed", "digest_of", "gzipped", "length_of", "packed"]
 
 
 class Packed(msgspec.Struct, frozen=True, gc=False):
@@ -21,14 +22,22 @@ class Packed(msgspec.Struct, frozen=True, gc=False):
     media_type: str
 
 
-def packed(body: Body, compress: Callable[[bytes], bytes] | None) -> Packed:
-    """The body as it goes out; compress: what becomes of one without files, None where it stays as it is."""
+def packed(body: Body, compress: Callable[[bytes], bytes] | None, *, sealed: bool = True) -> Packed:
+    """The body as it goes out; compress: what becomes of one without files, None where it stays as it is.
+
+    sealed: False leaves the digest of one without files empty, for whoever works it out elsewhere.
+    """
     whole = body.parts[0] if len(body.parts) == 1 else _joined(body.parts)
     if not isinstance(whole, bytes):
         return Packed(body.parts, length_of(body), digest_of(body), body.media_type)
     if compress is not None:
         whole = compress(whole)
-    return Packed(whole, len(whole), sha256(whole).digest(), body.media_type)
+    return Packed(whole, len(whole), sha256(whole).digest() if sealed else b"", body.media_type)
+
+
+def gzipped(data: bytes) -> bytes:
+    """The same compressed, without a time in it: the same bytes always, as long as zlib stays the same."""
+    return gzip.compress(data, compresslevel=6, mtime=0)
 
 
 def _joined(parts: Sequence[bytes | FilePart]) -> bytes | None:

@@ -227,4 +227,5 @@ CSV = ContentEncoder(
     carries_batches=True,
     needs="members",
     charset="utf-8",
+    anywhere=True,
 )

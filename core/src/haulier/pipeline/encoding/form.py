@@ -70,4 +70,5 @@ FORM = ContentEncoder(
     encode=encode,
     settings=FormSettings,
     needs="members",
+    anywhere=True,
 )

@@ -166,4 +166,5 @@ JSON = ContentEncoder(
     carries_batches=True,
     needs="opaque",
     charset="utf-8",
+    anywhere=True,
 )

@@ -148,4 +148,5 @@ MULTIPART = ContentEncoder(
     files=True,
     needs="members",
     charset="utf-8",
+    anywhere=True,
 )

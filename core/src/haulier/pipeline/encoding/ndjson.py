@@ -63,4 +63,5 @@ NDJSON = ContentEncoder(
     carries_batches=True,
     needs="opaque",
     charset="utf-8",
+    anywhere=True,
 )

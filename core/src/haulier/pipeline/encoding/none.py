@@ -31,4 +31,5 @@ NONE = ContentEncoder(
     media_type="",
     encode=encode,
     settings=NoSettings,
+    anywhere=True,
 )

@@ -97,4 +97,5 @@ BYTES = ContentEncoder(
     settings=BytesSettings,
     files=True,
     needs="members",
+    anywhere=True,
 )

@@ -183,4 +183,5 @@ TEXT = ContentEncoder(
     charset="utf-8",
     expressions=("template",),
     warnings=quoted_twice,
+    anywhere=True,
 )

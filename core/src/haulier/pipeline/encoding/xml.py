@@ -294,4 +294,5 @@ XML = ContentEncoder(
     carries_batches=True,
     needs="members",
     charset="utf-8",
+    anywhere=True,
 )

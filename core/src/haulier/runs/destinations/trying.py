@@ -24,6 +24,7 @@ from haulier.model.destination import Destination, OutputChoice
 from haulier.model.expression import RunFacts
 from haulier.model.pointer import look_up
 from haulier.model.request import Request, Response
+from haulier.pipeline.encoding import gzipped
 from haulier.pipeline.planner import idempotency_key
 from haulier.runs.credentials.acquiring import with_tokens
 from haulier.runs.credentials.authority import Authority, CredentialLike, authorities_of, authority_of
@@ -39,7 +40,7 @@ from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import failing_groupings, misspelt_stages, taken_twice, warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
-from haulier.runs.resolving.resolved import Resolved, gzipped
+from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.returned import account_fault
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 

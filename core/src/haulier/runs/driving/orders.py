@@ -12,6 +12,7 @@ from haulier.plugins.registry import Registry
 from haulier.runs.credentials.authority import Authority
 from haulier.runs.driving.delivered import Delivered
 from haulier.runs.inputs.intake import Input, Intake
+from haulier.runs.planning.beginning import Begun
 from haulier.runs.resolving.resolved import Resolved
 
 __all__ = ["Orders", "kept_paths", "outputs_of"]
@@ -24,6 +25,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     output_authorities: one for each of `outputs`. params: values of `{param.x}`. on_delivery: told of each settled
     request, in the thread of the run. follow: ask for the results of what is accepted until they are there. trusted:
     whether code may leave the sandbox. leave_in_doubt: go on where a plugin that was replaced makes other bodies.
+    beside: a process that can plan for it.
     """
 
     destination: Destination
@@ -42,6 +44,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     on_start: Callable[[str, str], None] | None = None
     follow: bool = True
     leave_in_doubt: bool = False
+    beside: Begun | None = None
 
     @property
     def resolved(self) -> Resolved:

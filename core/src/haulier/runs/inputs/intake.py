@@ -70,6 +70,7 @@ class Intake:
                 f"limit: {limit} is no number of records; give 0 or more, or leave it out"
             )
         self._limit = limit
+        self.format = format
         self._path = os.fspath(records) if isinstance(records, str | os.PathLike) else None
         types = None if readers is None else tuple(readers)
         self.doors = SpoolDoors(alone=resumed) if self._path == STDIN else None
@@ -79,6 +80,12 @@ class Intake:
         # Unpacking takes longer than all else, and is done beside the interpreter's lock.
         lines = isinstance(self._reader, JsonlReader) and self.file is not None
         self.at_hand = lines and not (self._path or "").lower().endswith(".gz")
+
+    @property
+    def readable_elsewhere(self) -> bool:
+        """Whether another process that opens the file gets the very same blocks: core's own reader reads all of it."""
+        own = type(self._reader).__module__.startswith("haulier.io.readers.")
+        return own and self._limit is None and self.file is not None
 
     @property
     def file(self) -> Path | None:

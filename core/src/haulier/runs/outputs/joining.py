@@ -101,12 +101,14 @@ class Joining(msgspec.Struct, frozen=True, kw_only=True):
 
     def unsent(self, rejected: RejectedRecord) -> bytes:
         """The line of a record that never became a request; its text where that is no JSON object."""
-        record = members_or_none(rejected.line)
+        text = rejected.line.decode("utf-8", "replace")
+        # What is no UTF-8 may be JSON otherwise, whose members would be no text.
+        record = members_or_none(rejected.line) if text.encode() == rejected.line else None
         line = self._line(None, [rejected.position], [record.get(self.key or "")] if record else [])
         line["id"] += f"record-{rejected.position}"
         line |= {"state": "rejected", "status": None, "attempts": 0, "reason": rejected.reason}
         if record is None:
-            return _encode(line | {"text": rejected.line.decode("utf-8", "replace")})
+            return _encode(line | {"text": text})
         return _encode(line | self._records([record]))
 
     def parked(self, left: Unsettled, reason: str, texts: Sequence[bytes]) -> bytes:

@@ -14,13 +14,14 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from haulier.errors import HaulierError, PluginError, RecordError
-from haulier.model.parts import Grouping
+from haulier.model.parts import Grouping, Payload
+from haulier.model.request import Body
 from haulier.model.wording import one_line
 from haulier.plugins.offers import Offer
 from haulier.plugins.registry import Registry
-from haulier.runs.resolving.returned import Check, grouping_fault, portions_fault, work_fault
+from haulier.runs.resolving.returned import Check, body_fault, grouping_fault, portions_fault, work_fault
 
-__all__ = ["Guard", "GuardedGrouping", "guard_of"]
+__all__ = ["Guard", "GuardedEncode", "GuardedGrouping", "guard_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -132,13 +133,34 @@ def _is_of_the_keyboard(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
+class GuardedEncode:
+    """The `encode` of a content encoder, guarded; it can be handed to another process where that function can."""
+
+    def __init__(self, encode: Callable[[Payload, Any], Body], guard: Guard) -> None:
+        self._made_of = (encode, guard)
+        self._encode = guard.around(encode, returns=body_fault)
+
+    def __call__(self, payload: Payload, settings: Any) -> Body:
+        """The body of a payload."""
+        return self._encode(payload, settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As what it is made of."""
+        return GuardedEncode, self._made_of
+
+
 class GuardedGrouping:
-    """A grouping made by its factory, guarded; `guard` names it."""
+    """A grouping made by its factory, guarded; `guard` names it. Another process makes it anew."""
 
     def __init__(self, factory: Callable[[Any], Grouping], settings: Any, guard: Guard) -> None:
+        self._made_of = (factory, settings, guard)
         grouping = guard.around(factory, returns=grouping_fault)(settings)
         self._guard = guard
         self._build = guard.around(grouping.build, returns=portions_fault)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As what it is made of."""
+        return GuardedGrouping, self._made_of
 
     def build(self, items: Sequence[Any]) -> Any:
         """What the grouping builds, or where it waits, the generator that does."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import time
 from collections.abc import Sequence
@@ -23,17 +22,18 @@ from haulier.model.request import Request, Response
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.bounds import Bounded
+from haulier.pipeline.encoding import gzipped
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.plugins.registry import Registry
 from haulier.runs.resolving.columns import empty_columns
 from haulier.runs.resolving.formatting import empty_record, settings_for_run, settings_vary
-from haulier.runs.resolving.guarding import GuardedGrouping, guard_of
+from haulier.runs.resolving.guarding import GuardedEncode, GuardedGrouping, guard_of
 from haulier.runs.resolving.pieces import FileParameter, Pieces
-from haulier.runs.resolving.returned import body_fault, verdict_fault, warnings_fault
+from haulier.runs.resolving.returned import verdict_fault, warnings_fault
 from haulier.runs.resolving.shape import check_item, item_of, shape_of
 
-__all__ = ["Resolved", "gzipped", "place_of"]
+__all__ = ["Resolved", "place_of"]
 
 _CLOCK = r"\b(?:started|datetime|date|time)\b"  # by which code can tell when it runs
 _OK_AGAIN = (
@@ -46,11 +46,6 @@ _NOTHING_TO_HALVE = (
 )
 _GZIPPED = (("Content-Encoding", "gzip"),)
 _FIXED_HEADERS = (("User-Agent", "haulier"), ("Accept", "*/*"))
-
-
-def gzipped(data: bytes) -> bytes:
-    """The same compressed, without a time in it: the same bytes always, as long as zlib stays the same."""
-    return gzip.compress(data, compresslevel=6, mtime=0)
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,8 +247,12 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
         run_id: of which idempotency keys are made, where it is not that of the facts.
         """
+        return Planner(self.spec(facts, run_id=run_id))
+
+    def spec(self, facts: RunFacts, *, run_id: str = "") -> PlanSpec:
+        """What `planner` makes its planner of; raises as it does."""
         try:
-            return Planner(self._spec(facts, run_id or facts.run_id))
+            return self._spec(facts, run_id or facts.run_id)
         except ConfigurationError as error:
             raise type(error)(f"{place_of(self.destination, self.stage)}: {error}") from None
 
@@ -270,7 +269,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         return PlanSpec(
             method=self.method,
             address=compile_address(self.address, facts),
-            encode=guard_of(self.registry, self.encoder).around(self.encoder.encode, returns=body_fault),
+            encode=GuardedEncode(self.encoder.encode, guard_of(self.registry, self.encoder)),
             encoder_settings=settings_for_run(self.encoder, self.encoder_settings, facts),
             way=self.way,
             run_id=run_id,

@@ -5,34 +5,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from haulier.errors import ConfigurationError, InputError
 from haulier.model.expression import RunFacts
+from haulier.plugins.registry import Registry
 from haulier.runs.credentials.accounts import known_account, learned
 from haulier.runs.credentials.authority import CredentialLike, authorities_of, given_to
 from haulier.runs.driving.delivered import Delivered
-from haulier.runs.driving.loop import carried
 from haulier.runs.driving.orders import Orders, outputs_of
 from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Input, Intake, RecordsLike
 from haulier.runs.inputs.spools import spooled_run_key
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
+from haulier.runs.planning.beginning import Begun
 from haulier.runs.previews.coding import code_room
 from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings
 from haulier.runs.previews.trust import code_is_trusted
-from haulier.runs.reports.report import Report
-from haulier.runs.resolving.arguments import check_arguments, check_more
+from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve_stages
 from haulier.runs.resolving.resolved import Resolved, place_of
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 from haulier.runs.sittings.sitting import Sitting
 
-__all__ = ["asend", "prepare", "send"]
+__all__ = ["MORE", "prepare"]
 
 _MOST_OF_A_KEY = 200
-_MORE = ("again", "params", "base_url", "format", "limit", "resume", "follow", "leave_in_doubt")
+MORE = ("again", "params", "base_url", "format", "limit", "resume", "follow", "leave_in_doubt")
 
 
 def prepare(
@@ -52,10 +51,12 @@ def prepare(
     resume: str | None = None,
     follow: bool = True,
     leave_in_doubt: bool = False,
+    beside: Begun | None = None,
 ) -> Sitting:
     """Everything checked, nothing sent: what `send` does before it begins.
 
     resume: id of a run whose standard input broke off or that stopped; it goes on with what it had read.
+    beside: a process that can plan for it.
     """
     check_arguments(
         run_key=run_key, credential=credential, on_delivery=on_delivery, again=again, params=params
@@ -65,10 +66,7 @@ def prepare(
     _check_run_key(run_key)
     site = site_of(destination, state=state)
     registry = load_registry()
-    stages = resolve_stages(site.destination, registry, base_url=base_url)
-    _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
-    if not follow:
-        _check_unfollowed(stages)
+    stages = _checked(site, registry, base_url=base_url, params=params, follow=follow)
     stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
     authorities = authorities_of(site, stages, registry, credential)
     if not isinstance(records, Input):
@@ -92,10 +90,22 @@ def prepare(
             on_start=on_start,
             follow=follow,
             leave_in_doubt=leave_in_doubt,
+            beside=beside,
         )
     )
     sitting.beforehand = "\n".join(f"warning: {told}" for told in _chain_warnings(stages, records))
     return sitting
+
+
+def _checked(
+    site: Site, registry: Registry, *, base_url: str | None, params: Mapping[str, str] | None, follow: bool
+) -> tuple[Resolved, ...]:
+    """The stages of a destination, which can be run; ConfigurationError says why they cannot."""
+    stages = resolve_stages(site.destination, registry, base_url=base_url)
+    _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+    if not follow:
+        _check_unfollowed(stages)
+    return stages
 
 
 def _chain_warnings(stages: Sequence[Resolved], records: Input) -> tuple[str, ...]:
@@ -135,63 +145,3 @@ def _check_run(stages: Sequence[Resolved], site: Site, facts: RunFacts) -> None:
         if (room := code_room(resolved, site.root, facts.started)) is not None:
             room.close()
         saved_bodies(resolved, site.root, facts.run_id)
-
-
-def send(
-    destination: DestinationLike,
-    records: RecordsLike,
-    *,
-    run_key: str | None = None,
-    credential: CredentialLike = None,
-    state: str | os.PathLike[str] | None = None,
-    on_delivery: Callable[[Delivered], None] | None = None,
-    **more: Any,
-) -> Report:
-    """Carry records to a destination and return the report.
-
-    destination: a name in the project, a path, a mapping with a `name`, or a Destination. records: a path (`-` for
-    standard input), or an iterable of mappings or of JSON texts. run_key: what makes two calls the same run; without
-    one a file is its own key. credential: a stored name, or values by field, instead of the destination's own.
-    state: folder for ledgers instead of the project's. on_delivery: told of each settled request, in the run's thread.
-    more: `again`, `params`, `base_url`, `format`, `limit`, `resume`, `follow` and `leave_in_doubt`, as the command line
-    has them.
-
-    Calling it again with an unfinished run goes on where it stopped; with a finished one sends nothing. A run that
-    stopped for now is told by `report.state`. Raises ConfigurationError before anything is sent, InputError and
-    LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
-    """
-    check_more(more, _MORE)
-    sitting = prepare(
-        destination,
-        records,
-        run_key=run_key,
-        credential=credential,
-        state=state,
-        on_delivery=on_delivery,
-        **more,
-    )
-    return carried(sitting)
-
-
-async def asend(
-    destination: DestinationLike,
-    records: RecordsLike,
-    *,
-    run_key: str | None = None,
-    credential: CredentialLike = None,
-    state: str | os.PathLike[str] | None = None,
-    on_delivery: Callable[[Delivered], None] | None = None,
-    **more: Any,
-) -> Report:
-    """`send` on the running event loop. Cancelled, the run stops at once and can be resumed."""
-    check_more(more, _MORE)
-    sitting = prepare(
-        destination,
-        records,
-        run_key=run_key,
-        credential=credential,
-        state=state,
-        on_delivery=on_delivery,
-        **more,
-    )
-    return await sitting.run()

@@ -159,7 +159,7 @@ class Chain:
         of_order = [remark for lane in lanes if isinstance(lane, KeyLane) for remark in lane.remarks()]
         tellers = (self._joined, *(stage.lines for stage in self._stages))
         of_lines = [remark for teller in tellers if teller is not None for remark in teller.remarks()]
-        return (*(remark for leg in self._legs for remark in leg.planner.remarks()), *of_order, *of_lines)
+        return (*(remark for leg in self._legs for remark in leg.source.remarks()), *of_order, *of_lines)
 
     # -- building ------------------------------------------------------------------------------------------------
 

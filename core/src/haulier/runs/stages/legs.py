@@ -20,8 +20,11 @@ from haulier.runs.inputs.feed import Feed
 from haulier.runs.inputs.fetching import FetchedFiles
 from haulier.runs.inputs.filing import Filing, Unfetched, with_files
 from haulier.runs.inputs.positions import PositionSet
+from haulier.runs.planning.choice import given
+from haulier.runs.planning.process import PlannerProcess
 from haulier.runs.previews.coding import code_room
 from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.stages.received import ReceivedSource
 from haulier.runs.stages.source import PlanSource, Resumed
 from haulier.runs.stages.stage_feed import StageFeed
 from haulier.runs.stages.working import Crowd
@@ -40,8 +43,7 @@ class Leg(msgspec.Struct, kw_only=True):
 
     resolved: Resolved
     row: RunRow
-    planner: Planner
-    source: PlanSource
+    source: PlanSource | ReceivedSource
     missing: Sequence[range]
     close: Callable[[], None]
     feed: StageFeed | None = None
@@ -69,7 +71,6 @@ class _Begun(msgspec.Struct, frozen=True):
         return Leg(
             resolved=resolved,
             row=row,
-            planner=self.planner,
             source=PlanSource(
                 feed,
                 self.planner,
@@ -93,13 +94,27 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
     left = _left_over(ledger, run) if resumed else None
     orders.intake.begin(run.read, ledger.chunks(run), left.known if left is not None else PositionSet([]))
     fetched, filing = _files(orders, resolved, run, facts, left)
-    blocks = orders.intake.blocks(
-        cut=run.read if left is not None else 0, most=1 if fetched is not None else 0
-    )
-    if orders.is_chain:
-        blocks = apart_from([stage.name for stage in orders.stages], blocks)
-    feed = Feed(with_files(blocks, filing)) if resolved.files else Feed(blocks, at_hand=orders.intake.at_hand)
-    return _Begun(orders, resolved, run, planner, left, fetched).leg(feed, feed.close)
+    begun = _Begun(orders, resolved, run, planner, left, fetched)
+
+    def here() -> Leg:
+        """The leg whose planner is in this process."""
+        blocks = orders.intake.blocks(
+            cut=run.read if left is not None else 0, most=1 if fetched is not None else 0
+        )
+        if orders.is_chain:
+            blocks = apart_from([stage.name for stage in orders.stages], blocks)
+        files = with_files(blocks, filing) if resolved.files else None
+        feed = Feed(blocks, at_hand=orders.intake.at_hand) if files is None else Feed(files)
+        return begun.leg(feed, feed.close)
+
+    if orders.beside is None or orders.beside.closed:
+        return here()
+    process = PlannerProcess(orders.beside)
+    if resumed or not given(process, orders.intake, resolved, facts):
+        process.close()
+        return here()
+    source = ReceivedSource(process, planner, otherwise=here)
+    return Leg(resolved=resolved, row=run, source=source, missing=[], close=source.close)
 
 
 def later_leg(orders: Orders, at: int, ledger: Store, row: RunRow, facts: RunFacts, *, resumed: bool) -> Leg:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
-from haulier.errors import HaulierError, InputError
+from haulier.errors import InputError
 from haulier.io.ledger.rows import Unsettled
 from haulier.model.block import Block, RejectedRecord, part_of
 from haulier.model.request import Request
-from haulier.pipeline.making import Waiting
 from haulier.pipeline.planner import Planned, Planner
 from haulier.runs.driving.course import Parked, Taken
 from haulier.runs.inputs.positions import PositionSet, stretches
 from haulier.runs.inputs.stored import restore, stored_records
+from haulier.runs.stages.parting import awaited_parts, made_parts
 from haulier.runs.stages.working import Crowd
 
 __all__ = ["InputChanged", "PlanSource", "Resumed"]
@@ -107,6 +107,10 @@ class PlanSource:
         """Whether the next block would have to be waited for."""
         return self._feed.empty
 
+    def remarks(self) -> tuple[str, ...]:
+        """See `Planner.remarks`."""
+        return self._planner.remarks()
+
     def held(self) -> int | None:
         """Position of the oldest record not yet in a request."""
         return self._planner.held()
@@ -158,36 +162,21 @@ class PlanSource:
 
         Called at once where no grouping waits, else when its work is done.
         """
-        makings = [self._planner.remake(_blocks_of(request, some)) for some in places]
-        if self._crowd is not None:
-            task = self._loop.create_task(self._make_parts(request, makings, then))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._crowd is None:
+            then(made_parts(self._planner, request, places))
             return
-        found: list[Request] | None = []
-        for making in makings:
-            try:
-                making.send(None)
-            except StopIteration as end:
-                found = _joined(found, end.value)
-            else:
-                found = None
-        then(_children(request, found))
+        task = self._loop.create_task(self._make_parts(self._crowd, request, places, then))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _make_parts(
         self,
+        crowd: Crowd,
         request: Request,
-        makings: Sequence[Generator[Waiting, Any, list[Request]]],
+        places: Sequence[Sequence[int]],
         then: Callable[[list[Request] | None], None],
     ) -> None:
-        assert self._crowd is not None
-        found: list[Request] | None = []
-        try:
-            for making in makings:
-                found = _joined(found, await self._crowd.through(making))
-        except HaulierError:
-            found = None
-        then(_children(request, found))
+        then(await awaited_parts(crowd, self._planner, request, places))
 
     async def taken(self) -> AsyncIterator[Taken]:
         """What comes of each block; what was left over comes first."""
@@ -226,16 +215,8 @@ class PlanSource:
         self._span = []
 
     def _fed(self, block: Block) -> Planned:
-        """What comes of a block, and of records that have waited long enough by now."""
-        now = self._loop.time()
-        planned = self._planner.feed(block, now) if block.lines else Planned([], [])
+        planned = self._planner.advance(block, self._loop.time())
         self._read = max(self._read, block.first + len(block.lines))
-        due = self._planner.deadline()
-        if due is not None and due <= now:
-            more = self._planner.due(now)
-            planned.requests.extend(more.requests)
-            planned.rejected.extend(more.rejected)
-            planned.work.extend(more.work)
         return planned
 
     async def _all_of(self, planned: Planned, block: Block | None) -> AsyncIterator[Taken]:
@@ -368,25 +349,6 @@ def _rejected(left: Unsettled, why: str, texts: Sequence[bytes]) -> list[Rejecte
         RejectedRecord(position=position, reason=f"{place}: {why}", line=text, place=place)
         for position, place, text in zip(left.positions, places, texts, strict=True)
     ]
-
-
-def _blocks_of(request: Request, places: Sequence[int]) -> list[Block]:
-    """Some records of a request again."""
-    positions = [request.positions[at] for at in places]
-    records = request.records
-    lines = {request.positions[at]: records[at] for at in places}
-    return [
-        Block(first=stretch.start, lines=[lines[position] for position in stretch])
-        for stretch in stretches(positions)
-    ]
-
-
-def _joined(found: list[Request] | None, more: list[Request]) -> list[Request] | None:
-    return [*found, *more] if found is not None and more else None
-
-
-def _children(request: Request, found: list[Request] | None) -> list[Request] | None:
-    return found and [msgspec.structs.replace(part, parent=request.number) for part in found]
 
 
 def _hex(digest: bytes | None) -> str:
