@@ -115,7 +115,7 @@ def test_a_run_imports_nothing_that_only_messages_dates_and_copies_need() -> Non
     unused = ("difflib", "email", "encodings.idna", "importlib.metadata", "shutil", "tempfile", "zipfile")
     code = (
         "import sys\nfrom haulier.cli.importing import importing\n"
-        "with importing():\n    from haulier.runs.sittings.sending import prepare\n"
+        "with importing():\n    from haulier.runs.sittings.ordering import ordered\n"
         f"print(sorted(set(sys.modules) & set({unused!r})))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -28,11 +28,14 @@ from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
 from haulier.model.request import Body
 from haulier.pipeline.spec import PlanSpec
-from haulier.runs.planning.beginning import Begun, begun
+from haulier.runs.driving import loop
+from haulier.runs.planning.beginning import Begun, begun, planner_beside
+from haulier.runs.planning.handing import give
 from haulier.runs.planning.process import PlannerProcess
 from haulier.runs.planning.worker import Task
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
+from haulier.runs.sittings.sending import prepare
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "memfd_create"), reason="plans are made in a process of their own on Linux alone"
@@ -302,9 +305,8 @@ SPEC: PlanSpec = resolve(
 def given(process: Begun, spec: PlanSpec) -> bool:
     Path("in.jsonl").touch()
     at = Path("in.jsonl").stat()
-    return PlannerProcess(process).give(
-        Task(path="in.jsonl", which=(at.st_dev, at.st_ino), format=None, spec=replace(spec, sealed=False))
-    )
+    task = Task(path="in.jsonl", which=(at.st_dev, at.st_ino), format=None, spec=replace(spec, sealed=False))
+    return give(process, task)
 
 
 def test_a_function_that_has_no_name_cannot_be_handed_over() -> None:
@@ -351,13 +353,12 @@ def test_a_process_that_does_not_begin_in_time_is_not_waited_for(
 def planned_beside(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was planned by another process from here on: the paths, as they were given."""
     found: list[str] = []
-    give = PlannerProcess.give
 
-    def noted(self: PlannerProcess, task: Task) -> bool:
+    def noted(process: Begun, task: Task) -> bool:
         found.append(task.path)
-        return give(self, task)
+        return give(process, task)
 
-    monkeypatch.setattr(PlannerProcess, "give", noted)
+    monkeypatch.setattr("haulier.runs.planning.choice.give", noted)
     return found
 
 
@@ -409,6 +410,77 @@ def test_a_run_of_a_file_that_was_changed_since_another_stopped_begins_anew(besi
         Path("in.jsonl").write_bytes(LINES + changed[len(LINES) : -len(LINES)] + LINES)
         report = within(60, lambda: haulier.send(made, "in.jsonl", state="state"))
     assert (report.state, counts(report)) == ("finished", {"delivered": 60_000})
+
+
+def test_a_file_that_is_changed_before_the_run_begins_is_planned_anew(beside: None) -> None:
+    """A person who is asked whether to go on may have a look at it first."""
+    Path("in.jsonl").write_bytes(LINES)
+    with Wire() as wire, planner_beside("in.jsonl", limit=None) as process:
+        assert process is not None
+        sitting = prepare(
+            destination(wire.url, batching={"size": 100}), "in.jsonl", state="state", beside=process
+        )
+        assert process.given is not None
+        Path("in.jsonl").write_bytes(LINES.replace(b'"kind":"b"', b'"kind":"changed"'))
+        report = within(60, lambda: loop.carried(sitting))
+        assert process.closed
+    assert (report.state, counts(report)) == ("finished", {"delivered": 1_500})
+    assert {one["kind"] for body in wire.bodies for one in json.loads(body)} == {"a", "changed", "c"}
+
+
+@pytest.mark.parametrize(
+    ("made", "given"),
+    [
+        ({}, True),
+        ({"add": {"at": "{now:%Y}"}}, False),
+        ({"add": {"of": "{run.id}"}}, False),
+        ({"add": {"of": "{param.x}"}}, True),
+    ],
+)
+def test_a_plan_is_handed_over_before_the_run_begins_unless_it_depends_on_that(
+    made: dict[str, Any], given: bool, beside: None
+) -> None:
+    Path("in.jsonl").write_bytes(LINES)
+    with Wire() as wire, planner_beside("in.jsonl", limit=None) as process:
+        assert process is not None
+        sitting = prepare(
+            destination(wire.url, batching={"size": 100}, **made),
+            "in.jsonl",
+            state="state",
+            params={"x": "y"} if "{param.x}" in made.get("add", {}).values() else None,
+            beside=process,
+        )
+        assert (process.given is not None, process.closed, len(wire.asked)) == (given, False, 0)
+        report = within(60, lambda: loop.carried(sitting))
+        assert process.given is not None
+    assert (report.state, counts(report)) == ("finished", {"delivered": 1_500})
+
+
+def test_a_process_is_let_go_of_as_soon_as_it_is_known_that_the_plan_is_made_here(beside: None) -> None:
+    Path("in.jsonl").write_bytes(LINES)
+    with planner_beside("in.jsonl", limit=None) as process:
+        assert process is not None
+        made = destination("http://127.0.0.1:9", batching={"size": 100, "max_wait": 5})
+        prepare(made, "in.jsonl", state="state", beside=process)
+        assert process.closed
+
+
+def test_what_carries_a_run_out_is_imported_behind_the_task_that_is_handed_over(beside: None) -> None:
+    Path("in.jsonl").write_bytes(LINES)
+    code = (
+        "import json, sys\nimport haulier\nfrom haulier.runs.planning import choice\n"
+        "give = choice.give\n"
+        "def noted(begun, task):\n"
+        "    late = ('asyncio', 'sqlite3', 'ssl', 'haulier.runs.driving.driver', 'haulier.io.ledger.store')\n"
+        "    print(sorted(set(sys.modules) & set(late)))\n"
+        "    return give(begun, task)\n"
+        "choice.give = noted\n"
+        "print(haulier.send(json.loads(sys.argv[1]), 'in.jsonl', state='state').state)\n"
+    )
+    with Wire() as wire:
+        made = json.dumps(destination(wire.url, batching={"size": 100}))
+        told = subprocess.check_output([sys.executable, "-c", code, made], text=True, timeout=60)
+    assert told == "[]\nfinished\n"
 
 
 # -- whatever becomes of either process ------------------------------------------------------------------------------

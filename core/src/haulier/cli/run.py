@@ -90,16 +90,17 @@ def command(
         passed = gate(destination, state=state, activate=activate)
 
         def prepared(on_start: Any) -> Sitting:
-            return prepare(
-                destination,
-                records or "-",
-                resume=resume,
-                run_key=run_key,
-                state=state,
-                base_url=base_url,
-                on_start=on_start,
-                beside=beside,
-                **wanted,
-            )
+            with importing():
+                return prepare(
+                    destination,
+                    records or "-",
+                    resume=resume,
+                    run_key=run_key,
+                    state=state,
+                    base_url=base_url,
+                    on_start=on_start,
+                    beside=beside,
+                    **wanted,
+                )
 
         return carry(prepared, passed, base_url=base_url, yes=yes, as_json=as_json)

@@ -35,12 +35,12 @@ from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies, transport_of
 from haulier.runs.previews.coding import code_room
-from haulier.runs.previews.preview import PREVIEW_RUN_ID, Sample, fetcher_of, pick_sample, sample_of
+from haulier.runs.previews.preview import Sample, fetcher_of, pick_sample, sample_of
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import failing_groupings, misspelt_stages, taken_twice, warnings_of
 from haulier.runs.resolving.resolve import resolve, resolve_stages
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import PREVIEW_RUN_ID, Resolved
 from haulier.runs.resolving.returned import account_fault
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 

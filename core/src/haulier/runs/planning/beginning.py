@@ -41,7 +41,10 @@ main(*map(int, sys.argv[2:]))
 
 
 class Begun:
-    """A process that waits for its task. told: where it is read; freed: where it is told of free slots of `memory`."""
+    """A process that waits for its task. told: where it is read; freed: where it is told of free slots of `memory`.
+
+    given: the file whose plan it was handed: device, inode, size and when it was changed; None as long as it waits.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], told: int, freed: socket.socket, memory: mmap.mmap
@@ -51,6 +54,7 @@ class Begun:
         self.freed = freed
         self.memory = memory
         self.closed = False
+        self.given: tuple[int, int, int, int] | None = None
 
     def close(self) -> None:
         """End it, however far it is; once more does nothing."""

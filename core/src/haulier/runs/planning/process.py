@@ -1,23 +1,21 @@
-"""A process that plans: told its task, and read frame by frame."""
+"""A process that plans, read frame by frame."""
 
 from __future__ import annotations
 
 import asyncio
 import mmap
 import os
-import pickle
 import select
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 
 from haulier import errors
 from haulier.errors import HaulierError, RunStopped
-from haulier.runs.planning.beginning import SLOT_BYTES, SLOTS, Begun, version
+from haulier.runs.planning.beginning import SLOT_BYTES, SLOTS, Begun
 from haulier.runs.planning.frames import LENGTH, Failed, Frame, said
-from haulier.runs.planning.worker import READY, Task
+from haulier.runs.planning.handing import tell
+from haulier.runs.planning.worker import READY
 
 __all__ = ["PlannerProcess"]
 
@@ -25,7 +23,7 @@ _READ_BYTES = 64 << 10
 
 
 class PlannerProcess:
-    """A process that was begun, as the run sees it; whoever began it ends it."""
+    """A process that was handed its task, as the run sees it; whoever began it ends it."""
 
     def __init__(self, begun: Begun) -> None:
         os.set_blocking(begun.told, False)
@@ -35,17 +33,6 @@ class PlannerProcess:
         self._memory = begun.memory
         self._read = bytearray()
         self._slot = 0
-
-    def give(self, task: Task) -> bool:
-        """Have it plan this; False where the task cannot be handed to another process."""
-        try:
-            packed = pickle.dumps((version(), tuple(sys.path), pickle.dumps(task)))
-        except Exception:  # noqa: BLE001 - a plugin's function without a name of its own, or what its settings do
-            return False
-        if len(packed) > SLOT_BYTES:
-            return False
-        self._memory[: len(packed)] = packed
-        return self._tell(LENGTH.pack(len(packed)))
 
     async def ready(self, seconds: float) -> bool:
         """Whether it has understood its task within so many seconds."""
@@ -103,13 +90,9 @@ class PlannerProcess:
         del self._read[:size]
         return found
 
-    def _tell(self, what: bytes) -> bool:
-        """Whether it hears this; where it has ended, what it said before can be read all the same."""
-        try:
-            self._freed.sendall(what, socket.MSG_NOSIGNAL)  # a program may let itself be ended by SIGPIPE
-        except OSError:
-            return False
-        return True
+    def _tell(self, what: bytes) -> None:
+        """Where it has ended, what it said before can be read all the same."""
+        tell(self._freed, what)
 
     async def _fill(self, size: int) -> None:
         """Read until so many bytes are there; _Ended where they do not come."""

@@ -16,12 +16,12 @@ from haulier.runs.credentials.accounts import known_account, learned, over_quota
 from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Intake, RecordsLike
 from haulier.runs.previews.describing import first_stage_alone
-from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings, planned
+from haulier.runs.previews.preview import attribute_warnings, planned
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import PREVIEW_RUN_ID, Resolved
 from haulier.runs.resolving.site import DestinationLike, site_of
 
 __all__ = ["Plan", "plan"]

@@ -32,11 +32,10 @@ from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.remarks import warnings_of
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved
+from haulier.runs.resolving.resolved import PREVIEW_RUN_ID, Resolved
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
 
 __all__ = [
-    "PREVIEW_RUN_ID",
     "Prepared",
     "Preview",
     "Sample",
@@ -51,8 +50,6 @@ __all__ = [
     "unfetched_in",
 ]
 
-# Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
-PREVIEW_RUN_ID = "0" * 32
 _MOST_REJECTED = 20  # shown
 _MOST_REFUSED = 1_000  # looked at while nothing can be sent
 

@@ -33,8 +33,10 @@ from haulier.runs.resolving.pieces import FileParameter, Pieces
 from haulier.runs.resolving.returned import verdict_fault, warnings_fault
 from haulier.runs.resolving.shape import check_item, item_of, shape_of
 
-__all__ = ["Resolved", "place_of"]
+__all__ = ["PREVIEW_RUN_ID", "Resolved", "place_of"]
 
+# Stands where a run's own id will: whatever is made of it differs in the run and is marked as varying.
+PREVIEW_RUN_ID = "0" * 32
 _CLOCK = r"\b(?:started|datetime|date|time)\b"  # by which code can tell when it runs
 _OK_AGAIN = (
     "`verdicts` has a 200 tried again until all attempts are spent: `success_when` tells by what an answer says "

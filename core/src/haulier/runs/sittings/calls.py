@@ -47,20 +47,19 @@ def send(
     LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
     """
     with planner_beside(records, limit=more.get("limit")) as beside:
-        from haulier.runs.driving.loop import carried  # noqa: PLC0415 - see above
-
-        return carried(
-            _prepared(
-                destination,
-                records,
-                more,
-                run_key=run_key,
-                credential=credential,
-                state=state,
-                on_delivery=on_delivery,
-                beside=beside,
-            )
+        sitting = _prepared(
+            destination,
+            records,
+            more,
+            run_key=run_key,
+            credential=credential,
+            state=state,
+            on_delivery=on_delivery,
+            beside=beside,
         )
+        from haulier.runs.driving.loop import carried  # noqa: PLC0415 - see above, and behind what prepares
+
+        return carried(sitting)
 
 
 async def asend(

@@ -1,32 +1,33 @@
-"""Sending: carry records to a destination, with every one accounted for."""
+"""Sending: carry records to a destination, with every one accounted for.
+
+Here stands what is looked at first. A process that plans is handed its task as soon as that is known; what carries the
+run out is imported behind that (`ordering.py`).
+"""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from haulier.errors import ConfigurationError, InputError
+from haulier.errors import ConfigurationError
 from haulier.model.expression import RunFacts
 from haulier.plugins.registry import Registry
-from haulier.runs.credentials.accounts import known_account, learned
-from haulier.runs.credentials.authority import CredentialLike, authorities_of, given_to
-from haulier.runs.driving.delivered import Delivered
-from haulier.runs.driving.orders import Orders, outputs_of
 from haulier.runs.inputs.guarded_readers import readers_of
 from haulier.runs.inputs.intake import Input, Intake, RecordsLike
-from haulier.runs.inputs.spools import spooled_run_key
-from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
-from haulier.runs.planning.beginning import Begun
-from haulier.runs.previews.coding import code_room
-from haulier.runs.previews.preview import PREVIEW_RUN_ID, attribute_warnings
-from haulier.runs.previews.trust import code_is_trusted
+from haulier.runs.planning.choice import given_early
 from haulier.runs.resolving.arguments import check_arguments
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve_stages
-from haulier.runs.resolving.resolved import Resolved, place_of
+from haulier.runs.resolving.resolved import PREVIEW_RUN_ID, Resolved, place_of
 from haulier.runs.resolving.site import DestinationLike, Site, site_of
-from haulier.runs.sittings.sitting import Sitting
+
+if TYPE_CHECKING:
+    from haulier.runs.credentials.authority import CredentialLike
+    from haulier.runs.driving.delivered import Delivered
+    from haulier.runs.planning.beginning import Begun
+    from haulier.runs.sittings.sitting import Sitting
 
 __all__ = ["MORE", "prepare"]
 
@@ -66,56 +67,47 @@ def prepare(
     _check_run_key(run_key)
     site = site_of(destination, state=state)
     registry = load_registry()
-    stages = _checked(site, registry, base_url=base_url, params=params, follow=follow)
-    stages = tuple(learned(one, known_account(site, given_to(one, credential), stage=one)) for one in stages)
-    authorities = authorities_of(site, stages, registry, credential)
+    facts = RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {}))
+    stages = _checked(site, registry, facts, base_url=base_url, follow=follow)
     if not isinstance(records, Input):
         given, readers = "-" if resume else records, readers_of(registry)
         records = Intake(given, format=format, limit=limit, readers=readers, resumed=bool(resume))
-    sitting = Sitting(
-        Orders(
-            destination=site.destination,
-            stages=stages,
-            registry=registry,
-            authorities=authorities,
-            output_authorities=authorities_of_outputs(site, outputs_of(site.destination), registry),
-            root=site.root,
-            state_dir=site.state_dir(),
-            intake=records,
-            run_key=spooled_run_key(site.state_dir(), resume) if resume else run_key,
-            again=again,
-            trusted=code_is_trusted(),
-            params=dict(params or {}),
-            on_delivery=on_delivery,
-            on_start=on_start,
-            follow=follow,
-            leave_in_doubt=leave_in_doubt,
-            beside=beside,
-        )
+    if beside is not None:
+        given_early(beside, records, stages[0], facts)
+    # It sets to work while this is imported, which takes a while.
+    from haulier.runs.sittings.ordering import ordered  # noqa: PLC0415
+
+    return ordered(
+        site,
+        stages,
+        registry,
+        records,
+        facts,
+        credential=credential,
+        resume=resume,
+        run_key=run_key,
+        again=again,
+        on_delivery=on_delivery,
+        on_start=on_start,
+        follow=follow,
+        leave_in_doubt=leave_in_doubt,
+        beside=beside,
     )
-    sitting.beforehand = "\n".join(f"warning: {told}" for told in _chain_warnings(stages, records))
-    return sitting
 
 
 def _checked(
-    site: Site, registry: Registry, *, base_url: str | None, params: Mapping[str, str] | None, follow: bool
+    site: Site, registry: Registry, facts: RunFacts, *, base_url: str | None, follow: bool
 ) -> tuple[Resolved, ...]:
-    """The stages of a destination, which can be run; ConfigurationError says why they cannot."""
+    """The stages of a destination, which can be run; ConfigurationError says why they cannot.
+
+    What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind.
+    """
     stages = resolve_stages(site.destination, registry, base_url=base_url)
-    _check_run(stages, site, RunFacts(PREVIEW_RUN_ID, time.time(), dict(params or {})))
+    for resolved in stages:
+        resolved.planner(facts)
     if not follow:
         _check_unfollowed(stages)
     return stages
-
-
-def _chain_warnings(stages: Sequence[Resolved], records: Input) -> tuple[str, ...]:
-    """What a later stage reads and nothing gives: what the stages before it make would stay at the service."""
-    if len(stages) == 1 or not isinstance(records, Intake):
-        return ()
-    try:
-        return attribute_warnings(stages, records)
-    except InputError:
-        return ()  # the run says where its input ends
 
 
 def _check_run_key(run_key: str | None) -> None:
@@ -136,12 +128,3 @@ def _check_unfollowed(stages: Sequence[Resolved]) -> None:
                 f"{place_of(one.destination, one.stage)}: answers with a ticket, and the stages behind it wait for its "
                 "result: leave --no-follow (follow=False) out"
             )
-
-
-def _check_run(stages: Sequence[Resolved], site: Site, facts: RunFacts) -> None:
-    """What an address or a missing parameter makes impossible is said here: a run that was begun would stay behind."""
-    for resolved in stages:
-        resolved.planner(facts)
-        if (room := code_room(resolved, site.root, facts.started)) is not None:
-            room.close()
-        saved_bodies(resolved, site.root, facts.run_id)

@@ -109,11 +109,10 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
 
     if orders.beside is None or orders.beside.closed:
         return here()
-    process = PlannerProcess(orders.beside)
-    if resumed or not given(process, orders.intake, resolved, facts):
-        process.close()
+    if resumed or not given(orders.beside, orders.intake, resolved, facts):
+        orders.beside.close()
         return here()
-    source = ReceivedSource(process, planner, otherwise=here)
+    source = ReceivedSource(PlannerProcess(orders.beside), planner, otherwise=here)
     return Leg(resolved=resolved, row=run, source=source, missing=[], close=source.close)
 
 
