@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from haulier.runs.planning.beginning import planner_beside
+from haulier.runs.sittings.importing import importing
 
 if TYPE_CHECKING:
     from haulier.runs.credentials.authority import CredentialLike
@@ -47,17 +48,18 @@ def send(
     LedgerError where those end the run. Works inside a running event loop; interrupted, it stops resumably.
     """
     with planner_beside(records, limit=more.get("limit")) as beside:
-        sitting = _prepared(
-            destination,
-            records,
-            more,
-            run_key=run_key,
-            credential=credential,
-            state=state,
-            on_delivery=on_delivery,
-            beside=beside,
-        )
-        from haulier.runs.driving.loop import carried  # noqa: PLC0415 - see above, and behind what prepares
+        with importing():
+            sitting = _prepared(
+                destination,
+                records,
+                more,
+                run_key=run_key,
+                credential=credential,
+                state=state,
+                on_delivery=on_delivery,
+                beside=beside,
+            )
+            from haulier.runs.driving.loop import carried  # noqa: PLC0415 - see above, and behind what prepares
 
         return carried(sitting)
 
@@ -74,16 +76,17 @@ async def asend(
 ) -> Report:
     """`send` on the running event loop. Cancelled, the run stops at once and can be resumed."""
     with planner_beside(records, limit=more.get("limit")) as beside:
-        sitting = _prepared(
-            destination,
-            records,
-            more,
-            run_key=run_key,
-            credential=credential,
-            state=state,
-            on_delivery=on_delivery,
-            beside=beside,
-        )
+        with importing():
+            sitting = _prepared(
+                destination,
+                records,
+                more,
+                run_key=run_key,
+                credential=credential,
+                state=state,
+                on_delivery=on_delivery,
+                beside=beside,
+            )
         return await sitting.run()
 
 
