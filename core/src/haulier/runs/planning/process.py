@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
-import select
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -20,6 +19,8 @@ from haulier.runs.planning.worker import READY
 __all__ = ["PlannerProcess"]
 
 _READ_BYTES = 64 << 10
+_MOST_READ_BYTES = 1 << 20  # beyond what is waited for
+_TOLD_AT_ONCE = SLOTS // 2  # free slots: each telling wakes the other process, which may take this one's core for that
 
 
 class PlannerProcess:
@@ -32,7 +33,12 @@ class PlannerProcess:
         self._freed = begun.freed
         self._memory = begun.memory
         self._read = bytearray()
+        self._ended = False
+        self._wanted = 0
+        self._listening: asyncio.AbstractEventLoop | None = None
+        self._heard: asyncio.Future[None] | None = None
         self._slot = 0
+        self._free = 0  # slots that it was not told of
 
     async def ready(self, seconds: float) -> bool:
         """Whether it has understood its task within so many seconds."""
@@ -46,9 +52,9 @@ class PlannerProcess:
 
     async def at_hand(self, seconds: float) -> bool:
         """Whether something of the next frame, or the end, is there within so many seconds."""
-        if not self._read and not _readable(self._told):
-            await self._until_readable(seconds)
-        return bool(self._read) or _readable(self._told)
+        if not self._read:
+            await self._more(seconds)
+        return bool(self._read) or self._ended
 
     async def frames(self) -> AsyncIterator[tuple[Frame, bytes | mmap.mmap, int]]:
         """What comes of each block, where the bytes of its requests are, and from which place on.
@@ -63,7 +69,7 @@ class PlannerProcess:
             elif frame.rows:
                 yield frame, self._memory, self._slot * SLOT_BYTES
                 self._slot = (self._slot + 1) % SLOTS
-                self._tell(b".")
+                self._let_go_of_slot()
             else:
                 yield frame, b"", 0
             if frame.last:
@@ -71,6 +77,7 @@ class PlannerProcess:
 
     def close(self) -> None:
         """End it, however far it is."""
+        self._listen(False)
         self._begun.close()
 
     async def _next(self) -> Frame:
@@ -94,30 +101,58 @@ class PlannerProcess:
         """Where it has ended, what it said before can be read all the same."""
         tell(self._freed, what)
 
+    def _let_go_of_slot(self) -> None:
+        self._free += 1
+        if self._free == _TOLD_AT_ONCE:
+            self._free = 0
+            self._tell(b"." * _TOLD_AT_ONCE)
+
+    # -- what it says --------------------------------------------------------------------------------------------
+
     async def _fill(self, size: int) -> None:
         """Read until so many bytes are there; _Ended where they do not come."""
+        self._wanted = size
         while len(self._read) < size:
-            try:
-                data = os.read(self._told, max(_READ_BYTES, size - len(self._read)))
-            except BlockingIOError:
-                await self._until_readable()
-                continue
-            if not data:
+            if self._ended:
                 raise _Ended
-            self._read += data
+            await self._more()
 
-    async def _until_readable(self, seconds: float | None = None) -> None:
-        """Return when there is something to read, or after so long."""
+    async def _more(self, seconds: float | None = None) -> None:
+        """Return when something was read, or nothing more comes, or after so long."""
+        if self._ended:
+            return
+        self._listen(True)
         loop = asyncio.get_running_loop()
-        readable = loop.create_future()
-        loop.add_reader(self._told, _set, readable)
-        timer = loop.call_later(seconds, _set, readable) if seconds is not None else None
+        heard = self._heard = loop.create_future()
+        timer = loop.call_later(seconds, _set, heard) if seconds is not None else None
         try:
-            await readable
+            await heard
         finally:
-            loop.remove_reader(self._told)
+            self._heard = None
             if timer is not None:
                 timer.cancel()
+
+    def _listen(self, wish: bool) -> None:
+        """Have the loop look for what it says, or no longer; for good, as to begin anew each time costs two calls."""
+        if wish and self._listening is None:
+            self._listening = asyncio.get_running_loop()
+            self._listening.add_reader(self._told, self._hear)
+        elif not wish and self._listening is not None:
+            if not self._listening.is_closed():
+                self._listening.remove_reader(self._told)
+            self._listening = None
+
+    def _hear(self) -> None:
+        try:
+            data = os.read(self._told, max(_READ_BYTES, self._wanted - len(self._read)))
+        except BlockingIOError:
+            return
+        self._read += data
+        self._ended = not data
+        if self._ended or len(self._read) > self._wanted + _MOST_READ_BYTES:
+            self._listen(False)
+        if self._heard is not None:
+            _set(self._heard)
 
     def _why_ended(self) -> str:
         try:
@@ -147,12 +182,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _readable(descriptor: int) -> bool:
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    return bool(waiting.poll(0))
 
 
 def _set(future: asyncio.Future[None]) -> None:
