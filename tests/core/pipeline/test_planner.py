@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -117,6 +119,59 @@ def test_every_record_is_in_one_request_or_rejected_once(
         assert record.line == lines[record.position]
         assert record.place == f"line {record.position + 1}"
         assert record.reason.startswith(f"{record.place}: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "within"),
+    [
+        ({}, "all"),
+        ({"batching": {"size": 2}}, "list"),
+        ({"batching": {"size": 2, "max_bytes": 60}}, "list"),
+        ({"batching": {"size": 2, "grouping": {"name": "property", "property_name": "things"}}}, "last"),
+        ({"batching": {"size": 2}, "exclude": ["side"]}, ""),
+        ({"batching": {"size": 2}, "compress": "gzip"}, ""),
+        ({"batching": {"size": 2}, "request": {"content_format": "ndjson"}}, ""),
+        ({"request": {"body": {"n": 3}}}, ""),
+    ],
+)
+def test_records_that_stand_in_their_body_are_kept_there_only(written: dict[str, Any], within: str) -> None:
+    lines = [b'{"side": 1.10}', b'{"side":"\\u00e9", "x":{}}', b'{"x":[ ]}']
+    requests, _ = plan(planner_of(**written), blocks_of([line + b" \n" for line in lines], [3]))
+    assert {request.within for request in requests} == {within}
+    assert [not request.texts for request in requests] == [bool(within)] * len(requests)
+    assert [text for request in requests for text in request.records] == lines
+
+
+class _Otherwise:
+    """Places the items in another order, or not all, or one of them twice."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self._places = places
+
+    def build(self, items: Sequence[Any]) -> Any:
+        return [items[at] for at in self._places]
+
+
+@pytest.mark.parametrize("places", [[1, 0], [0], [0, 0]])
+def test_records_that_stand_otherwise_in_their_body_are_kept_beside_it(places: Sequence[int]) -> None:
+    made = planner_of(batching={"size": 2})._spec
+    planner = Planner(msgspec.structs.replace(made, grouping=_Otherwise(places), placed=False))
+    lines = [b'{"n":1}', b'{"n":2}']
+    (request,), _ = plan(planner, blocks_of(lines))
+    assert (request.within, request.records) == ("", lines)
+
+
+def test_records_are_found_again_from_however_deep_the_program_asks() -> None:
+    """The planner could read them; whoever asks for them may have less left of what the interpreter allows."""
+    deep = b'{"a":' * 400 + b"1" + b"}" * 400
+    requests, rejected = plan(planner_of(batching={"size": 2}), blocks_of([deep, deep]))
+    assert not rejected
+
+    def asked(below: int) -> list[bytes]:
+        return asked(below - 1) if below else requests[0].records
+
+    here = len(inspect.stack(0))
+    assert asked(sys.getrecursionlimit() - here - 200) == [deep, deep]
 
 
 @pytest.mark.parametrize("way", SETTINGS)

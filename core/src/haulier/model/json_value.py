@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 __all__ = [
+    "BLANKS",
     "HUGE_DIGITS",
     "NO_JSON",
     "as_text",
@@ -21,6 +22,8 @@ __all__ = [
     "members_or_none",
 ]
 
+# https://www.rfc-editor.org/rfc/rfc8259#section-2 (insignificant whitespace)
+BLANKS = b" \t\r\n"
 # What `decoded` and `members` raise for a text that is no JSON, or is nested too deeply.
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 HUGE_DIGITS = 4_000  # beyond this Python itself refuses to read an integer

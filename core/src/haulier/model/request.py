@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "joined"]
+from haulier.model.json_value import BLANKS, members
+
+__all__ = ["Added", "Body", "FilePart", "Header", "Positions", "Request", "Response", "Within", "joined"]
 
 Header: TypeAlias = tuple[str, str]
 # The positions of the records a request carries: consecutive ones as a range, others as array('q'), ascending.
@@ -18,8 +20,13 @@ else:
     Positions = range | array  # an array takes no type argument before Python 3.12
 
 
+# Where in a body of JSON records stand as they were read: it is the text of the only one, a list of them all in their
+# order, or an object whose last member is that list. Empty: nowhere, or nobody looked.
+Within: TypeAlias = Literal["", "all", "list", "last"]
+
 # No JSON text holds this byte: https://www.rfc-editor.org/rfc/rfc8259#section-7 (control characters are escaped)
 _BETWEEN_TEXTS = b"\0"
+_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class FilePart(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -46,11 +53,12 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an encoder makes of a payload.
 
     parts: the body in order, bytes and files; a body without files has one part or none.
-    media_type: value of the Content-Type header; empty where there is no body.
+    media_type: value of the Content-Type header; empty where there is no body. within: see Within.
     """
 
     parts: tuple[bytes | FilePart, ...] = ()
     media_type: str = ""
+    within: Within = ""
 
 
 class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -62,7 +70,7 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     body: bytes, or parts where a file is streamed. length: bytes of the whole body. sha256: of the whole body.
     key: idempotency key, hex; empty where the template says so.
     texts: of the records it carries, `joined`: hundreds of small values that live as long as a request cost more than
-        all else about it. Hardly any request is asked for its `records`.
+        all else about it. Hardly any request is asked for its `records`. Empty where its body has them, see `within`.
     parent: of a part of another request, that one's number.
     """
 
@@ -76,24 +84,27 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sha256: bytes
     key: str = ""
     texts: bytes = b""
+    within: Within = ""
     parent: int | None = None
 
     @property
     def records(self) -> list[bytes]:
         """The JSON texts of the records it carries, as read, in the order of the positions; made anew at each look.
 
-        Outputs and dead letters quote them, without the line feeds that they may have been read with.
+        Outputs and dead letters quote them, without blanks around them.
         """
+        if self.within:
+            return _found(self.body, self.within)
         if not self.texts:
             return []
-        return [text.removesuffix(b"\n") for text in self.texts.split(_BETWEEN_TEXTS)]
+        return [text.strip(BLANKS) for text in self.texts.split(_BETWEEN_TEXTS)]
 
     @property
     def held(self) -> int:
-        """Bytes of the body that are in memory; files are streamed."""
+        """Bytes of body and texts that are in memory; files are streamed."""
         if isinstance(self.body, bytes):
-            return len(self.body)
-        return sum(len(part) for part in self.body if isinstance(part, bytes))
+            return len(self.body) + len(self.texts)
+        return sum(len(part) for part in self.body if isinstance(part, bytes)) + len(self.texts)
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +127,26 @@ class Response(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             if known == name:
                 return value
         return None
+
+
+def _found(body: bytes | tuple[bytes | FilePart, ...], within: Within) -> list[bytes]:
+    assert isinstance(body, bytes)  # of JSON, which carries no file
+    try:
+        return _parted(body, within)
+    except (
+        RecursionError
+    ):  # whoever asks may be called deeper than the planner was, which had no more to go down
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - logging comes along, in every start
+
+        with ThreadPoolExecutor(1) as fresh:
+            return fresh.submit(_parted, body, within).result()
+
+
+def _parted(body: bytes, within: Within) -> list[bytes]:
+    if within == "all":
+        return [body]
+    elements = body if within == "list" else next(reversed(members(body).values()))
+    return [bytes(text) for text in _elements(elements)]
 
 
 def joined(records: Sequence[bytes]) -> bytes:

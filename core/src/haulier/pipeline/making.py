@@ -17,7 +17,7 @@ from haulier.errors import DestinationError, HaulierError, PluginError, RecordEr
 from haulier.model.block import RejectedRecord
 from haulier.model.json_value import decoded
 from haulier.model.parts import Portion, Work
-from haulier.model.request import Body, Positions
+from haulier.model.request import Body, Positions, Within
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Cut, Weights
 from haulier.pipeline.encoding import Packed, length_of, packed
@@ -270,7 +270,19 @@ class Making:
                 told = f"returned a {type(payload).__name__} where values stand beside the records"
                 raise PluginError(f"{spec.grouped_by} {told}; it must return a dict each time")
             payload = {**payload, **self._beside}
-        return spec.encode(payload, spec.encoder_settings)
+        body = spec.encode(payload, spec.encoder_settings)
+        within = _within(payload, cut.items) if spec.verbatim and spec.way == "untouched" else ""
+        return Body(parts=body.parts, media_type=body.media_type, within=within) if within else body
+
+
+def _within(payload: Any, items: list[Any]) -> Within:
+    """Where these very items stand in a payload, if they all do, in their order."""
+    if type(payload) is list:
+        return "list" if payload == items else ""
+    if type(payload) is dict and payload:
+        last = next(reversed(payload.values()))
+        return "last" if type(last) is list and last == items else ""
+    return ""
 
 
 def _waited(building: Generator[Work, Any, Any], positions: Positions) -> Generator[Waiting, Any, Any]:

@@ -16,7 +16,7 @@ import msgspec
 from haulier.errors import PluginError, RecordError
 from haulier.model.block import Block, RejectedRecord, parts_of
 from haulier.model.parts import Work
-from haulier.model.request import FilePart, Header, Positions, Request, joined
+from haulier.model.request import FilePart, Header, Positions, Request, Within, joined
 from haulier.pipeline.address import Address
 from haulier.pipeline.batches import Batches, Cut, OpenBatch
 from haulier.pipeline.encoding import Packed, packed
@@ -196,12 +196,18 @@ class Planner:
         return planned.requests if not planned.rejected else []
 
     def receive(
-        self, url: str, headers: tuple[Header, ...], positions: Positions, body: bytes, texts: bytes
+        self,
+        url: str,
+        headers: tuple[Header, ...],
+        positions: Positions,
+        body: bytes,
+        texts: bytes,
+        within: Within,
     ) -> Request:
         """A request that another planner made by the same spec but that it is not `sealed`: with digest, key and the
         next number.
         """
-        return self._request(url, headers, positions, body, len(body), sha256(body).digest(), texts)
+        return self._request(url, headers, positions, body, len(body), sha256(body).digest(), texts, within)
 
     def note(self, block: Block) -> None:
         """Where the records of a block stand, for messages; of one that another planner is fed."""
@@ -233,6 +239,7 @@ class Planner:
         shared = addresses if isinstance(addresses, Address) else None
         encode, settings, seal = self._spec.encode, self._spec.encoder_settings, self._sealed
         compress, sealed = self._spec.compress, self._spec.sealed
+        verbatim = self._spec.verbatim and self._spec.way == "untouched"
         requests: list[Request] = []
         for index, (item, line) in enumerate(zip(items, block.lines, strict=True)):
             if faults and index in faults:
@@ -240,7 +247,10 @@ class Planner:
             position = block.first + index
             try:
                 body = packed(encode(item, settings), compress, sealed=sealed)
-                requests.append(seal(shared or addresses[index], range(position, position + 1), body, line))
+                within: Within = "all" if verbatim and type(item) is msgspec.Raw else body.within
+                requests.append(
+                    seal(shared or addresses[index], range(position, position + 1), body, line, within)
+                )
             except RecordError as error:
                 faults[index] = str(error)
             except PluginError as error:
@@ -289,14 +299,19 @@ class Planner:
         assert outcome is not None
         planned.rejected.extend(outcome.rejected)
         for (address, positions, _, records), body in outcome.made:
-            planned.requests.append(self._sealed(address, positions, body, joined(records)))
+            texts = b"" if body.within else joined(records)
+            planned.requests.append(self._sealed(address, positions, body, texts, body.within))
 
     # -- the request itself --------------------------------------------------------------------------------------
 
-    def _sealed(self, address: Address, positions: Positions, body: Packed, texts: bytes) -> Request:
-        """The request with this body, with the next number. texts: of its records, `joined`."""
+    def _sealed(
+        self, address: Address, positions: Positions, body: Packed, texts: bytes, within: Within
+    ) -> Request:
+        """The request with this body, with the next number. texts: of its records, `joined`, where it needs them."""
         headers = self._headers(address, body.media_type)
-        return self._request(address.url, headers, positions, body.content, body.length, body.sha256, texts)
+        return self._request(
+            address.url, headers, positions, body.content, body.length, body.sha256, texts, within
+        )
 
     def _request(
         self,
@@ -307,6 +322,7 @@ class Planner:
         length: int,
         digest: bytes,
         texts: bytes,
+        within: Within,
     ) -> Request:
         spec = self._spec
         key = ""
@@ -325,7 +341,8 @@ class Planner:
             length=length,
             sha256=digest,
             key=key,
-            texts=texts,
+            texts=b"" if within else texts,
+            within=within,
         )
 
     def _headers(self, address: Address, media_type: str) -> tuple[Header, ...]:

@@ -83,6 +83,7 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     weighed: items are JSON texts, so that what a body comes to can be added up before it is made.
     item: what a record becomes inside of a batch; None: it stays whole.
     media_type: of bytes that a grouping made itself.
+    verbatim: bodies are JSON, in which records that are untouched stand as they were read.
     sealed: whether requests are given their digests and keys; where they are handed to another planner with the same
         spec, that one does (`Planner.receive`).
     """
@@ -117,4 +118,5 @@ class PlanSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     idempotency_key: bool = True
     headers: tuple[Header, ...] = ()
     compress: Callable[[bytes], bytes] | None = None
+    verbatim: bool = False
     sealed: bool = True

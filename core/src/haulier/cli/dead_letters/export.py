@@ -47,8 +47,9 @@ def command(
 
     Those that were replayed are left out.
 
-    One line a record, byte for byte as it was read. With --json one object a line: run and position, state and reason,
-    and under `record` what to mend (under `text` where it is no JSON); `dead-letters replay --records` takes that file.
+    One line a record, byte for byte as it was read but for blanks around it. With --json one object a line: run and
+    position, state and reason, and under `record` what to mend (under `text` where it is no JSON); `dead-letters replay
+    --records` takes that file.
     """
     from haulier.runs.reports.history import dead_letters, export_dead_letters
 

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from haulier.errors import InputError
-from haulier.io.readers.lines import BLANKS, BLOCK_RECORDS, MAX_RECORD_BYTES, is_plain
+from haulier.io.readers.lines import BLOCK_RECORDS, MAX_RECORD_BYTES, is_plain
 from haulier.io.readers.source import CHUNK_BYTES, ByteStream
 from haulier.model.block import Block
+from haulier.model.json_value import BLANKS
 
 __all__ = ["json_array_blocks", "kind_of"]
 

@@ -10,10 +10,10 @@ import msgspec
 from haulier.errors import InputError
 from haulier.io.readers.json_array import json_array_blocks
 from haulier.io.readers.jsonl import jsonl_blocks
-from haulier.io.readers.lines import BLANKS, MAX_RECORD_BYTES, is_plain
+from haulier.io.readers.lines import MAX_RECORD_BYTES, is_plain
 from haulier.io.readers.source import ByteStream, Source
 from haulier.model.block import Block
-from haulier.model.json_value import members
+from haulier.model.json_value import BLANKS, members
 
 __all__ = ["JsonReader"]
 

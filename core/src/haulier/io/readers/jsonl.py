@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from haulier.io.readers.lines import (
-    BLANKS,
     MAX_RECORD_BYTES,
     begin_as_objects,
     is_plain,
@@ -14,6 +13,7 @@ from haulier.io.readers.lines import (
 )
 from haulier.io.readers.source import ByteStream, Source
 from haulier.model.block import Block
+from haulier.model.json_value import BLANKS
 
 __all__ = ["JsonlReader", "jsonl_blocks"]
 

@@ -11,7 +11,6 @@ from haulier.errors import InputError
 from haulier.io.readers.source import CHUNK_BYTES, ByteStream
 
 __all__ = [
-    "BLANKS",
     "BLOCK_RECORDS",
     "MAX_RECORD_BYTES",
     "Stretch",
@@ -22,8 +21,6 @@ __all__ = [
     "spans",
 ]
 
-# https://www.rfc-editor.org/rfc/rfc8259#section-2 (insignificant whitespace)
-BLANKS = b" \t\r\n"
 BLOCK_RECORDS = 256
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 # Each chunk is handed from thread to thread once, and every hand-over may cost both a wait for the interpreter.

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from haulier.errors import InputError
-from haulier.io.readers.lines import BLANKS, BLOCK_RECORDS, count_for, is_plain
+from haulier.io.readers.lines import BLOCK_RECORDS, count_for, is_plain
 from haulier.io.readers.values import encode_records
 from haulier.model.block import Block
+from haulier.model.json_value import BLANKS
 
 __all__ = ["RecordsReader"]
 

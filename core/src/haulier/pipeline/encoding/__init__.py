@@ -17,7 +17,7 @@ from haulier.pipeline.encoding.raw import BYTES
 from haulier.pipeline.encoding.text import TEXT
 from haulier.pipeline.encoding.xml import XML
 
-__all__ = ["Packed", "digest_of", "encoders", "gzipped", "length_of", "packed"]
+__all__ = ["JSON", "Packed", "digest_of", "encoders", "gzipped", "length_of", "packed"]
 
 
 def encoders() -> tuple[ContentEncoder, ...]:

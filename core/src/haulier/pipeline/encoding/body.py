@@ -8,18 +8,22 @@ from hashlib import sha256
 
 import msgspec
 
-from haulier.model.request import Body, FilePart
+from haulier.model.request import Body, FilePart, Within
 
 __all__ = ["Packed", "digest_of", "gzipped", "length_of", "packed"]
 
 
 class Packed(msgspec.Struct, frozen=True, gc=False):
-    """A body as it goes out. content: bytes, or parts where a file is among them; sha256: see `digest_of`."""
+    """A body as it goes out. content: bytes, or parts where a file is among them; sha256: see `digest_of`.
+
+    within: see Within.
+    """
 
     content: bytes | tuple[bytes | FilePart, ...]
     length: int
     sha256: bytes
     media_type: str
+    within: Within = ""
 
 
 def packed(body: Body, compress: Callable[[bytes], bytes] | None, *, sealed: bool = True) -> Packed:
@@ -27,12 +31,13 @@ def packed(body: Body, compress: Callable[[bytes], bytes] | None, *, sealed: boo
 
     sealed: False leaves the digest of one without files empty, for whoever works it out elsewhere.
     """
+    within = body.within
     whole = body.parts[0] if len(body.parts) == 1 else _joined(body.parts)
     if not isinstance(whole, bytes):
         return Packed(body.parts, length_of(body), digest_of(body), body.media_type)
     if compress is not None:
-        whole = compress(whole)
-    return Packed(whole, len(whole), sha256(whole).digest() if sealed else b"", body.media_type)
+        whole, within = compress(whole), ""
+    return Packed(whole, len(whole), sha256(whole).digest() if sealed else b"", body.media_type, within)
 
 
 def gzipped(data: bytes) -> bytes:

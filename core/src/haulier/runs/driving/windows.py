@@ -124,7 +124,7 @@ class Windows:
         while self._uncommitted and self._durable < count:
             self._durable += 1
             commit, window = self._uncommitted.popleft()
-            self._bytes -= _text_bytes(window) + _kept_bytes(commit)
+            self._bytes -= _input_bytes(window) + _kept_bytes(commit)
             yield commit, window
         self.look_for_room()
 
@@ -139,8 +139,8 @@ class Windows:
         return self._durable >= self._written
 
     def rested(self, *deliveries: Delivery) -> None:
-        """These came to rest, or were laid aside: their bodies are held no longer."""
-        self._bytes -= _body_bytes(deliveries) + _text_bytes(deliveries)
+        """These came to rest, or were laid aside: they are held no longer."""
+        self._bytes -= _held_bytes(deliveries)
 
     def go_on(self) -> None:
         """Something came to rest: what waited for that is brought on its way."""
@@ -201,8 +201,8 @@ class Windows:
         self._window += deliveries
 
     def _hold(self, deliveries: Sequence[Delivery]) -> None:
-        """Count what these hold: texts twice, as they are in the input as well, which the commit is to hash."""
-        self._bytes += _body_bytes(deliveries) + 2 * _text_bytes(deliveries)
+        """Count what these hold, and what the input holds of them, which the commit is to hash."""
+        self._bytes += _held_bytes(deliveries) + _input_bytes(deliveries)
 
     def _put_off(self, delivery: Delivery, reason: str = "") -> None:
         """Have the ledger know of one that waits in its lane as of one that is not on its way."""
@@ -223,12 +223,13 @@ class Windows:
         )
 
 
-def _body_bytes(deliveries: Sequence[Delivery]) -> int:
+def _held_bytes(deliveries: Sequence[Delivery]) -> int:
     return sum([delivery.request.held for delivery in deliveries])
 
 
-def _text_bytes(deliveries: Sequence[Delivery]) -> int:
-    return sum([len(delivery.request.texts) for delivery in deliveries])
+def _input_bytes(deliveries: Sequence[Delivery]) -> int:
+    """Of the texts of their records; those that stand in a body are nearly all of it."""
+    return sum([len(delivery.request.texts) or delivery.request.length for delivery in deliveries])
 
 
 def _kept_bytes(commit: Commit) -> int:

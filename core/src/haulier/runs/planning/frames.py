@@ -14,7 +14,7 @@ from struct import Struct
 import msgspec
 
 from haulier.model.block import RejectedRecord
-from haulier.model.request import Header, Positions, Request
+from haulier.model.request import Header, Positions, Request, Within
 from haulier.pipeline.planner import Planner
 from haulier.runs.planning.beginning import SLOT_BYTES
 
@@ -37,6 +37,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """A request: records from `start` to before `stop`, or where they do not follow each other, `positions` as int64.
 
     head: which of the frame's `heads` it has. length and texts: bytes of body and texts, which lie behind those before.
+    within: see Within.
     """
 
     start: int
@@ -45,6 +46,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     length: int
     texts: int
     positions: bytes = b""
+    within: Within = ""
 
 
 class Frame(msgspec.Struct, array_like=True, gc=False, tag="frame"):
@@ -98,10 +100,10 @@ def rows_of(
         assert isinstance(body, bytes)  # what carries files is planned where they are seen to
         if not heads or heads[-1] != head:
             heads.append(head)
-        pieces += (body, texts)
+        pieces += (body, texts) if texts else (body,)
         positions = request.positions
         span, apart = (positions, b"") if isinstance(positions, range) else (range(0), positions.tobytes())
-        rows.append(Row(span.start, span.stop, len(heads) - 1, len(body), len(texts), apart))
+        rows.append(Row(span.start, span.stop, len(heads) - 1, len(body), len(texts), apart, request.within))
     return heads, rows, pieces
 
 
@@ -121,7 +123,9 @@ def requests_of(frame: Frame, data: bytes | mmap.mmap, at: int, planner: Planner
         url, headers = heads[row.head]
         between = at + row.length
         end = between + row.texts
-        requests.append(receive(url, headers, _positions(row), data[at:between], data[between:end]))
+        requests.append(
+            receive(url, headers, _positions(row), data[at:between], data[between:end], row.within)
+        )
         at = end
     return requests
 

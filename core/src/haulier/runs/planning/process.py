@@ -20,7 +20,9 @@ __all__ = ["PlannerProcess"]
 
 _READ_BYTES = 64 << 10
 _MOST_READ_BYTES = 1 << 20  # beyond what is waited for
-_TOLD_AT_ONCE = SLOTS // 2  # free slots: each telling wakes the other process, which may take this one's core for that
+_TOLD_AT_ONCE = (
+    SLOTS // 2
+)  # free slots: each telling wakes the other process, which may take this one's core for that
 
 
 class PlannerProcess:

@@ -22,7 +22,7 @@ from haulier.model.request import Request, Response
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.bounds import Bounded
-from haulier.pipeline.encoding import gzipped
+from haulier.pipeline.encoding import JSON, gzipped
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.plugins.registry import Registry
@@ -301,6 +301,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
             idempotency_key=self.pieces.idempotency_key and self.method != "GET",
             headers=(*_FIXED_HEADERS, *_GZIPPED) if self.destination.compress else _FIXED_HEADERS,
             compress=gzipped if self.destination.compress else None,
+            verbatim=self.encoder.encode is JSON.encode and not self.destination.compress,
         )
 
 
