@@ -15,7 +15,7 @@ import msgspec
 from records import make_records
 from timing import best
 
-from haulier.pipeline.encoding import encoders
+from haulier.pipeline.encoding.formats import encoders
 
 BATCH = 100
 MOST = 1.3  # what `json` may cost beside msgspec alone

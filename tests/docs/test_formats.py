@@ -8,7 +8,7 @@ import pytest
 from tests.docs.blocks import REPOSITORY, blocks_of
 from tests.docs.walkthrough import follow
 
-from haulier.pipeline.encoding import encoders
+from haulier.pipeline.encoding.formats import encoders
 
 REFERENCE = REPOSITORY / "docs" / "reference"
 PAGES = [REPOSITORY / "docs" / "formats.md", *sorted((REFERENCE / "formats").glob("*.md"))]

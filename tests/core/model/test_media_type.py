@@ -8,7 +8,7 @@ import pytest
 
 from haulier.errors import DestinationError
 from haulier.model.media_type import is_media_type
-from haulier.pipeline.encoding import encoders
+from haulier.pipeline.encoding.formats import encoders
 from haulier.pipeline.encoding.json import JsonSettings
 from haulier.runs.resolving.written import written_settings
 

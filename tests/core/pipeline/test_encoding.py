@@ -12,7 +12,8 @@ import pytest
 from haulier.errors import DestinationError
 from haulier.model.parts import ContentEncoder
 from haulier.model.request import Body, FilePart
-from haulier.pipeline.encoding import Packed, digest_of, encoders, gzipped, length_of, packed
+from haulier.pipeline.encoding import Packed, digest_of, gzipped, length_of, packed
+from haulier.pipeline.encoding.formats import encoders
 
 ENCODERS = {encoder.name: encoder for encoder in encoders()}
 BEACH = FilePart(

@@ -16,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from haulier.errors import ConfigurationError, DestinationError
 from haulier.model.closest import closest
-from haulier.model.connector import Name
 
 __all__ = [
     "Located",
@@ -201,6 +200,8 @@ def state_folder(base: Path, name: str, file: Path | None = None) -> Path:
 
 @cache
 def _names() -> TypeAdapter[str]:
+    from haulier.model.connector import Name  # noqa: PLC0415 - whoever only reads or plans names nothing
+
     return TypeAdapter(Name)
 
 

@@ -6,14 +6,16 @@ One rule for both: a record that lacks an attribute that is named is rejected.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from haulier.model.column import Fault, values_at
-from haulier.model.connector import ItemType
 from haulier.model.paths import written_path
 from haulier.pipeline.attributes import kind_of
+
+if TYPE_CHECKING:
+    from haulier.model.connector import ItemType
 
 __all__ = ["ItemAsked", "items_of"]
 

@@ -1,26 +1,10 @@
 """Payload -> body: one module per content format, each ending in the encoder it registers.
 
-Pure: files are named in a body, never read. A new format is one module, and its name in `encoders`.
+Pure: files are named in a body, never read. A new format is one module, and its name in `formats.py`.
 """
 
 from __future__ import annotations
 
-from haulier.model.parts import ContentEncoder
 from haulier.pipeline.encoding.body import Packed, digest_of, gzipped, length_of, packed
-from haulier.pipeline.encoding.csv import CSV
-from haulier.pipeline.encoding.form import FORM
-from haulier.pipeline.encoding.json import JSON
-from haulier.pipeline.encoding.multipart import MULTIPART
-from haulier.pipeline.encoding.ndjson import NDJSON
-from haulier.pipeline.encoding.none import NONE
-from haulier.pipeline.encoding.raw import BYTES
-from haulier.pipeline.encoding.text import TEXT
-from haulier.pipeline.encoding.xml import XML
 
-__all__ = ["JSON", "Packed", "digest_of", "encoders", "gzipped", "length_of", "packed"]
-
-
-def encoders() -> tuple[ContentEncoder, ...]:
-    """The content encoders of the core, sorted by name."""
-    known = (BYTES, CSV, FORM, JSON, MULTIPART, NDJSON, NONE, TEXT, XML)
-    return tuple(sorted(known, key=lambda encoder: encoder.name))
+__all__ = ["Packed", "digest_of", "gzipped", "length_of", "packed"]

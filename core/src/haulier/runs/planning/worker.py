@@ -15,6 +15,7 @@ import time
 from _thread import start_new_thread
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -119,6 +120,8 @@ def main(told: int, freed: int, memory: int) -> None:
     ends without a word where it cannot: then the run plans by itself.
     """
     try:
+        # Each task speaks of it, and there may be none yet.
+        import_module("haulier.runs.resolving.guarding")
         shared = mmap.mmap(memory, MEMORY_BYTES)
         length = os.read(freed, LENGTH.size)
         if len(length) < LENGTH.size:

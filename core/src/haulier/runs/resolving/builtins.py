@@ -10,7 +10,7 @@ from haulier.io.outputs.jsonl import JSONL
 from haulier.io.outputs.webhook import WEBHOOK
 from haulier.io.readers import reader_types
 from haulier.model.parts import ContentEncoder, CredentialType, OutputType, ReaderType
-from haulier.pipeline.encoding import encoders
+from haulier.pipeline.encoding.formats import encoders
 from haulier.plugins import http
 from haulier.plugins.hookspecs import hookimpl
 from haulier.plugins.loading import load

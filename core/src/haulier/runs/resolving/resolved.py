@@ -22,7 +22,8 @@ from haulier.model.request import Request, Response
 from haulier.pipeline.address import AddressTemplate, compile_address
 from haulier.pipeline.attributes import Way
 from haulier.pipeline.bounds import Bounded
-from haulier.pipeline.encoding import JSON, gzipped
+from haulier.pipeline.encoding import gzipped
+from haulier.pipeline.encoding.json import JSON
 from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import BodyValue, PlanSpec
 from haulier.plugins.registry import Registry

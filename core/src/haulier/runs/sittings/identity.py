@@ -13,7 +13,6 @@ import msgspec
 
 from haulier.errors import ConfigurationError
 from haulier.io.activation import changed, settings_of
-from haulier.io.code.room import loaded
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow, Unsettled
 from haulier.model.json_value import decoded
@@ -221,6 +220,8 @@ def _settings(orders: Orders) -> str:
     settings["plugins"] = msgspec.to_builtins(makers_of(orders.stages, orders.registry))
     programs = [program for stage in orders.stages if (program := stage.program) is not None and program.file]
     if programs:
+        from haulier.io.code.room import loaded  # noqa: PLC0415 - comes with all that runs processes
+
         codes = [sha256(loaded(program, orders.root).source.encode()).hexdigest() for program in programs]
         settings["code"] = codes[0] if len(codes) == 1 else codes
     return msgspec.json.encode(as_written(settings), order="deterministic").decode()

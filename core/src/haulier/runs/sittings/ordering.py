@@ -15,7 +15,6 @@ from haulier.runs.inputs.intake import Input, Intake
 from haulier.runs.inputs.spools import spooled_run_key
 from haulier.runs.outputs.opened import authorities_of_outputs, saved_bodies
 from haulier.runs.previews.coding import code_room
-from haulier.runs.previews.preview import attribute_warnings
 from haulier.runs.previews.trust import code_is_trusted
 from haulier.runs.resolving.resolved import Resolved
 from haulier.runs.resolving.site import Site
@@ -67,6 +66,8 @@ def _chain_warnings(stages: Sequence[Resolved], records: Input) -> tuple[str, ..
     """What a later stage reads and nothing gives: what the stages before it make would stay at the service."""
     if len(stages) == 1 or not isinstance(records, Intake):
         return ()
+    from haulier.runs.previews.preview import attribute_warnings  # noqa: PLC0415 - few runs are of chains
+
     try:
         return attribute_warnings(stages, records)
     except InputError:
