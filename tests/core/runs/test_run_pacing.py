@@ -120,6 +120,21 @@ def test_not_told_it_learns_the_limit(name: str, all_limited: dict[str, Limited]
     assert run.asked[-1].at - first <= 1.25 * 20 + run.waited_s
 
 
+def test_while_everything_is_refused_whoever_is_ready_asks_for_all() -> None:
+    """Not one delivery alone, whose own waits grow with each refusal: the limit would be found late."""
+    asked_for = list[bytes]()
+
+    def reply(asked: Asked) -> Answer:
+        asked_for.append(asked.body)
+        return answer(429 if 10 < len(asked_for) <= 20 else 200)
+
+    with Wire(reply) as wire:
+        retry = {"base_s": 2, "cap_s": 2}
+        report = send(wire.url, records(60), limits={"max_in_flight": 4}, retry=retry)
+    assert counts(report) == {"delivered": 60}
+    assert len(set(asked_for[10:20])) > 5
+
+
 def test_a_server_that_degrades_beyond_32_in_flight_is_kept_near_its_best() -> None:
     latency_s, in_flight, most, lock = 0.1, 0, 0, threading.Lock()
 

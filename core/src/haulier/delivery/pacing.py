@@ -87,6 +87,11 @@ class Pacing:
         """How many requests may be in flight."""
         return self._concurrency.limit
 
+    @property
+    def asks(self) -> bool:
+        """Whether the service answers 429 to everything, so that one request at a time asks whether it still does."""
+        return self._rate.dry_since is not None
+
     def wait(self, now: float) -> float:
         """Seconds until a request may start; 0 or less: now."""
         if not self.paced:
@@ -104,7 +109,8 @@ class Pacing:
             if self._waits:
                 interval_s = max(interval_s, self._spread_s(now))
             on_time = self._spacing.started(now, interval_s)
-            self._rate.started(interval_s, on_time=on_time)
+            self._rate.started(now, interval_s, on_time=on_time)
+            self._spacing.next_start = max(self._spacing.next_start, self._rate.not_before(now))
 
     def answered(self, began: float, now: float, response: Response | None, *, beside: int = 0) -> None:
         """The answer to a request that began then; None where none came.
@@ -133,7 +139,7 @@ class Pacing:
         else:
             self._concurrency.answered(began, now, in_flight)
         if self._rate.accepted(began, now):
-            self._spacing.at_most(now, self._rate.interval_s)
+            self._spacing.space_anew(max(self._interval_s, self._rate.interval_s))
 
     def asked(self, now: float, wait_s: float) -> None:
         """The service asked to be left alone for `wait_s`: nothing starts before."""

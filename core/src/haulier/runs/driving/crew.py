@@ -29,9 +29,9 @@ class Crew:
     """Workers are made as they are needed and kept; all calls belong to the loop's thread.
 
     rules: how many may be under way now, and whether the service seems to be down: then one delivery goes through all
-    its attempts before another one leaves. place: of the stage; whether later ones go first. rested: called when a
-    worker has no delivery any more. failed: called with what a worker raised, which ends that worker. hopeless: called
-    with why it is of no use to wait for the service.
+    its attempts before another one leaves, unless all it answers is 429: then pacing asks. place: of the stage; whether
+    later ones go first. rested: called when a worker has no delivery any more. failed: called with what a worker
+    raised, which ends that worker. hopeless: called with why it is of no use to wait for the service.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Crew:
         """The next delivery, where there is room, counted as under way; None where it has to wait all the same."""
         pacing = self._pacing
         delivery: Delivery | None
-        if self._rules.probing:
+        if self._rules.probing and not pacing.asks:
             delivery = self._to_probe()
             if delivery is None:
                 return None
