@@ -18,8 +18,8 @@ from haulier.errors import ConfigurationError
 
 __all__ = ["MEMORY_BYTES", "SLOTS", "SLOT_BYTES", "Begun", "begun", "planner_beside", "version"]
 
-SLOTS = 8
-SLOT_BYTES = 2 << 20  # of which pages are taken only as far as they are written
+SLOTS = 16
+SLOT_BYTES = 1 << 20  # of which pages are taken only as far as they are written
 MEMORY_BYTES = SLOTS * SLOT_BYTES
 _VARIABLE = "HAULIER_PLANNING"
 _WAYS = ("here", "beside")
