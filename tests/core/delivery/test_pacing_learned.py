@@ -196,6 +196,35 @@ def test_a_rate_does_not_grow_while_a_told_one_is_kept_to() -> None:
     assert pacing.wait(now) == pytest.approx(0.51)
 
 
+@pytest.mark.parametrize("seed", range(300))
+def test_whatever_it_hears_the_next_start_is_in_sight(seed: int) -> None:
+    """Answers in any order, or none, clocks that stand still, waits asked for, and a service that changes its mind."""
+    chance = Random(seed)
+    told, cap_s = chance.choice([0, 0, 2, 50]), chance.choice([0.05, 2.0, 30.0])
+    pacing = Pacing(
+        Pace(requests_per_second=told, told=False, base_s=chance.choice([0.01, 0.5]), cap_s=cap_s)
+    )
+    now, refusing, tick_s, begun = 0.0, 0.0, chance.choice([0.0, 0.001, 0.1]), list[float]()
+    for _ in range(300):
+        refusing = chance.random() ** 2 if chance.random() < 0.02 else refusing
+        wait_s = max(0.0, pacing.wait(now))
+        assert begun or wait_s <= 62
+        if pacing.in_flight < pacing.limit and (not wait_s or not begun):
+            now += wait_s
+            pacing.started(now)
+            begun.append(now)
+        if begun and chance.random() < 0.6:
+            began = begun.pop(chance.randrange(len(begun)))
+            now += tick_s * chance.random()
+            refused = chance.random() < refusing
+            none = chance.random() < 0.05
+            pacing.answered(began, now, None if none else Response(status=429 if refused else 200))
+            if refused and chance.random() < 0.2:
+                pacing.asked(now, chance.choice([0.0, 0.5, 1.0, 60.0]))
+        if chance.random() < 0.05:
+            now += chance.choice([0.01, 1.0, 100.0])
+
+
 def test_a_tally_tells_of_any_time_within_its_span() -> None:
     tally = Tally(span_s=1.0)
     assert tally.by(5.0) == 0

@@ -42,7 +42,7 @@ class Tally(msgspec.Struct, gc=False, kw_only=True):
 
     def take_back(self) -> None:
         """One of the last was not taken after all."""
-        self.total -= 1
+        self.total = max(0, self.total - 1)
         if self._befores:
             self._befores[-1] = min(self._befores[-1], self.total)
 
