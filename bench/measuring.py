@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from processes import Ended, Watch, run_child
+from processes import LOOK_S, Ended, Watch, run_child
 from server import Received, Server
 from task import Command, Task, Tool, requests_for
 
@@ -15,6 +15,7 @@ __all__ = ["MOST_OTHERS", "Measured", "WorkSkippedError", "measure"]
 
 MOST_OTHERS = 0.10  # the share of the CPU that others may take before a measurement is done again
 _LONGEST_S = 600.0
+_OFTEN_S = 0.005  # else a process that ends soon has been small whenever it was looked at
 _SPARE_REQUESTS = 0.01
 
 
@@ -60,6 +61,7 @@ def _once(tool: Tool, task: Task, folder: Path) -> Measured:
             environment=command.environment | _trusting(server.certificate),
             given=command.input,
             done=(lambda: server.requests() >= needed) if command.stays else None,
+            look_s=_OFTEN_S if task.for_memory else LOOK_S,
         )
         others = watch.others(ended.cpu_s)
         received = server.close()

@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Ended", "Watch", "cpu_of", "inherited", "program", "run_child", "told_by"]
+__all__ = ["LOOK_S", "Ended", "Watch", "cpu_of", "inherited", "program", "run_child", "told_by"]
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.005
 _STOP_S = 10
-_LOOK_S = 0.05
+LOOK_S = (
+    0.05  # at the memory of what a command began; each look takes a third of a millisecond from what is timed
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Ended:
     """A process that ended. seconds: from its start to its end, or to the moment its work was seen to be done.
 
     cpu_s: of the process and those it waited for. peak_bytes: of the process, and of those it began what they
-    had for themselves alone (looked at every 50 ms). code None: it was ended by us.
+    had for themselves alone, as far as looks show. code None: it was ended by us.
     """
 
     seconds: float
@@ -44,10 +46,12 @@ def run_child(
     environment: Mapping[str, str],
     given: Path | None = None,
     done: Callable[[], bool] | None = None,
+    look_s: float = LOOK_S,
 ) -> Ended:
     """Run a command to its end in `folder`; where `done` is given, end it once that says so.
 
-    given: a file as its standard input, which is empty otherwise.
+    given: a file as its standard input, which is empty otherwise. look_s: how often to look at the memory of processes
+    that it began, seconds.
 
     A command that takes longer than `timeout_s` is ended; TimeoutError.
     """
@@ -64,7 +68,7 @@ def run_child(
             env={**inherited(), **environment},
         )
     try:
-        seen_done, usage, together = _wait(process, began + timeout_s, done)
+        seen_done, usage, together = _wait(process, began + timeout_s, done, look_s)
     except BaseException:
         process.kill()
         process.wait()
@@ -89,7 +93,7 @@ def _forget_own_peak() -> None:
 
 
 def _wait(
-    process: subprocess.Popen[bytes], give_up_at: float, done: Callable[[], bool] | None
+    process: subprocess.Popen[bytes], give_up_at: float, done: Callable[[], bool] | None, look_s: float
 ) -> tuple[float | None, resource.struct_rusage, int]:
     """(when its work was seen to be done and it was ended for that, if so; what it used; see `_Memory`)."""
     seen_done: float | None = None
@@ -100,7 +104,7 @@ def _wait(
             process.returncode = os.waitstatus_to_exitcode(status)  # waited for here, not by subprocess
             return seen_done, usage, memory.together
         now = time.perf_counter()
-        if now - looked > _LOOK_S:
+        if now - looked >= look_s:
             looked = now
             memory.look()
         if now > give_up_at:

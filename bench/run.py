@@ -60,6 +60,7 @@ class Bench:
             in_flight=workload.in_flight_of.get(tool.name, workload.in_flight),
             seconds=4 if self._scale == 1 else 1,
             server=workload.server,
+            for_memory=workload.for_memory,
         )
         return measure(tool, task, self._folder, times=_TIMES if self._scale == 1 else 1)
 

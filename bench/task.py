@@ -17,7 +17,7 @@ class Task:
     breaks, of which the attribute to `exclude`, where one is named, takes `excluded_bytes`.
     url: of the server. batch: records a request carries, in the property `records`; 1: each record is a body of
     its own. in_flight: requests under way at once, for tools that are told. seconds: for tools that run for a time.
-    server: which kind answers, see `server.Server`.
+    server: which kind answers, see `server.Server`. for_memory: it is the peak that counts, not the time.
     """
 
     path: Path
@@ -30,6 +30,7 @@ class Task:
     in_flight: int = 16
     seconds: int = 3
     server: str = "plain"
+    for_memory: bool = False
 
     @property
     def least_bytes(self) -> int:
