@@ -34,8 +34,8 @@ class Workload:
     exclude: one attribute is kept out, by the tools that can. in_flight: requests at once, for tools that are told;
     in_flight_of: for tools that are best with another number.
     fewer: tools so slow that they carry only so many of the records; rates compare all the same. server: which kind
-    answers. rounds: how many it is measured in, where one says it all; 0: as many as the bench has. for_memory: it is the
-    peak that counts, not the time.
+    answers. rounds: how many it is measured in, where one says it all; 0: as many as the bench has. for_memory: it
+    is the peak that counts, not the time.
     """
 
     name: str
