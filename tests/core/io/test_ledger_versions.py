@@ -2,7 +2,7 @@
 
 `ledgers/v1.db` was written by version 1: a finished run, one that stopped with requests to be tried again, one whose
 program pushed a chunk, and one that a crash ended while six requests were on their way and two lines were owed.
-`v2.db` to `v5.db` are later ledgers; those from `v3.db` on are the same one, brought to that version; v3 compacted it.
+`v2.db` to `v6.db` are later ledgers; those from `v3.db` on are the same one, brought to that version; v3 compacted it.
 """
 
 from __future__ import annotations

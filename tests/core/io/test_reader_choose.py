@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 
-from haulier.errors import ConfigurationError
+from haulier.errors import ConfigurationError, LedgerError
 from haulier.io.readers import (
     QuickFingerprint,
     SourceDoors,
@@ -20,6 +22,8 @@ from haulier.io.readers import (
     quick_fingerprint,
     reader_types,
 )
+from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.input_hash import InputHash
 from haulier.io.readers.source import STDIN
 from haulier.model.block import Block
 from haulier.model.parts import Doors, Reader, ReaderType
@@ -129,11 +133,15 @@ def told_by(block: Block) -> bytes | None:
     return block.digest() if block.digest is not None else None
 
 
-def digest_of(lines: list[bytes]) -> bytes:
-    return hashlib.sha256(b"".join(line + b"\n" for line in lines)).digest()
+def digest_of(lines: list[bytes], hashed_by: InputHash) -> bytes:
+    text = b"".join(line + b"\n" for line in lines)
+    if hashed_by is InputHash.SHA_256:
+        return hashlib.sha256(text).digest()
+    return b"\x1e\x20" + blake3(text).digest()
 
 
-def test_the_digest_depends_on_the_records_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hashed_by", InputHash)
+def test_the_digest_depends_on_the_records_alone(hashed_by: InputHash, tmp_path: Path) -> None:
     lines = [json.dumps({"n": number}, separators=(",", ":")).encode() for number in range(20_000)]
     forms: list[Any] = [
         written(tmp_path, "plain.jsonl", b"\n".join(lines)),
@@ -145,44 +153,59 @@ def test_the_digest_depends_on_the_records_alone(tmp_path: Path) -> None:
         iter(lines),
     ]
     for form in forms:
-        blocks = list(open_records(form, digest=True).blocks())
-        assert told_by(blocks[-1]) == digest_of(lines)
+        blocks = list(DigestedReader(open_records(form), hashed_by).blocks())
+        assert told_by(blocks[-1]) == digest_of(lines, hashed_by)
         for block in blocks[:3]:
-            assert told_by(block) == digest_of(lines[: block.first + len(block.lines)])
+            assert told_by(block) == digest_of(lines[: block.first + len(block.lines)], hashed_by)
 
 
+@pytest.mark.parametrize("hashed_by", InputHash)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n"])
 @pytest.mark.parametrize("last", [b"", b"\n"])
 def test_the_digest_is_that_of_the_records_wherever_a_block_is_cut(
-    tmp_path: Path, end: bytes, last: bytes
+    tmp_path: Path, end: bytes, last: bytes, hashed_by: InputHash
 ) -> None:
     """A resume reads to where the run had come, which is in the middle of a block."""
     lines = [b'{"n":%d, "t":"%b"} ' % (number, b"x" * (number % 700)) for number in range(900)]
     path = written(tmp_path, "lines.jsonl", end.join(lines) + last)
     for cut, limit in ((1, None), (450, 700), (899, 900), (900, None)):
-        blocks = list(Intake(path, limit=limit).blocks(cut=cut))
+        blocks = list(Intake(path, limit=limit).blocks(hashed_by, cut=cut))
         ends = [block.first + len(block.lines) for block in blocks]
         assert cut in ends
         assert ends[-1] == (limit or 900)
-        assert [told_by(block) for block in blocks] == [digest_of(lines[:stop]) for stop in ends]
+        assert [told_by(block) for block in blocks] == [digest_of(lines[:stop], hashed_by) for stop in ends]
 
 
-def test_the_digests_are_the_same_whoever_asks_and_whenever() -> None:
+@pytest.mark.parametrize("hashed_by", InputHash)
+def test_the_digests_are_the_same_whoever_asks_and_whenever(hashed_by: InputHash) -> None:
     """The ledger's thread asks while the run's own reads on."""
     lines = [b'{"n":%d}' % number for number in range(30_000)]
-    blocks = list(open_records(lines, digest=True).blocks())
+    blocks = list(DigestedReader(open_records(lines), hashed_by).blocks())
     with ThreadPoolExecutor(4) as pool:
         found = dict(
             pool.map(lambda block: (block.first + len(block.lines), told_by(block)), reversed(blocks))
         )
-    running = hashlib.sha256()
+    running = hashed_by.begun()
     wanted: dict[int, bytes] = {}
     for count, line in enumerate(lines, start=1):
         running.update(line + b"\n")
         if count in found:
-            wanted[count] = running.digest()
+            wanted[count] = hashed_by.prefix + running.digest()
     assert found == wanted
     assert len(found) == len(blocks) > 100
+
+
+def test_a_stored_digest_says_which_hash_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 bytes alone are what earlier versions stored, whatever they begin with."""
+    for begins in (b"", b"\x1e\x20", b"\x12\x20"):
+        assert InputHash.of(begins.ljust(32, b"-")) is InputHash.SHA_256
+    assert InputHash.of(b"\x1e\x20".ljust(34, b"-")) is InputHash.BLAKE3
+    for unknown in (b"", b"\x12\x20".ljust(34, b"-"), b"\x1e\x20".ljust(66, b"-")):
+        with pytest.raises(LedgerError, match="of no hash function that is known: upgrade haulier"):
+            InputHash.of(unknown)
+    assert InputHash.of(None) is InputHash.BLAKE3
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    assert InputHash.of(None) is InputHash.SHA_256
 
 
 def test_blocks_end_where_they_ended_when_the_input_is_read_again(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.core.runs.wire import Asked, Wire, answer
 import haulier
 from haulier.io.ledger.writer import Writer
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.block import Block
 from haulier.runs.driving.loop import carried
 from haulier.runs.inputs.feed import Feed
@@ -36,8 +37,8 @@ class Counted(Intake):
 
     taken = 0
 
-    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
-        for block in super().blocks(cut=cut, most=most):
+    def blocks(self, hashed_by: InputHash, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+        for block in super().blocks(hashed_by, cut=cut, most=most):
             self.taken += sum(map(len, block.lines))
             yield block
 
@@ -146,7 +147,7 @@ def test_what_waits_to_be_hashed_is_bounded_by_bytes() -> None:
                 yield Block(first=first, lines=[b"{}"], text=(Piece(1 << 20),))
 
     most, digests = 0, []
-    for block in DigestedReader(Reader()).blocks():
+    for block in DigestedReader(Reader(), InputHash.SHA_256).blocks():
         assert block.digest is not None
         digests.append(block.digest)
         del block

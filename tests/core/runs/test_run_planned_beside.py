@@ -24,6 +24,7 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 
 import haulier
 from haulier.errors import ConfigurationError, HaulierError, RunStopped
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
 from haulier.model.request import Body
@@ -305,7 +306,9 @@ SPEC: PlanSpec = resolve(
 def given(process: Begun, spec: PlanSpec) -> bool:
     Path("in.jsonl").touch()
     at = Path("in.jsonl").stat()
-    task = Task(path="in.jsonl", which=(at.st_dev, at.st_ino), format=None, spec=replace(spec, sealed=False))
+    spec = replace(spec, sealed=False)
+    which = (at.st_dev, at.st_ino)
+    task = Task(path="in.jsonl", which=which, format=None, hashed_by=InputHash.BLAKE3, spec=spec)
     return give(process, task)
 
 

@@ -37,8 +37,8 @@ class Block(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     faults: index in the block -> why the reader cannot take that record (a CSV row with a wrong column count, a value
         that is no JSON); its line is kept as read, for the dead letter.
     files: per record, parameter name -> the file part found for it, or the reason why there is none.
-    digest: gives the SHA-256 over the input up to the end of this block, where the reader was asked for it; works it
-        out when it is called first, in any thread.
+    digest: gives the digest over the input up to the end of this block, where the run asked for it; works it out when
+        it is called first, in any thread.
     text: the bytes of the lines, each with its line feed, in pieces; only where the lines themselves have them. Let go
         of with the digest.
     chunk: the name a program gave to the records it pushed, of which these are all; content: SHA-256 of their lines.

@@ -160,7 +160,7 @@ class Commit(msgspec.Struct, kw_only=True):
     outputs know of it) of requests that were accepted; asking: ids of those that are asked for next; answers:
     (status, body of the last answer, id); told: ids that outputs know of now; found: positions of records that are
     no dead letters any more.
-    digest: gives the SHA-256 of the input as far as it was read; worked out where the commit is written.
+    digest: gives the digest of the input as far as it was read; worked out where the commit is written.
     Counts are what this commit adds, in records; attempts in requests.
     """
 

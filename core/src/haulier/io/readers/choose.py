@@ -8,7 +8,6 @@ from typing import Any
 
 from haulier.errors import ConfigurationError
 from haulier.io.readers.csv_rows import CsvReader
-from haulier.io.readers.digest import DigestedReader
 from haulier.io.readers.doors import SourceDoors
 from haulier.io.readers.json_file import JsonReader
 from haulier.io.readers.jsonl import JsonlReader
@@ -68,7 +67,6 @@ def open_records(
     source: str | os.PathLike[str] | Iterable[Any],
     *,
     format: str | None = None,
-    digest: bool = False,
     delimiter: str | None = None,
     types: Sequence[ReaderType] | None = None,
     doors: Doors | None = None,
@@ -76,16 +74,16 @@ def open_records(
     """The reader for an input: a path, `-` for standard input, a URL of a reader's scheme, or an iterable.
 
     format: name of a reader type; without it the scheme or ending decides, and the first bytes where there is
-    none that is known. A `.gz` behind the ending is looked through. digest: fill `Block.digest`, the SHA-256
-    of what was read (see DigestedReader). delimiter: one character, for csv, ssv and tsv. types: all reader types
-    there are; core's own by default. doors: what a path is opened through, instead of doors to it alone.
+    none that is known. A `.gz` behind the ending is looked through. delimiter: one character, for csv, ssv and tsv.
+    types: all reader types there are; core's own by default. doors: what a path is opened through, instead of doors to
+    it alone.
     Raises ConfigurationError for a format or delimiter that does not fit, InputError for an input that cannot be
     opened.
     """
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         types = reader_types() if types is None else types
-        reader = _open_path(path, format, delimiter, types, doors or SourceDoors(path))
+        return _open_path(path, format, delimiter, types, doors or SourceDoors(path))
     elif format is not None or delimiter is not None:
         raise ConfigurationError("records: a format or delimiter is for paths; Python records have none")
     elif isinstance(source, AsyncIterable):
@@ -97,9 +95,7 @@ def open_records(
         raise ConfigurationError(
             f"records: one {type(source).__qualname__} is no iterable of records; put it into a list"
         )
-    else:
-        reader = RecordsReader(source)
-    return DigestedReader(reader) if digest else reader
+    return RecordsReader(source)
 
 
 def _open_path(

@@ -1,14 +1,14 @@
-"""The running SHA-256 over what was read, the same for every reader and every size of block."""
+"""The running hash over what was read, the same for every reader and every size of block."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Iterator
-from hashlib import sha256
 
 import msgspec
 
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.block import Block, Text
 from haulier.model.parts import Reader
 
@@ -20,18 +20,19 @@ _MOST_BYTES = 8 << 20  # of texts that wait to be hashed
 class DigestedReader:
     """Another reader's blocks with `digest` filled in.
 
-    The digest at a position is the SHA-256 of every record's line before it, each followed by a line feed. So
-    it depends on the records alone: not on the size of blocks, on blank lines, on CRLF, or on whether the
-    input is packed.
+    The digest at a position is the hash of every record's line before it, each followed by a line feed, behind
+    what says which hash that is. So it depends on the records alone: not on the size of blocks, on blank lines, on
+    CRLF, or on whether the input is packed.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, hashed_by: InputHash) -> None:
         self.repeatable = reader.repeatable
         self._reader = reader
+        self._hashed_by = hashed_by
 
     def blocks(self) -> Iterator[Block]:
         """Yield the reader's blocks, each with the digest up to its end."""
-        running = _Running()
+        running = _Running(self._hashed_by)
         for block in self._reader.blocks():
             # A reader that has the very bytes spares joining the lines again, which are in no cache any more.
             text = block.text if block.text is not None else (b"\n".join((*block.lines, b"")),)
@@ -41,8 +42,8 @@ class DigestedReader:
 class _Running:
     """Hashes texts in their order when a digest is asked for: by the ledger's thread, beside the interpreter's lock."""
 
-    def __init__(self) -> None:
-        self._hash = sha256()
+    def __init__(self, hashed_by: InputHash) -> None:
+        self._hash, self._prefix = hashed_by.begun(), hashed_by.prefix
         self._behind: deque[_Digest] = deque()
         self._added, self._done = 0, 0  # bytes; the first by who adds, the second under the lock
         self._lock = threading.Lock()
@@ -69,7 +70,7 @@ class _Running:
                 for piece in oldest.text:
                     self._hash.update(piece)
                     self._done += len(piece)
-                oldest.value, oldest.text = self._hash.digest(), ()
+                oldest.value, oldest.text = self._prefix + self._hash.digest(), ()
 
 
 class _Digest:
@@ -83,5 +84,5 @@ class _Digest:
         self.value: bytes | None = None
 
     def __call__(self) -> bytes:
-        """The SHA-256, 32 bytes; in any thread."""
+        """The digest as it is stored; in any thread."""
         return self._running.work_out(self)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from haulier.errors import ConfigurationError
 from haulier.io.readers import open_records, quick_fingerprint
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.input_hash import InputHash
 from haulier.io.readers.jsonl import JsonlReader
 from haulier.io.readers.source import STDIN
 from haulier.model.block import Block, Chunk, part_of, parts_of
@@ -36,7 +37,7 @@ class Input(Protocol):
         """What finds candidates for a resume; empty where there is nothing."""
         ...
 
-    def whole_digest(self) -> tuple[int, bytes | None]:
+    def whole_digest(self, hashed_by: InputHash) -> tuple[int, bytes | None]:
         """(how many records, the digest) of the whole input, read now."""
         ...
 
@@ -44,7 +45,7 @@ class Input(Protocol):
         """The run is open: where the next new record stands, and what an earlier sitting has."""
         ...
 
-    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+    def blocks(self, hashed_by: InputHash, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """The records in order; a block ends at position `cut`, and holds `most` at most where that is given."""
         ...
 
@@ -105,14 +106,14 @@ class Intake:
         told = f"{quick.sha256.hex()[:32]}.{quick.size}"
         return told if self._limit is None else f"{told}.{self._limit}"
 
-    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+    def blocks(self, hashed_by: InputHash, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """The records with the running digest; a block ends at position `cut`, so that a resume can compare there."""
-        return DigestedReader(Shaped(self._reader, self._limit, cut, most)).blocks()
+        return DigestedReader(Shaped(self._reader, self._limit, cut, most), hashed_by).blocks()
 
-    def whole_digest(self) -> tuple[int, bytes | None]:
+    def whole_digest(self, hashed_by: InputHash) -> tuple[int, bytes | None]:
         """(how many records, the digest) of the whole input, read now."""
         count, digest = 0, None
-        for block in self.blocks():
+        for block in self.blocks(hashed_by):
             count, digest = block.first + len(block.lines), block.digest
         return count, digest() if digest is not None else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.expression import RunFacts
 from haulier.runs.inputs.intake import Input, Intake
 from haulier.runs.planning.beginning import Begun
@@ -46,7 +47,9 @@ def _given(begun: Begun, intake: Input, resolved: Resolved, facts: RunFacts) -> 
     if seen is None:
         return False  # whoever opens it says so
     spec = msgspec.structs.replace(resolved.spec(facts), sealed=False)
-    if not give(begun, Task(path=intake.name, which=seen[:2], format=intake.format, spec=spec)):
+    own = InputHash.of(None)  # of a run that begins
+    task = Task(path=intake.name, which=seen[:2], format=intake.format, hashed_by=own, spec=spec)
+    if not give(begun, task):
         return False
     begun.given = seen
     return True

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from haulier.errors import HaulierError
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.block import Block
 from haulier.pipeline.planner import Planned, Planner
 from haulier.pipeline.spec import PlanSpec
@@ -34,13 +35,14 @@ READY = b"ready"
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be planned: a file, how it is read, and the plan. which: device and inode of the file: a path such as
-    `/dev/stdin` is another one in another process.
+    """What is to be planned: a file, how it is read and hashed, and the plan. which: device and inode of the file: a
+    path such as `/dev/stdin` is another one in another process.
     """
 
     path: str
     which: tuple[int, int]
     format: str | None
+    hashed_by: InputHash
     spec: PlanSpec
 
 
@@ -143,7 +145,8 @@ def _understood(packed: bytes) -> Task:
     sys.path[:] = search
     task: Task = pickle.loads(pickled)  # noqa: S301
     found = Path(task.path).stat()
-    if theirs != version() or task.which != (found.st_dev, found.st_ino):
+    same = theirs == version() and task.which == (found.st_dev, found.st_ino)
+    if not same or not task.hashed_by.installed:
         raise LookupError
     return task
 
@@ -159,7 +162,7 @@ def _end_with_the_run(told: int) -> None:
 def _plan(task: Task, planner: Planner, told: int, room: _Room) -> None:
     try:
         teller = _Teller(told, room, planner)
-        for block in Intake(task.path, format=task.format).blocks():
+        for block in Intake(task.path, format=task.format).blocks(task.hashed_by):
             teller.say(planner.advance(block, time.monotonic()), block)
         teller.say(planner.close(), None)
     except HaulierError as error:

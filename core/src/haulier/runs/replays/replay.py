@@ -20,6 +20,7 @@ from haulier.errors import ConfigurationError
 from haulier.io.ledger.rows import ReplayRow, RunRow
 from haulier.io.ledger.store import Ledger, LedgerView
 from haulier.io.readers.digest import DigestedReader
+from haulier.io.readers.input_hash import InputHash
 from haulier.io.readers.source import STDIN
 from haulier.model.block import Block, Chunk
 from haulier.model.delivery import State
@@ -78,7 +79,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         elif os.fspath(self.records) == STDIN:
             return ""
         else:
-            count, digest = Intake(self.records, format="jsonl").whole_digest()
+            # Told as text and held against text: by the hash that is always there.
+            count, digest = Intake(self.records, format="jsonl").whole_digest(InputHash.SHA_256)
             of = f"{count} mended {digest.hex() if digest is not None else ''}"
         return f"only {self.only}, again {self.again}, reason {self.reason.lower()!r}, of {of}"
 
@@ -103,17 +105,18 @@ class ReplayIntake:
         """Nothing to be compared by: a replay is found by its run key."""
         return ""
 
-    def whole_digest(self) -> tuple[int, bytes | None]:
+    def whole_digest(self, hashed_by: InputHash) -> tuple[int, bytes | None]:
         """Never asked for: a finished replay is not begun again."""
         return 0, None
 
     def begin(self, position: int, chunks: dict[str, Chunk], known: PositionSet) -> None:
         """Nothing to do: the records are read from the first."""
 
-    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+    def blocks(self, hashed_by: InputHash, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
         """The records in order; a block ends at position `cut`."""
         assert self.run is not None
-        return DigestedReader(Shaped(_ReplayReader(self._state_dir, self.run), None, cut, most)).blocks()
+        shaped = Shaped(_ReplayReader(self._state_dir, self.run), None, cut, most)
+        return DigestedReader(shaped, hashed_by).blocks()
 
 
 class _ReplayReader:

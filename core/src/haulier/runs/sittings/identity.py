@@ -15,6 +15,7 @@ from haulier.errors import ConfigurationError
 from haulier.io.activation import changed, settings_of
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow, Unsettled
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.json_value import decoded
 from haulier.model.written_number import as_written
 from haulier.runs.driving.orders import Orders
@@ -22,6 +23,7 @@ from haulier.runs.resolving.brought import Maker, brought_by_template, makers_of
 
 __all__ = [
     "check_bodies",
+    "check_hash",
     "check_outputs",
     "goes_on",
     "later_stages",
@@ -116,7 +118,9 @@ async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> 
     intake = orders.intake
     if given and not intake.repeatable:
         return _UNREAD if earlier.read else None
-    same = await asyncio.to_thread(intake.whole_digest) == (earlier.read, earlier.digest)
+    check_hash(earlier)
+    found = await asyncio.to_thread(intake.whole_digest, InputHash.of(earlier.digest))
+    same = found == (earlier.read, earlier.digest)
     if not same:
         # One that read nothing used nothing up.
         return _OTHER_INPUT if given and earlier.read else None
@@ -125,6 +129,18 @@ async def note_for_finished(orders: Orders, earlier: RunRow, *, given: bool) -> 
     if _written(earlier.settings) != _written(_settings(orders)):
         return None
     return f"this very input was carried there before; nothing was sent ({_AGAIN})"
+
+
+def check_hash(earlier: RunRow) -> None:
+    """Hold back a run whose input cannot be compared, as what hashed it is not installed: ConfigurationError."""
+    hashed_by = InputHash.of(earlier.digest)
+    if not hashed_by.installed:
+        state = "finished" if earlier.state == "finished" else "unfinished"
+        raise ConfigurationError(
+            f"run {earlier.run_id} of this input is {state}, and what it read was hashed by {hashed_by.title}, which "
+            "is not installed here, so whether this is the same input cannot be told. Nothing was sent: "
+            "pip install 'haulier[fast]', then give the same command again"
+        )
 
 
 def goes_on(orders: Orders, earlier: RunRow, ledger: Store) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 from haulier.errors import ConfigurationError, LedgerError, RunStopped
 from haulier.io.ledger.store import LedgerView
 from haulier.io.readers import open_records
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.block import Block, Chunk, part_of
 from haulier.runs.credentials.authority import CredentialLike
 from haulier.runs.driving.delivered import Delivered
@@ -53,7 +54,7 @@ class PushIntake:
         """There is none: the records are not known before."""
         return ""
 
-    def whole_digest(self) -> tuple[int, bytes | None]:
+    def whole_digest(self, hashed_by: InputHash) -> tuple[int, bytes | None]:
         """There is none."""
         return 0, None
 
@@ -62,8 +63,8 @@ class PushIntake:
         self.position, self.chunks, self.known = position, chunks, known
         self.begun.set()
 
-    def blocks(self, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
-        """What is written, until the end is."""
+    def blocks(self, hashed_by: InputHash, *, cut: int = 0, most: int = 0) -> Iterator[Block]:
+        """What is written, until the end is; without digests."""
         while (block := self.written.get()) is not None:
             yield from in_pieces([block], most)
 

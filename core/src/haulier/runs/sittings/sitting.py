@@ -31,6 +31,7 @@ from haulier.runs.reports.report import Report, report_of
 from haulier.runs.resolving.resolved import place_of
 from haulier.runs.sittings.identity import (
     check_bodies,
+    check_hash,
     check_outputs,
     goes_on,
     later_stages,
@@ -148,6 +149,7 @@ class Sitting:
             ledger.end(earlier, state="stopped", reason=_SUPERSEDED, ended=time.time())
             superseded, earlier = earlier, None
         if earlier is not None and earlier.state != "finished":
+            check_hash(earlier)
             check_outputs(orders, earlier, ledger.owing(earlier))
             try:
                 return await self._drive(ledger, earlier, resumed=True)

@@ -12,6 +12,7 @@ from haulier.io.ledger.onward import Onward
 from haulier.io.ledger.protocol import Store
 from haulier.io.ledger.rows import RunRow
 from haulier.io.ledger.store import LedgerView
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.expression import RunFacts
 from haulier.pipeline.planner import Planner
 from haulier.runs.driving.orders import Orders
@@ -98,9 +99,8 @@ def first_leg(orders: Orders, ledger: Store, run: RunRow, facts: RunFacts, *, re
 
     def here() -> Leg:
         """The leg whose planner is in this process."""
-        blocks = orders.intake.blocks(
-            cut=run.read if left is not None else 0, most=1 if fetched is not None else 0
-        )
+        cut, most = run.read if left is not None else 0, 1 if fetched is not None else 0
+        blocks = orders.intake.blocks(InputHash.of(run.digest), cut=cut, most=most)
         if orders.is_chain:
             blocks = apart_from([stage.name for stage in orders.stages], blocks)
         files = with_files(blocks, filing) if resolved.files else None

@@ -10,6 +10,7 @@ import msgspec
 
 from haulier.errors import InputError
 from haulier.io.ledger.rows import Unsettled
+from haulier.io.readers.input_hash import InputHash
 from haulier.model.block import Block, RejectedRecord, part_of
 from haulier.model.request import Request
 from haulier.pipeline.planner import Planned, Planner
@@ -145,7 +146,7 @@ class PlanSource:
                 if digest != resumed.digest and not resumed.again:
                     raise InputChanged(
                         f"the first {resumed.read:,} records differ from those this run has read"
-                        f" (SHA-256 {_hex(digest)} instead of {_hex(resumed.digest)})"
+                        f" ({_compared(digest, resumed.digest)})"
                     )
                 return
             if end > resumed.read:
@@ -351,5 +352,8 @@ def _rejected(left: Unsettled, why: str, texts: Sequence[bytes]) -> list[Rejecte
     ]
 
 
-def _hex(digest: bytes | None) -> str:
-    return digest.hex()[:16] if digest else "none"
+def _compared(now: bytes | None, before: bytes | None) -> str:
+    """Two digests by the hash that both are of, for people."""
+    hashed_by = InputHash.of(before)
+    told = [one.removeprefix(hashed_by.prefix).hex()[:16] if one else "none" for one in (now, before)]
+    return f"{hashed_by.title} {' instead of '.join(told)}"
