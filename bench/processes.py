@@ -17,9 +17,8 @@ __all__ = ["LOOK_S", "Ended", "Watch", "cpu_of", "inherited", "program", "run_ch
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.005
 _STOP_S = 10
-LOOK_S = (
-    0.05  # at the memory of what a command began; each look takes a third of a millisecond from what is timed
-)
+# At the memory of what a command began: each look takes a third of a millisecond from what is timed.
+LOOK_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,12 +25,15 @@ from tests.core.runs.wire import Answer, Asked, Wire, answer
 import haulier
 from haulier.errors import ConfigurationError, HaulierError, RunStopped
 from haulier.io.readers.input_hash import InputHash
+from haulier.model.block import Block
 from haulier.model.destination import Destination
 from haulier.model.expression import RunFacts
-from haulier.model.request import Body
+from haulier.model.request import Body, Request
+from haulier.pipeline.planner import Planner
 from haulier.pipeline.spec import PlanSpec
 from haulier.runs.driving import loop
 from haulier.runs.planning.beginning import Begun, begun, planner_beside
+from haulier.runs.planning.frames import Frame, requests_of, rows_of
 from haulier.runs.planning.handing import give
 from haulier.runs.planning.process import PlannerProcess
 from haulier.runs.planning.worker import Task
@@ -310,6 +313,54 @@ def given(process: Begun, spec: PlanSpec) -> bool:
     which = (at.st_dev, at.st_ino)
     task = Task(path="in.jsonl", which=which, format=None, hashed_by=InputHash.BLAKE3, spec=spec)
     return give(process, task)
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_digests_are_the_same_whoever_works_them_out(hashed: bool) -> None:
+    block = Block(first=0, lines=[b'{"n":%d}' % number for number in range(250)], plain=True)
+
+    def planned(planner: Planner) -> list[Request]:
+        return [*planner.feed(block).requests, *planner.close().requests]
+
+    heads, these, pieces = rows_of(planned(Planner(replace(SPEC, sealed=False))), hashed=hashed)
+    assert [bool(row.digest) for row in these] == [hashed] * 3
+    whole = b"".join(pieces)
+    frame = Frame(
+        first=0,
+        first_line=None,
+        count=250,
+        held=None,
+        digest=b"",
+        heads=heads,
+        rows=these,
+        rejected=[],
+        remarks=(),
+        size=len(whole),
+    )
+    assert requests_of(frame, whole, 0, Planner(SPEC)) == planned(Planner(SPEC))
+
+
+def test_a_run_that_is_behind_leaves_digests_to_the_process(
+    beside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes nothing more while its first request is under way; so the slots are taken when it goes on."""
+    told: list[bool] = []
+    received = Planner.receive
+
+    def noted(self: Planner, *request: Any) -> Request:
+        told.append(bool(request[-1]))
+        return received(self, *request)
+
+    monkeypatch.setattr(Planner, "receive", noted)
+    Path("in.jsonl").write_text(
+        "".join(f"{json.dumps({'n': at, 'is': '-' * 2_000})}\n" for at in range(8_000))
+    )
+    with Wire() as wire:
+        wanted = destination(wire.url, batching={"size": 100})
+        report = within(60, lambda: haulier.send(wanted, "in.jsonl", state="state"))
+        sent = [asked.body for asked in wire.asked]
+    assert (report.state, report.delivered, len(sent)) == ("finished", 8_000, 80)
+    assert any(told)
 
 
 def test_a_function_that_has_no_name_cannot_be_handed_over() -> None:

@@ -203,11 +203,14 @@ class Planner:
         body: bytes,
         texts: bytes,
         within: Within,
+        digest: bytes,
     ) -> Request:
         """A request that another planner made by the same spec but that it is not `sealed`: with digest, key and the
-        next number.
+        next number. digest: of the body; empty where it is yet to be worked out.
         """
-        return self._request(url, headers, positions, body, len(body), sha256(body).digest(), texts, within)
+        return self._request(
+            url, headers, positions, body, len(body), digest or sha256(body).digest(), texts, within
+        )
 
     def note(self, block: Block) -> None:
         """Where the records of a block stand, for messages; of one that another planner is fed."""

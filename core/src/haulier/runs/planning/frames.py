@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 from array import array
 from collections.abc import Sequence
+from hashlib import sha256
 from struct import Struct
 
 import msgspec
@@ -37,7 +38,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """A request: records from `start` to before `stop`, or where they do not follow each other, `positions` as int64.
 
     head: which of the frame's `heads` it has. length and texts: bytes of body and texts, which lie behind those before.
-    within: see Within.
+    within: see Within. digest: the SHA-256 of the body, where it was worked out.
     """
 
     start: int
@@ -47,6 +48,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     texts: int
     positions: bytes = b""
     within: Within = ""
+    digest: bytes = b""
 
 
 class Frame(msgspec.Struct, array_like=True, gc=False, tag="frame"):
@@ -89,9 +91,9 @@ def framed(value: Frame | Failed) -> bytes:
 
 
 def rows_of(
-    requests: Sequence[Request],
+    requests: Sequence[Request], *, hashed: bool
 ) -> tuple[list[tuple[str, tuple[Header, ...]]], list[Row], list[bytes]]:
-    """The heads and rows of a frame, and the bytes that belong to it, in order."""
+    """The heads and rows of a frame, and the bytes that belong to it, in order. hashed: with the bodies' digests."""
     heads: list[tuple[str, tuple[Header, ...]]] = []
     rows: list[Row] = []
     pieces: list[bytes] = []
@@ -101,9 +103,12 @@ def rows_of(
         if not heads or heads[-1] != head:
             heads.append(head)
         pieces += (body, texts) if texts else (body,)
+        digest = sha256(body).digest() if hashed else b""
         positions = request.positions
         span, apart = (positions, b"") if isinstance(positions, range) else (range(0), positions.tobytes())
-        rows.append(Row(span.start, span.stop, len(heads) - 1, len(body), len(texts), apart, request.within))
+        rows.append(
+            Row(span.start, span.stop, len(heads) - 1, len(body), len(texts), apart, request.within, digest)
+        )
     return heads, rows, pieces
 
 
@@ -124,7 +129,9 @@ def requests_of(frame: Frame, data: bytes | mmap.mmap, at: int, planner: Planner
         between = at + row.length
         end = between + row.texts
         requests.append(
-            receive(url, headers, _positions(row), data[at:between], data[between:end], row.within)
+            receive(
+                url, headers, _positions(row), data[at:between], data[between:end], row.within, row.digest
+            )
         )
         at = end
     return requests

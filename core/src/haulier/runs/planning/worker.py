@@ -58,17 +58,29 @@ class _Room:
         self._freed = freed
         self._free = SLOTS
         self._next = 0
+        self._hearing = select.poll()
+        self._hearing.register(freed, select.POLLIN)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more than half of them are taken: then the run has more to do than whoever plans for it."""
+        while self._hearing.poll(0):
+            self._hear()
+        return self._free < SLOTS // 2
 
     def put(self, pieces: Sequence[bytes]) -> None:
         """Into the next slot, once it is free."""
         while not self._free:
-            freed = os.read(self._freed, SLOTS)
-            if not freed:
-                raise _RunIsGone
-            self._free += len(freed)
+            self._hear()
         self._free -= 1
         place(pieces, self._memory, self._next)
         self._next = (self._next + 1) % SLOTS
+
+    def _hear(self) -> None:
+        freed = os.read(self._freed, SLOTS)
+        if not freed:
+            raise _RunIsGone
+        self._free += len(freed)
 
 
 class _Teller:
@@ -81,7 +93,7 @@ class _Teller:
 
     def say(self, planned: Planned, block: Block | None) -> None:
         """What came of a block, or at the end of those that were held."""
-        heads, rows, pieces = rows_of(planned.requests)
+        heads, rows, pieces = rows_of(planned.requests, hashed=self._room.crowded)
         size = sum(map(len, pieces))
         inline = size > SLOT_BYTES
         if pieces and not inline:
