@@ -23,7 +23,7 @@ from haulier.io.readers import open_records
 from haulier.io.readers.lines import is_plain
 from haulier.model.block import Block, RejectedRecord, part_of
 from haulier.model.expression import RunFacts
-from haulier.model.request import Request
+from haulier.model.request import Body, Request
 from haulier.pipeline.planner import Planner, idempotency_key
 from haulier.runs.resolving.builtins import load_registry
 from haulier.runs.resolving.resolve import resolve
@@ -159,6 +159,16 @@ def test_records_that_stand_otherwise_in_their_body_are_kept_beside_it(places: S
     lines = [b'{"n":1}', b'{"n":2}']
     (request,), _ = plan(planner, blocks_of(lines))
     assert (request.within, request.records) == ("", lines)
+
+
+@pytest.mark.parametrize("written", [{}, {"batching": {"size": 2}}])
+def test_what_an_encoder_says_of_where_records_stand_is_not_taken(written: dict[str, Any]) -> None:
+    def encode(payload: Any, settings: Any) -> Body:
+        return Body(parts=(b"[9]",), media_type="application/json", within="list")
+
+    planner = Planner(msgspec.structs.replace(planner_of(**written)._spec, encode=encode, verbatim=False))
+    requests, _ = plan(planner, blocks_of([b'{"n":1}', b'{"n":2}']))
+    assert [text for request in requests for text in request.records] == [b'{"n":1}', b'{"n":2}']
 
 
 def test_records_are_found_again_from_however_deep_the_program_asks() -> None:

@@ -53,7 +53,8 @@ class Body(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an encoder makes of a payload.
 
     parts: the body in order, bytes and files; a body without files has one part or none.
-    media_type: value of the Content-Type header; empty where there is no body. within: see Within.
+    media_type: value of the Content-Type header; empty where there is no body. within: see Within; an encoder leaves it
+    empty, as the planner finds it out.
     """
 
     parts: tuple[bytes | FilePart, ...] = ()

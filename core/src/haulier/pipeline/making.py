@@ -272,7 +272,9 @@ class Making:
             payload = {**payload, **self._beside}
         body = spec.encode(payload, spec.encoder_settings)
         within = _within(payload, cut.items) if spec.verbatim and spec.way == "untouched" else ""
-        return Body(parts=body.parts, media_type=body.media_type, within=within) if within else body
+        if body.within == within:
+            return body
+        return Body(parts=body.parts, media_type=body.media_type, within=within)
 
 
 def _within(payload: Any, items: list[Any]) -> Within:

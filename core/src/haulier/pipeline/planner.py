@@ -250,7 +250,7 @@ class Planner:
             position = block.first + index
             try:
                 body = packed(encode(item, settings), compress, sealed=sealed)
-                within: Within = "all" if verbatim and type(item) is msgspec.Raw else body.within
+                within: Within = "all" if verbatim and type(item) is msgspec.Raw else ""
                 requests.append(
                     seal(shared or addresses[index], range(position, position + 1), body, line, within)
                 )
