@@ -12,7 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's matter. All else stays as it is, also where hypothesis sees a CI.
+hypothesis.settings.register_profile("patient", parent=hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # A shell that starts the tests in the background may have them ignore it, and every command they start would, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
