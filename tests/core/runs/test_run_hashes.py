@@ -228,25 +228,34 @@ def test_records_that_are_given_again_are_compared_by_the_hash_of_their_run(
     assert stored()[0] == digest_by("without", text)
 
 
+MANY = 10**6
+
+
+class Service:
+    """Refuses all records at first; later it takes requests, from the one numbered `after` on without credentials."""
+
+    def __init__(self) -> None:
+        self.refusing = True
+        self.after = MANY
+
+    def reply(self, asked: Asked) -> Answer:
+        if self.refusing:
+            return answer(422)
+        return answer() if asked.number < self.after else answer(401)
+
+
 def test_a_replay_goes_on_by_its_own_hash_and_finds_mended_records_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What finds an unfinished replay again is the same with the extra and without it."""
-    refusing = True
-    after = 10**6
-
-    def reply(asked: Asked) -> Answer:
-        if refusing:
-            return answer(422)
-        return answer() if asked.number < after else answer(401)
-
-    with Wire(reply) as wire:
+    service = Service()
+    with Wire(service.reply) as wire:
         made = destination(wire.url)
         first = within(60, lambda: haulier.send(made, records(15), state="state"))
         assert counts(first) == {"rejected": 15}
         lines = [{"run_id": first.run_id, "position": at, "record": {"id": -at}} for at in range(15)]
         Path("mend.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        refusing, after = False, len(wire.asked) + 3
+        service.refusing, service.after = False, len(wire.asked) + 3
 
         def replay() -> haulier.Report:
             return within(60, lambda: haulier.replay(made, records="mend.jsonl", state="state"))
@@ -255,28 +264,21 @@ def test_a_replay_goes_on_by_its_own_hash_and_finds_mended_records_by_one(
             without.setitem(sys.modules, "blake3", None)
             stopped = replay()
         assert (stopped.state, len(stored()[1])) == ("stopped", 32)
-        after = 10**6
+        service.after = MANY
         finished = replay()
         assert (finished.run_id, finished.state, finished.delivered) == (stopped.run_id, "finished", 15)
         assert len(stored()[1]) == 32
 
 
 def test_a_replay_whose_hash_is_not_installed_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    refusing = True
-    after = 10**6
-
-    def reply(asked: Asked) -> Answer:
-        if refusing:
-            return answer(422)
-        return answer() if asked.number < after else answer(401)
-
-    with Wire(reply) as wire:
+    service = Service()
+    with Wire(service.reply) as wire:
         made = destination(wire.url)
         within(60, lambda: haulier.send(made, records(15), state="state"))
-        refusing, after = False, len(wire.asked) + 3
+        service.refusing, service.after = False, len(wire.asked) + 3
         stopped = within(60, lambda: haulier.replay(made, state="state"))
         assert (stopped.state, len(stored()[1])) == ("stopped", 34)
-        after = 10**6
+        service.after = MANY
         asked = len(wire.asked)
         with monkeypatch.context() as without:
             without.setitem(sys.modules, "blake3", None)
